@@ -1,0 +1,60 @@
+# Cockpit's commands; `make` alone lists them.
+#
+# The environment is .venv, made at the first use. VENV=path names another one (a conda environment,
+# too); a torch that is already in it is left alone.
+
+VENV   ?= .venv
+PYTHON ?= python3
+TORCH  ?= torch==2.13.0
+JOBS   ?= 2
+PY     := $(VENV)/bin/python
+export PYTHON TORCH
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint format browser data clean distclean
+
+help:
+	@echo 'make demo    train a network on Fashion-MNIST and watch its cockpit in the browser'
+	@echo '             ARGS="--steps 300 --no-wait --config full"; ARGS=--help lists the flags'
+	@echo 'make test    run all tests (ARGS="tests/log -x" runs some of them)'
+	@echo 'make bench   measure what tracking costs'
+	@echo 'make lint    check style and types; make format puts the style right'
+	@echo 'make clean   remove what was built; make distclean removes .venv as well'
+
+# One stamp per set of packages: a second call starts at once.
+$(VENV)/.cockpit-%: pyproject.toml setup.py scripts/install.sh
+	@scripts/install.sh $(VENV) $*
+	@touch $@
+
+demo: $(VENV)/.cockpit-data
+	@$(PY) -m cockpit demo $(ARGS)
+
+# Coverage is a matter of all tests, not of some.
+test: $(VENV)/.cockpit-test browser data
+	$(PY) -m pytest -n $(JOBS) \
+		$(if $(ARGS),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
+
+bench: $(VENV)/.cockpit-data
+	@$(PY) -m benchmarks $(ARGS)
+
+lint: $(VENV)/.cockpit-dev
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+
+format: $(VENV)/.cockpit-dev
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+browser:
+	@scripts/browser.sh
+
+data: $(VENV)/.cockpit-data
+	@$(PY) -m cockpit.problems.data
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage* htmlcov
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv

@@ -1,0 +1,23 @@
+"""P11: a multi-layer perceptron on Fashion-MNIST."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from cockpit.problems.networks import mlp
+from cockpit.problems.problem import Problem, accuracy
+
+PROBLEM = Problem(
+    key="P11",
+    name="mlp",
+    title="multi-layer perceptron 784-1000-500-100-10 on Fashion-MNIST",
+    dataset="fashion-mnist",
+    input_shape=(1, 28, 28),
+    model=mlp,
+    loss=nn.CrossEntropyLoss,
+    metric=accuracy,
+    batch_size=128,
+    epochs=100,
+    lr=0.05,
+    source="thesis A.1.3, P11",
+)
