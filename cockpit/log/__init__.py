@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from cockpit.log.writer import LogWriter
+from cockpit.log.columns import Series
+from cockpit.log.reader import RunLog, RunStatus
+from cockpit.log.runs import find_runs
+from cockpit.log.writer import LOG_NAME, LogWriter
 
-__all__ = ["LogWriter"]
+__all__ = ["LOG_NAME", "LogWriter", "RunLog", "RunStatus", "Series", "find_runs"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 _REFUSED = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 
-if os.name == "nt":  # pragma: no cover
+if sys.platform == "win32":  # pragma: no cover
     import msvcrt
 
     _FAR = 1 << 40  # Windows locks bytes against reading too: lock one that never exists

@@ -1,0 +1,129 @@
+"""Reads the full lines of a growing file, each once, and notices when it became another file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from cockpit.log.parse import MAX_LINE
+
+_CHUNK = 4 * 2**20
+_HEAD, _TAIL = 512, 64  # bytes that must still be there, or the file was rewritten
+
+Change = Literal["none", "grown", "replaced"]
+
+
+class LineReader:
+    """Full lines of a file from a byte offset on.
+
+    Args:
+        path: The file. Anything but a regular file counts as missing.
+
+    Attributes:
+        offset: Where the first byte lies that was not read yet.
+        too_long: Lines that were skipped because they are longer than ``MAX_LINE``.
+        modified: When the file last grew, unix seconds.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, ...] | None = None
+        self._restart(_stat(path))
+
+    def check(self) -> Change:
+        """Whether there is something to read; ``replaced`` starts again from the beginning.
+
+        A file that has vanished is reported as unchanged.
+        """
+        try:
+            status = _stat(self.path)
+        except OSError:
+            return "none"
+        seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if seen == self._seen:
+            return "none"
+        self._seen = seen
+        self.modified = status.st_mtime
+        if self._is_same_file(status):
+            return "grown"
+        self._restart(status)
+        return "replaced"
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Each full line not read yet, without its line break, and its offset in the file."""
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                file.seek(self.offset)
+                yield from self._lines(file)
+                self._remember(file)
+        except OSError:
+            self._seen = None  # look again next time
+
+    def read(self, offset: int, length: int) -> bytes:
+        """A piece of the file; shorter if the file is."""
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                file.seek(offset)
+                return file.read(length) or b""
+        except OSError:
+            return b""
+
+    def _lines(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        pending = b""
+        while chunk := file.read(_CHUNK):
+            if self._in_long_line:
+                end = chunk.find(b"\n") + 1
+                self.offset += end or len(chunk)
+                if not end:
+                    continue
+                self._in_long_line = False
+                chunk = chunk[end:]
+            pending += chunk
+            end = pending.rfind(b"\n") + 1
+            if end:
+                for line in pending[: end - 1].split(b"\n"):
+                    start = self.offset
+                    self.offset += len(line) + 1
+                    yield start, line
+                pending = pending[end:]
+            if len(pending) > MAX_LINE:
+                self.too_long += 1
+                self._in_long_line = True
+                self.offset += len(pending)
+                pending = b""
+
+    def _restart(self, status: os.stat_result) -> None:
+        self.offset = 0
+        self.too_long = 0
+        self.modified = status.st_mtime
+        self._identity = (status.st_dev, status.st_ino)
+        self._in_long_line: bool = False
+        self._head = self._tail = b""
+
+    def _remember(self, file: BinaryIO) -> None:
+        file.seek(0)
+        self._head = file.read(min(_HEAD, self.offset))
+        file.seek(max(0, self.offset - _TAIL))
+        self._tail = file.read(min(_TAIL, self.offset))
+
+    def _is_same_file(self, status: os.stat_result) -> bool:
+        if (status.st_dev, status.st_ino) != self._identity or status.st_size < self.offset:
+            return False
+        tail_at = self.offset - len(self._tail)
+        return (
+            self.read(0, len(self._head)) == self._head
+            and self.read(tail_at, len(self._tail)) == self._tail
+        )
+
+
+def _stat(path: Path) -> os.stat_result:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise FileNotFoundError(f"{path} is not a regular file.")
+    return status
