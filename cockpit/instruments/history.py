@@ -1,0 +1,178 @@
+"""Histories: the lines of quantities over steps, epochs or time, shared by many instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cockpit.instruments.decimation import decimate, envelope
+from cockpit.instruments.horizontal import Horizontal
+from cockpit.instruments.numbers import format_number
+from cockpit.instruments.panel import Axis, Band, Line, Mark, Panel, Points, Region, Role, Rule
+from cockpit.instruments.scales import choose_axis, from_scale, to_scale
+from cockpit.instruments.smoothing import smooth, smoothing_radius
+
+if TYPE_CHECKING:
+    from cockpit.instruments.registry import View
+    from cockpit.log import RunLog
+
+SERIES_ROLES: tuple[Role, ...] = ("primary", "secondary", "tertiary", "quaternary")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One series to draw.
+
+    Attributes:
+        step: Steps, shape [T], increasing.
+        value: Values, shape [T]; may hold NaN and ±Inf.
+        label: Its name in the legend.
+        role: Its color.
+        dash: Whether the line is dashed.
+        secondary_y: Whether it belongs to the second axis.
+        smoothed: Whether it is noisy enough to be worth smoothing.
+    """
+
+    step: np.ndarray
+    value: np.ndarray
+    label: str = ""
+    role: Role = "primary"
+    dash: bool = False
+    secondary_y: bool = False
+    smoothed: bool = True
+
+
+def series_style(index: int) -> tuple[Role, bool]:
+    """Color role and dash of the ``index``-th of several series: four colors, then dashed."""
+    count = len(SERIES_ROLES)
+    return SERIES_ROLES[index % count], (index // count) % 2 == 1
+
+
+def _drawn(curve: Curve) -> dict[str, object]:
+    return {"role": curve.role, "dash": curve.dash, "secondary_y": curve.secondary_y}
+
+
+def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mark]:
+    """Marks of one curve: a line, over its raw values where it is smoothed or summarized.
+
+    Up to ``view.max_points`` raw values are drawn themselves; more become a min-max band.
+    Smoothing happens on the axis's scale, so that a spike does not lift a logarithmic line.
+    """
+    finite = np.where(np.isfinite(curve.value), curve.value, np.nan)
+    if axis.scale == "log":
+        finite = np.where(finite > 0, finite, np.nan)
+    radius = smoothing_radius(len(finite), view.smoothing) if curve.smoothed else 0
+    marks: list[Mark] = []
+    line = finite
+    if radius > 0:
+        line = from_scale(smooth(to_scale(finite, axis), radius), axis)
+        if len(finite) > view.max_points:
+            low_high = envelope(x, finite, view.max_points // 2)
+            marks.append(Band(*low_high, role=curve.role, secondary_y=curve.secondary_y))
+        else:
+            marks.append(Line(x, finite, faint=True, **_drawn(curve)))
+    marks.append(Line(*decimate(x, line, view.max_points), curve.label, **_drawn(curve)))
+    alone = isolated(line)
+    if alone.any() and alone.sum() <= view.max_points:
+        drawn = {"role": curve.role, "secondary_y": curve.secondary_y}
+        marks.append(Points(x[alone], line[alone], **drawn))
+    return marks
+
+
+def isolated(values: np.ndarray) -> np.ndarray:
+    """Which finite values have no finite neighbor, so that a line would not show them."""
+    finite = np.isfinite(values)
+    padded = np.concatenate([[False], finite, [False]])
+    return finite & ~padded[:-2] & ~padded[2:]
+
+
+def nonfinite_marks(x: np.ndarray, values: np.ndarray, name: str = "") -> list[Mark]:
+    """Where values are NaN or ±Inf: a cross at the first of each stretch, and its extent.
+
+    Args:
+        x: Positions, shape [T].
+        values: Values, shape [T].
+        name: Of the series, for the label.
+    """
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return []
+    starts = np.flatnonzero(bad & ~np.concatenate([[False], bad[:-1]]))
+    ends = np.flatnonzero(bad & ~np.concatenate([bad[1:], [False]]))
+    long = np.flatnonzero(ends > starts)[:20]  # more stretches than that say no more
+    marks: list[Mark] = [
+        Region(float(x[starts[i]]), float(x[ends[i]]), "vertical", role="warning") for i in long
+    ]
+    if len(starts) > 100:
+        starts = starts[np.linspace(0, len(starts) - 1, 100, dtype=int)]
+    label, height = f"{name} not finite".strip(), np.full(len(starts), 0.96)
+    marks.append(Points(x[starts], height, label, "warning", "cross", y_axes=True))
+    return marks
+
+
+def value_at(step: np.ndarray, value: np.ndarray, at: int | None) -> float | None:
+    """The last value at or before a step (``None``: the very last); ``None`` if there is none."""
+    end = len(step) if at is None else int(np.searchsorted(step, at, side="right"))
+    return float(value[end - 1]) if end > 0 else None
+
+
+def current_text(curves: Sequence[Curve], view: View) -> str:
+    """The present values of the curves, e.g. ``0.31 · 12.4``."""
+    values = [value_at(c.step, c.value, view.step) for c in curves]
+    return " · ".join(format_number(v) for v in values if v is not None)
+
+
+def history_panel(
+    log: RunLog,
+    view: View,
+    curves: Sequence[Curve],
+    *,
+    label: str = "",
+    label2: str = "",
+    axis: Axis | None = None,
+    axis2: Axis | None = None,
+    note: str = "",
+    current: str | None = None,
+    extra: Sequence[Mark] = (),
+    include: Sequence[float] = (),
+) -> Panel | None:
+    """The panel of one or more curves over a common horizontal axis.
+
+    Args:
+        log: The run.
+        view: How to look at it.
+        curves: What to draw; those without values are left out.
+        label: Label of the vertical axis.
+        label2: Label of the second vertical axis.
+        axis: Vertical axis; chosen from the values if not given.
+        axis2: Second vertical axis, likewise.
+        note: Line under the title.
+        current: Present value; that of the curves if not given.
+        extra: Marks drawn underneath.
+        include: Values that the vertical axis has to show as well.
+
+    Returns:
+        The panel; ``None`` if no curve has a value.
+    """
+    curves = [c for c in curves if len(c.step)]
+    if not curves:
+        return None
+    horizontal = Horizontal(log, view)
+    curves = [horizontal.clip(c) for c in curves]
+    first = [c.value for c in curves if not c.secondary_y]
+    second = [c.value for c in curves if c.secondary_y]
+    axis = axis or choose_axis(label, *first, np.asarray(include, dtype=float))
+    axis2 = axis2 or (choose_axis(label2, *second) if second else None)
+    marks: list[Mark] = list(extra)
+    for curve in curves:
+        x = horizontal.positions(curve.step)
+        used = axis2 if curve.secondary_y and axis2 else axis
+        marks += nonfinite_marks(x, curve.value, curve.label)
+        marks += curve_marks(x, curve, used, view)
+    if view.step is not None:
+        marks.append(Rule(float(horizontal.positions(np.array([view.step]))[0]), "vertical"))
+    text = current_text(curves, view) if current is None else current
+    return Panel(x=horizontal.axis, y=axis, y2=axis2, marks=tuple(marks), current=text, note=note)

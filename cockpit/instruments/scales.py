@@ -1,0 +1,59 @@
+"""Choice of a scale for values, and the mapping that a scale means."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cockpit.instruments.panel import Axis
+
+HEAVY_TAIL = 30.0  # symlog where the largest magnitude is this many times the median one
+DECADES = 6  # a symlog axis resolves at most this many decades to each side
+
+
+def choose_axis(label: str, *values: np.ndarray) -> Axis:
+    """Log where all values are positive and span a decade, symlog for heavy tails, else linear.
+
+    Args:
+        label: The axis label.
+        values: All values that the axis has to show; non-finite ones do not count.
+    """
+    finite = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.empty(0)
+    if finite.size == 0:
+        return Axis(label)
+    low, high = float(finite.min()), float(finite.max())
+    if low > 0:
+        return Axis(label, "log") if high > 10 * low else Axis(label)
+    magnitudes = np.abs(finite[finite != 0])
+    if magnitudes.size == 0 or magnitudes.max() <= HEAVY_TAIL * np.median(magnitudes):
+        return Axis(label)
+    return Axis(label, "symlog", linthresh=linear_threshold(magnitudes))
+
+
+def linear_threshold(magnitudes: np.ndarray) -> float:
+    """The power of ten below which a symlog scale is linear.
+
+    Args:
+        magnitudes: Positive finite values.
+    """
+    smallest = max(np.quantile(magnitudes, 0.05), magnitudes.max() / 10**DECADES)
+    return float(10.0 ** np.floor(np.log10(smallest)))
+
+
+def to_scale(values: np.ndarray, axis: Axis) -> np.ndarray:
+    """Positions along the axis, up to a linear map; NaN where a log scale has no place."""
+    values = np.asarray(values, dtype=float)
+    if axis.scale == "log":
+        return np.log10(np.where(values > 0, values, np.nan))
+    if axis.scale == "symlog":
+        return np.sign(values) * np.log10(1 + np.abs(values) / axis.linthresh)
+    return values
+
+
+def from_scale(positions: np.ndarray, axis: Axis) -> np.ndarray:
+    """Inverse of :func:`to_scale`."""
+    positions = np.asarray(positions, dtype=float)
+    if axis.scale == "log":
+        return 10.0**positions
+    if axis.scale == "symlog":
+        return np.sign(positions) * axis.linthresh * (10.0 ** np.abs(positions) - 1)
+    return positions

@@ -1,0 +1,56 @@
+"""Smoothing of noisy series, without lag."""
+
+from __future__ import annotations
+
+import numpy as np
+
+AUTOMATIC_FROM = 60  # fewer points are shown as they are
+AUTOMATIC_PARTS = 60  # automatic smoothing looks at 1/60 of the run to each side
+
+
+def smoothing_radius(length: int, smoothing: float | None) -> int:
+    """Number of neighbors to each side that a smoothed value averages.
+
+    Args:
+        length: Number of points.
+        smoothing: 0 (none) to below 1 (all); ``None`` chooses gently by the length.
+
+    Raises:
+        ValueError: If ``smoothing`` is outside [0, 1).
+    """
+    if smoothing is None:
+        return 0 if length < AUTOMATIC_FROM else max(2, length // AUTOMATIC_PARTS)
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must be None or in [0, 1), got {smoothing}.")
+    # Cubed, so that a slider has as much room for gentle as for strong smoothing.
+    return round(0.5 * smoothing**3 * length)
+
+
+def _box(y: np.ndarray, radius: int) -> np.ndarray:
+    """Mean of the finite values at most ``radius`` away; the start keeps its value."""
+    at = np.arange(len(y))
+    reach = np.minimum(radius, at)  # symmetric at the start: a steep beginning is not flattened
+    low, high = at - reach, np.minimum(at + reach, len(y) - 1) + 1
+    finite = np.isfinite(y)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(finite, y, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(finite)])
+    number = counts[high] - counts[low]
+    return np.where(number > 0, (sums[high] - sums[low]) / np.maximum(number, 1), np.nan)
+
+
+def smooth(y: np.ndarray, radius: int) -> np.ndarray:
+    """Average over neighbors, twice (a triangular window), centered: no lag.
+
+    Args:
+        y: Values, shape [T]; non-finite ones are left out and stay gaps (NaN).
+        radius: Neighbors to each side; 0 returns ``y`` with gaps.
+
+    Returns:
+        Smoothed values, shape [T].
+    """
+    gaps = ~np.isfinite(y)
+    result = np.where(gaps, np.nan, y)
+    if radius > 0:
+        half = max(1, radius // 2)
+        result = _box(_box(result, half), half)
+    return np.where(gaps, np.nan, result)
