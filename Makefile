@@ -30,7 +30,8 @@ demo: $(VENV)/.cockpit-data
 	@$(PY) -m cockpit demo $(ARGS)
 
 # Coverage is a matter of all tests, not of some.
-test: $(VENV)/.cockpit-test browser data
+test: $(VENV)/.cockpit-test browser
+	@$(PY) -m cockpit.problems.data
 	$(PY) -m pytest -n $(JOBS) \
 		$(if $(ARGS),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
 

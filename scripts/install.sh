@@ -45,14 +45,15 @@ for name in ("torch", "torchvision"):
 PY
 }
 
-if ! versions | grep -q '^torch=='; then
+constraint="$venv/cockpit-constraint.txt"
+versions >"$constraint"
+if ! grep -q '^torch==' "$constraint"; then
     echo "Installing $torch (once; this takes a few minutes) …"
     # shellcheck disable=SC2086  # TORCH may hold options of pip
     pip install $torch
+    versions >"$constraint"
 fi
 
-constraint="$venv/cockpit-constraint.txt"
-versions >"$constraint"
 echo "Installing Cockpit and what it needs ($extras), next to $(head -n 1 "$constraint") …"
 pip install --quiet --constraint "$constraint" --editable ".[$extras]" ||
     fail "pip could not install Cockpit beside $(head -n 1 "$constraint") (see above)." \

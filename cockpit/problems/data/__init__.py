@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cockpit.problems.data import digits, fashion_mnist
-from cockpit.problems.data.fetch import Progress, Report, fetch
+from cockpit.problems.data.fetching import Progress, Report, fetch
 from cockpit.problems.data.folders import candidates
 from cockpit.problems.data.idx import IdxError
 from cockpit.problems.data.images import Batches, ImageSet, Labeled, fit_images

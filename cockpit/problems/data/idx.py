@@ -6,6 +6,7 @@ Reference: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", section "File f
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 
 import numpy as np
@@ -55,7 +56,7 @@ def parse_idx(content: bytes) -> np.ndarray:
     if len(content) < start:
         raise IdxError(f"got {len(content)} bytes; the header alone needs {start}")
     shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
-    expected = start + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    expected = start + math.prod(shape) * dtype.itemsize
     if len(content) != expected:
         raise IdxError(f"got {len(content)} bytes; shape {shape} needs {expected}")
     elements = np.frombuffer(content, dtype, offset=start).reshape(shape)

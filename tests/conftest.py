@@ -1,0 +1,35 @@
+"""What all tests share: one thread per worker, no display, the browser, the real data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from cockpit.problems.data import ImageSet
+
+# Read when torch and matplotlib are imported, here and in what the tests start.
+os.environ.setdefault("MPLBACKEND", "Agg")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser for tests of the page."""
+    named = os.environ.get("COCKPIT_CHROMIUM", "")
+    for name in (named, "chromium", "chromium-browser", "google-chrome"):
+        if name and (path := shutil.which(name)):
+            return path
+    pytest.fail("no Chromium found; run scripts/browser.sh, or set COCKPIT_CHROMIUM to its path")
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist() -> ImageSet:
+    """The real Fashion-MNIST, as `make test` has brought it here."""
+    from cockpit.problems.data import load
+
+    return load("fashion-mnist")
