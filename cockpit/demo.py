@@ -1,0 +1,246 @@
+"""``cockpit demo``: a network, Fashion-MNIST, and the live page beside it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from cockpit.cockpit import Cockpit
+    from cockpit.problems.data import ImageSet
+
+PROBLEM = "2c2d"
+PLAIN_LINES = 10
+
+LOOK_AT = {
+    "economy": (
+        "Alpha: −1 is where a step began, 0 the valley floor, +1 the opposite slope. "
+        "Most good runs live a little above 0.",
+        "Gradient tests: how far single samples disagree. Outside the circle the batch is "
+        "too small for its gradient to be trusted.",
+        "GradHist1d: the elements of all individual gradients, on a log scale.",
+        "Distance and UpdateSize: how far the weights have come, and how far one step goes.",
+    ),
+    "business": (
+        "HessTrace and TIC: how curved the loss is, and how noise and curvature go together.",
+    ),
+    "full": (
+        "HessMaxEV: the sharpest direction; plain SGD is stable below 2 / learning rate.",
+        "GradHist2d: gradient elements against the weights they belong to.",
+    ),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``cockpit demo``."""
+    add = parser.add_argument
+    add("--steps", type=_positive(int), default=1000, help="optimizer steps (%(default)s)")
+    add("--config", choices=tuple(LOOK_AT), default="economy", help="what to track (%(default)s)")
+    add("--optimizer", default="sgd", help="sgd, momentum, adam or adamw (%(default)s)")
+    add("--lr", type=_positive(float), help="learning rate (one that suits the optimizer)")
+    add("--batch-size", type=_positive(int), help="samples per step (128)")
+    add("--seed", type=int, default=0, help="seed of network, data and estimates (%(default)s)")
+    add("--device", default="cpu", help="where to train, e.g. cuda (%(default)s)")
+    add("--data", default=None, help="fashion-mnist or digits (what can be had, in this order)")
+    add("--logdir", type=Path, help="folder of the run (runs/demo-1, -2, …)")
+    add("--port", type=int, default=8050, help="port of the page (%(default)s)")
+    add("--no-ui", action="store_true", help="train without the page")
+    add("--no-wait", action="store_true", help="end with the training; open no browser")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train and serve; returns the exit status."""
+    console = Console(highlight=False)
+    logdir = arguments.logdir or next_free(Path("runs") / "demo")
+    trained = False
+    try:
+        with _terminated_as_interrupted():
+            images = _load(arguments.data, console)
+            address = None if arguments.no_ui else _serve(logdir, arguments.port, console)
+            _announce(arguments, logdir, images, address, console)
+            if address and not arguments.no_wait and has_display():
+                webbrowser.open(address)
+            _train(arguments, images, logdir, console)
+            trained = True
+            if address and not arguments.no_wait:
+                _wait(address, console)
+    except KeyboardInterrupt:
+        console.print(f"\nStopped. Look at the run again with: cockpit ui {logdir.parent}")
+        return 0 if trained else 130
+    except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
+        print(f"cockpit demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def next_free(stem: Path) -> Path:
+    """``stem`` with the first number that no folder has yet: a new run leaves older ones alone."""
+    number = 1
+    while (path := stem.with_name(f"{stem.name}-{number}")).exists():
+        number += 1
+    return path
+
+
+def has_display() -> bool:
+    """Whether a browser would be seen by someone."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _load(name: str | None, console: Console) -> ImageSet:
+    """The data, with a word on where it comes from."""
+    from cockpit.problems.data import load
+
+    with Progress(console=console, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(file: str, done: int, total: int) -> None:
+            if file not in tasks:
+                tasks[file] = bar.add_task(file)
+            bar.update(tasks[file], completed=done, total=total or None)
+
+        images = load(
+            name or "fashion-mnist",
+            fallback=name is None,
+            report=bar.console.print,
+            progress=progress,
+        )
+    console.print(f"Data: {images.title}, {len(images.train):,} images from {images.found}")
+    return images
+
+
+def _serve(logdir: Path, port: int, console: Console) -> str:
+    """Start the page in a process of its own; its address."""
+    from cockpit.dashboard import start_background
+
+    address = start_background(logdir.parent, port=port)
+    if f":{port}/" not in address:
+        console.print(f"Port {port} is taken; the page has another one.")
+    return address
+
+
+def _announce(
+    arguments: argparse.Namespace,
+    logdir: Path,
+    images: ImageSet,
+    address: str | None,
+    console: Console,
+) -> None:
+    """Say what happens, where to look, and what there is to see."""
+    if images.name != "fashion-mnist":
+        console.print(f"[bold]This run is on {images.title}, not on Fashion-MNIST.[/bold]")
+    console.print(f"Run: {PROBLEM}, {arguments.steps} steps, {arguments.config}, log in {logdir}")
+    if address is None:
+        return
+    console.print(f"\nOpen [bold]{address}[/bold] and look at\n")
+    tiers = list(LOOK_AT)
+    for tier in tiers[: tiers.index(arguments.config) + 1]:
+        for line in LOOK_AT[tier]:
+            console.print(f"  • {line}", soft_wrap=True)
+    console.print()
+
+
+def _train(arguments: argparse.Namespace, images: ImageSet, logdir: Path, console: Console) -> None:
+    """Train with a progress bar, or with a line now and then where there is no terminal."""
+    from cockpit import problems
+    from cockpit.problems.training import Settings, train
+
+    settings = Settings(
+        steps=arguments.steps,
+        logdir=logdir,
+        optimizer=arguments.optimizer,
+        lr=arguments.lr,
+        batch_size=arguments.batch_size,
+        config=arguments.config,
+        seed=arguments.seed,
+        device=arguments.device,
+    )
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    began = time.monotonic()
+    bar = Progress(*columns, console=console) if console.is_terminal else None
+    with bar or nullcontext():
+        task = bar.add_task("", total=settings.steps) if bar else None
+        every = max(1, settings.steps // PLAIN_LINES)
+
+        def watch(step: int, cockpit: Cockpit) -> None:
+            if bar is not None and task is not None:
+                bar.update(task, completed=step + 1, description=gauges(cockpit))
+            elif (step + 1) % every == 0:
+                console.print(f"step {step + 1:>6} of {settings.steps}   {gauges(cockpit)}")
+
+        accuracy = train(problems.get(PROBLEM), images, settings, watch)
+    seconds = time.monotonic() - began
+    console.print(f"Trained in {seconds:.0f} s; {accuracy:.1%} of the test images are right.")
+
+
+def gauges(cockpit: Cockpit) -> str:
+    """Loss, α and what tracking costs, as one line."""
+    loss, alpha = cockpit.latest.get("Loss"), cockpit.latest.get("Alpha")
+    return "   ".join(
+        (
+            "loss  –   " if loss is None else f"loss {loss:.3f}",
+            "α   –  " if alpha is None else f"α {alpha:+.2f}",
+            f"tracking {cockpit.overhead:+.0%}",
+        )
+    )
+
+
+def _wait(address: str, console: Console) -> None:
+    """Keep the page until Ctrl-C."""
+    console.print(f"The page stays at {address} until you press Ctrl-C.")
+    while True:
+        time.sleep(3600)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end things as Ctrl-C does: the log is closed, the page stopped."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _positive(kind: type[Any]) -> Any:
+    """A parser of positive numbers of this kind."""
+
+    def parse(text: str) -> Any:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not number > 0:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+        return number
+
+    return parse
