@@ -1,0 +1,207 @@
+"""Hooks that keep, for every layer call of a tracked step, its input and output gradient.
+
+A forward hook puts a hook on the layer's *output tensor*, not on the module: module-level
+backward hooks (those of ``backpack.extend``) wrap the output in a view and so break in-place
+activations and residual sums; a tensor hook sees the gradient of the value that the layer
+returned, whatever is done to it afterwards. Nothing is kept beyond the graph's life unless the
+backward pass runs while a sink is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.utils._pytree import tree_leaves
+
+__all__ = ["Capture", "LayerCall", "capturable_modules", "first_tensor", "unit_parameters"]
+
+
+@dataclass(eq=False)
+class LayerCall:
+    """One call of one layer in a forward pass.
+
+    Attributes:
+        module: The layer.
+        inputs: Its positional arguments, tensors detached.
+        keywords: Its keyword arguments, tensors detached.
+        versions: Version counters of the input tensors when the layer ran.
+        grads: Gradient with respect to each output tensor, by its place among the outputs.
+    """
+
+    module: nn.Module
+    inputs: tuple[Any, ...]
+    keywords: dict[str, Any]
+    versions: tuple[int, ...]
+    grads: dict[int, Tensor] = field(default_factory=dict)
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors among the arguments."""
+        return [x for x in tree_leaves((self.inputs, self.keywords)) if isinstance(x, Tensor)]
+
+    def is_intact(self) -> bool:
+        """Whether no input has been overwritten since the layer ran."""
+        return self.versions == tuple(x._version for x in self.tensors())
+
+
+def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:
+    """The modules that own trainable parameters; an attention layer stands for its projections."""
+    inside: set[nn.Module] = set()
+    for module in model.modules():
+        if module in inside:
+            continue
+        if _is_unit(module):
+            inside.update(module.children())
+        if any(p.requires_grad for _, p in unit_parameters(module)):
+            yield module
+
+
+def unit_parameters(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters that a call of this module uses itself, by name within the module."""
+    return module.named_parameters(recurse=_is_unit(module))
+
+
+def _is_unit(module: nn.Module) -> bool:
+    """Whether the module uses the weights of its children without calling them."""
+    return isinstance(module, nn.MultiheadAttention)
+
+
+def first_tensor(*nested: Any) -> Tensor | None:
+    """The first tensor with a dimension in nested containers, or ``None``."""
+    for leaf in tree_leaves(nested):
+        if isinstance(leaf, Tensor) and leaf.dim() > 0:
+            return leaf
+    return None
+
+
+def _detached(nested: Any) -> Any:
+    return torch.utils._pytree.tree_map_only(Tensor, Tensor.detach, nested)
+
+
+class Capture:
+    """Attaches to a model and records the layer calls of its forward and backward passes.
+
+    Args:
+        model: The model that is trained.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._sink: list[LayerCall] | None = None
+        self._paused = False
+        self._edges: list[tuple[LayerCall, int, GradientEdge]] = []
+        self.batch_size: int | None = None
+        self.output: Tensor | None = None
+
+    @property
+    def attached(self) -> bool:
+        """Whether forward passes are seen at present."""
+        return bool(self._handles)
+
+    def attach(self) -> None:
+        """Begin to see forward passes (those with gradients enabled)."""
+        if self.attached:
+            return
+        model = self._model
+        self._handles = [
+            model.register_forward_pre_hook(self._before_forward, with_kwargs=True),
+            model.register_forward_hook(self._after_forward),
+        ]
+        self._handles += [
+            module.register_forward_hook(self._after_layer, with_kwargs=True)
+            for module in capturable_modules(model)
+        ]
+
+    def detach(self) -> None:
+        """Stop seeing forward passes and forget what was seen."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the references to the last forward pass."""
+        self._edges = []
+        self.output = None
+        self.batch_size = None
+
+    @contextmanager
+    def into(self, sink: list[LayerCall]) -> Iterator[list[LayerCall]]:
+        """Collect the layer calls whose backward pass runs inside this context."""
+        outer, self._sink = self._sink, sink
+        try:
+            yield sink
+        finally:
+            self._sink = outer
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """See no forward pass inside this context."""
+        outer, self._paused = self._paused, True
+        try:
+            yield
+        finally:
+            self._paused = outer
+
+    @property
+    def _seeing(self) -> bool:
+        return torch.is_grad_enabled() and not self._paused
+
+    def backpropagate(self, output: Tensor, grad: Tensor) -> list[LayerCall]:
+        """The layer calls with the gradients that ``grad`` at ``output`` gives them.
+
+        No parameter gradient is computed and nothing accumulates; the graph is kept.
+        """
+        if not self._edges:
+            return []
+        grads = torch.autograd.grad(
+            output, [edge for *_, edge in self._edges], grad, retain_graph=True, allow_unused=True
+        )
+        calls: dict[LayerCall, LayerCall] = {}
+        for (call, place, _), g in zip(self._edges, grads, strict=True):
+            if g is not None:
+                copy = LayerCall(call.module, call.inputs, call.keywords, call.versions)
+                calls.setdefault(call, copy).grads[place] = g
+        return list(calls.values())
+
+    def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+        if not self._seeing:
+            return
+        self.forget()
+        tensor = first_tensor(args, kwargs)
+        self.batch_size = None if tensor is None else tensor.shape[0]
+
+    def _after_forward(self, model: nn.Module, args: tuple, output: Any) -> None:
+        if self._seeing:
+            self.output = first_tensor(output)
+
+    def _after_layer(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
+        if not self._seeing:
+            return
+        call: LayerCall | None = None
+        for place, out in enumerate(tree_leaves(output)):
+            if not (isinstance(out, Tensor) and out.requires_grad):
+                continue
+            if call is None:
+                inputs, keywords = _detached(args), _detached(kwargs)
+                call = LayerCall(module, inputs, keywords, ())
+                call.versions = tuple(x._version for x in call.tensors())
+            out.register_hook(self._on_gradient(call, place))
+            self._edges.append((call, place, get_gradient_edge(out)))
+
+    def _on_gradient(self, call: LayerCall, place: int) -> Any:
+        def hook(grad: Tensor) -> None:
+            sink = self._sink
+            if sink is None:
+                return
+            if not call.grads:
+                sink.append(call)
+            call.grads[place] = grad if place not in call.grads else call.grads[place] + grad
+
+        return hook

@@ -1,0 +1,69 @@
+"""Diagonals of curvature matrices of L_B, parameter by parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.hessian import HessianOperator
+from cockpit.backward.loss_hessian import LossHessianRoot
+
+__all__ = ["diag_ggn", "diag_hutchinson"]
+
+SquaredSums = Callable[[list[LayerCall]], dict[str, Tensor]]
+
+
+def diag_ggn(
+    capture: Capture,
+    output: Tensor,
+    root: LossHessianRoot,
+    squared_sums: SquaredSums,
+    samples: int | None,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """Diagonal of the generalized Gauss-Newton matrix of the loss, by parameter name.
+
+    Each column of the loss Hessian's root is backpropagated like an output gradient; the squares
+    of what the samples then contribute to a parameter add up to the diagonal.
+
+    Args:
+        capture: Holds the graph of the forward pass.
+        output: What the loss was computed from.
+        root: S with SSᵀ = ∇²_f L.
+        squared_sums: Layer calls to Σₙ gₙ² by parameter name.
+        samples: Number of random combinations of the columns, or ``None`` for all columns.
+        generator: Draws them.
+    """
+    if samples is None:
+        columns, weight = root.columns(), 1.0
+    else:
+        columns, weight = (root.sample(generator) for _ in range(samples)), 1.0 / samples
+    diagonal: dict[str, Tensor] = {}
+    for column in columns:
+        for name, part in squared_sums(capture.backpropagate(output, column)).items():
+            diagonal[name] = part if name not in diagonal else diagonal[name].add_(part)
+    return {name: part.mul_(weight) for name, part in diagonal.items()}
+
+
+def diag_hutchinson(
+    hessian: HessianOperator,
+    parameters: Mapping[str, Tensor],
+    samples: int,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """Estimate of the Hessian's diagonal, the mean of v ⊙ Hv over random signs v.
+
+    Unbiased, for any model, but with a large variance: see the record's ``samples``.
+
+    Reference: Bekas et al. (2007); Hutchinson (1990) for the trace.
+    """
+    like = next(iter(parameters.values()))
+    total = torch.zeros(hessian.size, dtype=like.dtype, device=like.device)
+    for _ in range(samples):
+        draws = torch.randint(0, 2, total.shape, generator=generator, device=total.device)
+        signs = (2 * draws - 1).to(total.dtype)
+        total += signs * hessian(signs)
+    return dict(zip(parameters, hessian.split(total / samples), strict=True))

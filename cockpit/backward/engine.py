@@ -1,0 +1,227 @@
+"""Serves requests for statistics of the user's backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cockpit import linalg
+from cockpit.backward import statistics as st
+from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.curvature import diag_ggn, diag_hutchinson
+from cockpit.backward.evaluate import Wanted, evaluate
+from cockpit.backward.exact_hessian import ExactDiagHessian
+from cockpit.backward.extensions import Unsupported
+from cockpit.backward.first_order import IndividualGradients, contributions_by_name
+from cockpit.backward.hessian import HessianOperator
+from cockpit.backward.loss_hessian import root_of_loss_hessian
+from cockpit.backward.stats import Absent, BackwardStats
+from cockpit.losses import LossProbe
+
+__all__ = ["BackwardEngine", "BackwardPass"]
+
+
+class BackwardEngine:
+    """Sees forward passes while attached, and opens a :class:`BackwardPass` for each tracked step.
+
+    Args:
+        model: The model that is trained.
+        probe: Sees the calls of the loss function.
+        seed: Of the engine's own random generator, from which all estimates draw.
+    """
+
+    def __init__(self, model: nn.Module, probe: LossProbe, seed: int) -> None:
+        self.model = model
+        self.probe = probe
+        self.capture = Capture(model)
+        self.exact_hessian = ExactDiagHessian(model, probe.loss_fn)
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.warm_start: Tensor | None = None
+
+    def attach(self, requests: frozenset[st.Statistic]) -> None:
+        """See the forward passes from now on, for a step with these requests."""
+        self.capture.attach()
+        self.probe.attach()
+        if any(isinstance(r, st.DiagCurvature) and r.curvature == "hessian" for r in requests):
+            self.exact_hessian.attach()
+
+    def detach(self) -> None:
+        """See nothing any more; forget what was seen."""
+        self.capture.detach()
+        self.probe.detach()
+        self.exact_hessian.detach()
+
+    def forget(self) -> None:
+        """Let go of the last forward pass."""
+        self.capture.forget()
+        self.probe.forget()
+
+    def begin(
+        self, requests: frozenset[st.Statistic], loss: Tensor, batch_size: int, reduction: str
+    ) -> BackwardPass:
+        """Serve what needs the graph, before the user's backward pass frees it."""
+        parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        backward = BackwardPass(parameters, requests, batch_size, reduction)
+        _BeforeBackward(self, backward, loss).serve()
+        return backward
+
+
+class _BeforeBackward:
+    """Serves the second-order requests of one step."""
+
+    def __init__(self, engine: BackwardEngine, backward: BackwardPass, loss: Tensor) -> None:
+        self._engine, self._pass, self._loss = engine, backward, loss
+        self._hessian: HessianOperator | None = None
+
+    def serve(self) -> None:
+        """Answer all of them; what goes wrong is kept as the answer."""
+        stats = self._pass.stats
+        for request in self._pass.requests:
+            try:
+                if isinstance(request, st.DiagCurvature):
+                    stats.by_parameter[request] = self._diagonal(request)
+                elif isinstance(request, st.MaxEigenvalue):
+                    stats.network[request] = self._max_eigenvalue(request)
+            except Unsupported as reason:
+                stats.errors[request] = Absent(str(reason))
+            except Exception as error:
+                stats.errors[request] = error
+
+    @property
+    def _operator(self) -> HessianOperator:
+        if self._hessian is None:
+            self._hessian = HessianOperator(
+                self._loss, list(self._pass.parameters.values()), self._pass.mean_scale
+            )
+        return self._hessian
+
+    def _diagonal(self, request: st.DiagCurvature) -> dict[str, Tensor]:
+        engine, parameters = self._engine, self._pass.parameters
+        if request.curvature == "hessian":
+            scale = self._pass.mean_scale
+            exact = engine.exact_hessian.compute(self._loss, parameters)
+            return {name: part * scale for name, part in exact.items()}
+        if request.curvature == "hutchinson":
+            return diag_hutchinson(
+                self._operator, parameters, request.samples, engine.generator
+            )
+        return self._diag_ggn(None if request.curvature == "ggn" else request.samples)
+
+    def _diag_ggn(self, samples: int | None) -> dict[str, Tensor]:
+        engine, probe = self._engine, self._engine.probe
+        output = probe.output if probe.output is not None else engine.capture.output
+        if output is None:
+            raise Unsupported("the model's output was not seen")
+        root = root_of_loss_hessian(
+            self._loss, output, probe.loss_fn, probe.target, engine.generator
+        )
+        diagonal = diag_ggn(
+            engine.capture, output, root, self._squared_sums, samples, engine.generator
+        )
+        return {name: part * self._pass.mean_scale for name, part in diagonal.items()}
+
+    def _squared_sums(self, calls: list[LayerCall]) -> dict[str, Tensor]:
+        found, missing = contributions_by_name(calls, self._pass.name_of, self._pass.batch_size)
+        if missing:
+            name, reason = next(iter(missing.items()))
+            raise Unsupported(f"{name}: {reason}")
+        shapes = {name: self._pass.parameters[name].shape for name in found}
+        return {
+            name: evaluate(part, shapes[name], 1.0, Wanted(sum_sq=True)).sum_sq
+            for name, part in found.items()
+        }
+
+    def _max_eigenvalue(self, request: st.MaxEigenvalue) -> linalg.Eigenpair:
+        engine, operator = self._engine, self._operator
+        like = next(iter(self._pass.parameters.values()))
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        start = torch.randn(
+            operator.size, generator=engine.generator, device=like.device, dtype=dtype
+        )
+        solve = linalg.lanczos if request.method == "lanczos" else linalg.power_iteration
+        warm = engine.warm_start
+        if warm is not None and warm.shape == start.shape:
+            # Some noise, or an eigenvector that is no longer the largest could never be left.
+            start = warm + 0.3 * start / start.norm()
+        pair = solve(
+            operator,
+            start,
+            max_iterations=request.max_iterations,
+            rtol=request.rtol,
+            atol=request.atol,
+        )
+        if torch.isfinite(pair.vector).all():
+            engine.warm_start = pair.vector
+        return pair
+
+
+class BackwardPass:
+    """One tracked backward pass: collects, then answers.
+
+    Args:
+        parameters: Trainable parameters by name.
+        requests: What was asked of this step.
+        batch_size: N.
+        reduction: ``mean`` or ``sum``, of the loss that is differentiated.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        requests: frozenset[st.Statistic],
+        batch_size: int,
+        reduction: str,
+    ) -> None:
+        self.parameters = parameters
+        self.requests = requests
+        self.batch_size = batch_size
+        self.mean_scale = 1.0 if reduction == "mean" else 1.0 / batch_size
+        self.stats = BackwardStats()
+        self.calls: list[LayerCall] = []
+        self._names = {id(p): name for name, p in parameters.items()}
+        self._before = {
+            name: p.grad.detach().clone() for name, p in parameters.items() if p.grad is not None
+        }
+
+    def name_of(self, parameter: nn.Parameter) -> str | None:
+        """The name of a trainable parameter."""
+        return self._names.get(id(parameter))
+
+    def finish(self) -> None:
+        """Take ḡ: what this backward pass added to ``.grad``."""
+        for name, p in self.parameters.items():
+            if p.grad is None:
+                continue
+            grad = p.grad.detach()
+            grad = grad.to_dense() if grad.layout != torch.strided else grad
+            before = self._before.get(name)
+            own = grad.clone() if before is None else grad - before
+            self.stats.grad[name] = own if self.mean_scale == 1.0 else own.mul_(self.mean_scale)
+        self._before = {}
+
+    def statistics(
+        self,
+        update: Mapping[str, Tensor] | None,
+        previous_update: Mapping[str, Tensor] | None,
+        weights: Mapping[str, Tensor],
+    ) -> BackwardStats:
+        """Answer the first-order requests, once the update is known.
+
+        Args:
+            update: s = θ(t+1) − θ(t) by name, if known.
+            previous_update: s of the step before, if known.
+            weights: θ(t) by name.
+        """
+        scale = self.batch_size * self.mean_scale
+        individual = IndividualGradients(self.calls, self.parameters, self.batch_size, scale)
+        self.calls = []
+        directions: dict[type[st.Statistic], Any] = {
+            st.DotUpdate: update,
+            st.DotPreviousUpdate: previous_update,
+        }
+        individual.answer(self.stats, self.requests, directions, weights)
+        return self.stats

@@ -1,0 +1,149 @@
+"""From layer calls to the requested statistics of each parameter's individual gradients.
+
+The individual gradients of one parameter exist for a few samples at a time only; those of a fully
+connected layer without positions never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from cockpit.backward.extensions import Chunked, Contribution, Outer, Unsupported
+from cockpit.backward.histogram import HistogramCounter
+
+__all__ = ["ParameterStatistics", "Wanted", "evaluate", "fold_rows", "merge"]
+
+CHUNK = 2**20  # elements of individual gradients held at a time: they stay in the cache
+
+
+@dataclass
+class Wanted:
+    """What to take from the individual gradients of one parameter.
+
+    Attributes:
+        vectors: Directions v of the dot products gₙᵀv, each in the parameter's shape.
+        sq_norms: Whether ‖gₙ‖² is wanted.
+        sum_sq: Whether Σ gₙ² is wanted.
+        counters: Histograms to add to.
+    """
+
+    vectors: list[Tensor] = field(default_factory=list)
+    sq_norms: bool = False
+    sum_sq: bool = False
+    counters: list[HistogramCounter] = field(default_factory=list)
+
+
+@dataclass
+class ParameterStatistics:
+    """Statistics of the unscaled individual gradients of one parameter.
+
+    Attributes:
+        sq_norms: Shape [N], or ``None`` if not wanted.
+        dots: One tensor of shape [N] for each wanted vector.
+        sum_sq: In the parameter's shape, or ``None`` if not wanted.
+    """
+
+    sq_norms: Tensor | None
+    dots: list[Tensor]
+    sum_sq: Tensor | None
+
+
+def fold_rows(contribution: Contribution, batch_size: int) -> Contribution:
+    """Gather the rows of each sample, for models that fold another axis into the first.
+
+    Raises:
+        Unsupported: If the rows are no whole multiple of the samples.
+    """
+    rows = contribution.rows
+    if rows == batch_size:
+        return contribution
+    if rows == 0 or rows % batch_size:
+        raise Unsupported(f"its output has {rows} rows for {batch_size} samples")
+    per_sample = rows // batch_size
+    if isinstance(contribution, Outer):
+        a, b = contribution.a, contribution.b
+        return Outer(
+            a.reshape(batch_size, -1, a.shape[-1]), b.reshape(batch_size, -1, b.shape[-1])
+        )
+
+    def make(start: int, stop: int) -> Tensor:
+        made = contribution.make(start * per_sample, stop * per_sample)
+        return made.unflatten(0, (stop - start, per_sample)).sum(1)
+
+    return Chunked(make, batch_size)
+
+
+def merge(parts: list[Contribution]) -> Contribution:
+    """The sum of what several calls contribute to one parameter (shared layers, tied weights)."""
+    if len(parts) == 1:
+        return parts[0]
+    if all(isinstance(part, Outer) for part in parts):
+        return Outer(torch.cat([p.a for p in parts], 1), torch.cat([p.b for p in parts], 1))
+
+    def make(start: int, stop: int) -> Tensor:
+        first, *others = (part.make(start, stop) for part in parts)
+        return sum((other.view_as(first) for other in others), first)
+
+    return Chunked(make, parts[0].rows)
+
+
+def evaluate(
+    contribution: Contribution, shape: torch.Size, scale: float, wanted: Wanted
+) -> ParameterStatistics:
+    """Statistics of gₙ = scale × contribution of sample n.
+
+    Args:
+        contribution: With N rows, in the scale of the backward pass.
+        shape: The parameter's shape.
+        scale: N for a mean-reduced loss, 1 for a summed one.
+        wanted: What to compute.
+    """
+    if isinstance(contribution, Outer) and contribution.a.shape[1] == 1:
+        a, b = contribution.a[:, 0], contribution.b[:, 0] * scale
+        return _evaluate_rank_one(a, b, shape, wanted)
+    return _evaluate_chunks(_chunks(contribution, shape.numel(), scale), shape, wanted)
+
+
+def _evaluate_rank_one(a: Tensor, b: Tensor, shape: torch.Size, wanted: Wanted) -> ParameterStatistics:
+    """gₙ = bₙaₙᵀ: ‖gₙ‖² = ‖aₙ‖²‖bₙ‖², gₙᵀV = bₙᵀVaₙ, Σ gₙ² = (b²)ᵀ(a²)."""
+    sq_norms = a.square().sum(1) * b.square().sum(1) if wanted.sq_norms else None
+    dots = [((b @ v.to(b.dtype).view(b.shape[1], -1)) * a).sum(1) for v in wanted.vectors]
+    sum_sq = (b.square().T @ a.square()).view(shape) if wanted.sum_sq else None
+    for counter in wanted.counters:
+        counter.add_rank_one(a, b)
+    return ParameterStatistics(sq_norms, dots, sum_sq)
+
+
+def _chunks(contribution: Contribution, size: int, scale: float) -> Iterator[Tensor]:
+    step = max(1, CHUNK // max(1, size))
+    for start in range(0, contribution.rows, step):
+        made = contribution.make(start, min(start + step, contribution.rows))
+        yield made.reshape(made.shape[0], size).mul(scale)
+
+
+def _evaluate_chunks(
+    chunks: Iterator[Tensor], shape: torch.Size, wanted: Wanted
+) -> ParameterStatistics:
+    vectors = torch.stack([v.flatten() for v in wanted.vectors]) if wanted.vectors else None
+    sq_norms, dots, sum_sq = [], [], None
+    for chunk in chunks:
+        if wanted.sq_norms or wanted.sum_sq:
+            square = chunk.square()
+            if wanted.sq_norms:
+                sq_norms.append(square.sum(1))
+            if wanted.sum_sq:
+                total = square.sum(0)
+                sum_sq = total if sum_sq is None else sum_sq.add_(total)
+        if vectors is not None:
+            dots.append(chunk @ vectors.to(chunk.dtype).T)
+        for counter in wanted.counters:
+            counter.add(chunk)
+    return ParameterStatistics(
+        torch.cat(sq_norms) if sq_norms else None,
+        list(torch.cat(dots).unbind(1)) if dots else [],
+        None if sum_sq is None else sum_sq.view(shape),
+    )

@@ -1,0 +1,99 @@
+"""The Hessian's exact diagonal, by BackPACK's DiagHessian in a backward pass of its own.
+
+BackPACK backpropagates second-order terms module by module, so it needs a plain chain of modules
+that it knows. Anything else it would break or get wrong, so it is refused beforehand.
+"""
+
+from __future__ import annotations
+
+import torch
+from backpack import backpack, extend
+from backpack.context import CTX
+from backpack.extensions import DiagHessian
+from torch import Tensor, nn
+
+from cockpit.backward.extensions import Unsupported
+
+__all__ = ["ExactDiagHessian"]
+
+KNOWN = (
+    *(nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Flatten, nn.Dropout, nn.ZeroPad2d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.MaxPool1d, nn.MaxPool2d),
+    *(nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, nn.ReLU, nn.LeakyReLU, nn.ELU),
+    *(nn.SELU, nn.Sigmoid, nn.LogSigmoid, nn.Tanh),
+)
+KNOWN_LOSSES = (nn.CrossEntropyLoss, nn.MSELoss, nn.BCEWithLogitsLoss)
+
+
+class ExactDiagHessian:
+    """Extends model and loss while it is wanted, and removes every trace afterwards.
+
+    Args:
+        model: A chain (``nn.Sequential``, also nested) of layers that BackPACK knows.
+        loss_fn: Cross-entropy, squared error or binary cross-entropy, as a module.
+    """
+
+    def __init__(self, model: nn.Module, loss_fn: object) -> None:
+        self._parts = (model, loss_fn)
+        self.reason = _refusal(model, loss_fn)
+        self._handles: list = []
+
+    def attach(self) -> None:
+        """Let BackPACK see the forward passes from now on."""
+        if self._handles or self.reason:
+            return
+        before = len(CTX.hook_handles)
+        for part in self._parts:
+            extend(part)
+        self._handles = CTX.hook_handles[before:]
+        del CTX.hook_handles[before:]
+
+    def detach(self) -> None:
+        """Remove BackPACK's hooks and what they left on the modules."""
+        for handle in self._handles:
+            handle.remove()
+        for part in self._parts if self._handles else ():
+            for module in part.modules():
+                for name in ("_backpack_extend", "input0", "input1", "output"):
+                    module.__dict__.pop(name, None)
+        self._handles = []
+
+    def compute(self, loss: Tensor, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The diagonal of ∇²loss by parameter name; the graph is kept and no ``.grad`` changes.
+
+        It runs in a backward pass of its own, so that a failure can't reach the user's.
+
+        Raises:
+            Unsupported: If model or loss are not of the kind that BackPACK handles exactly.
+        """
+        if self.reason:
+            raise Unsupported(self.reason)
+        try:
+            with backpack(DiagHessian(), retain_graph=True):
+                torch.autograd.grad(loss, list(parameters.values()), retain_graph=True)
+            return {name: p.diag_h.detach() for name, p in parameters.items()}
+        finally:
+            for p in parameters.values():
+                p.__dict__.pop("diag_h", None)
+
+
+def _refusal(model: nn.Module, loss_fn: object) -> str:
+    if not isinstance(loss_fn, KNOWN_LOSSES):
+        return (
+            "the exact Hessian diagonal needs the loss as a module: CrossEntropyLoss, MSELoss or "
+            f"BCEWithLogitsLoss; got {type(loss_fn).__name__}"
+        )
+    seen: set[int] = set()
+    for name, module in model.named_modules(remove_duplicate=False):
+        kind = type(module)
+        if id(module) in seen:
+            return f"the exact Hessian diagonal needs each layer used once; {name} is used again"
+        seen.add(id(module))
+        if kind is not nn.Sequential and kind not in KNOWN:
+            return (
+                "the exact Hessian diagonal needs an nn.Sequential of layers that BackPACK knows; "
+                f"{name or 'the model'} is a {kind.__name__}. Use curvature='ggn' or 'ggn_mc'"
+            )
+        if getattr(module, "inplace", False):
+            return f"the exact Hessian diagonal can't pass the in-place {kind.__name__} {name}"
+    return ""

@@ -1,0 +1,57 @@
+"""Products with the Hessian of the mini-batch loss, on the graph of the user's forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["HessianOperator"]
+
+
+class HessianOperator:
+    """v ↦ H_B v for the parameters of a loss, by a second backward pass (Pearlmutter, 1994).
+
+    Built before the user's own backward pass frees the graph; costs one gradient, and each product
+    about two. Nothing accumulates in ``.grad``.
+
+    Args:
+        loss: The loss of this step, as the user's loop computes it.
+        parameters: The trainable parameters.
+        scale: 1 for a mean-reduced loss, 1/N for a summed one.
+    """
+
+    def __init__(self, loss: Tensor, parameters: Sequence[Tensor], scale: float) -> None:
+        self._parameters = list(parameters)
+        self._scale = scale
+        grads = torch.autograd.grad(loss, self._parameters, create_graph=True, allow_unused=True)
+        # A gradient without a graph is constant: its Hessian block is zero.
+        self._live = [i for i, g in enumerate(grads) if g is not None and g.requires_grad]
+        self._grads = [grads[i] for i in self._live]
+        self.size = sum(p.numel() for p in self._parameters)
+
+    def split(self, flat: Tensor) -> list[Tensor]:
+        """A flat vector of shape [D], cut into the shapes of the parameters."""
+        sizes = [p.numel() for p in self._parameters]
+        return [
+            part.view_as(p) for part, p in zip(flat.split(sizes), self._parameters, strict=True)
+        ]
+
+    def __call__(self, flat: Tensor) -> Tensor:
+        """The product with a flat vector, shape [D] to [D]."""
+        if not self._live:
+            return torch.zeros_like(flat)
+        parts = self.split(flat)
+        products = torch.autograd.grad(
+            self._grads,
+            self._parameters,
+            [parts[i].to(self._grads[k].dtype) for k, i in enumerate(self._live)],
+            retain_graph=True,
+            allow_unused=True,
+        )
+        flattened = [
+            torch.zeros_like(p).flatten() if g is None else g.flatten()
+            for g, p in zip(products, self._parameters, strict=True)
+        ]
+        return torch.cat([part.to(flat.dtype) for part in flattened]) * self._scale

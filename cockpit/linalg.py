@@ -1,0 +1,177 @@
+"""Eigenvalues of a symmetric operator that is known by its products with vectors.
+
+Pure maths on flat tensors; nothing here knows of networks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Eigenpair", "lanczos", "power_iteration"]
+
+Matvec = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Eigenpair:
+    """The largest algebraic eigenvalue, as far as it was found.
+
+    Attributes:
+        value: The eigenvalue (Rayleigh quotient of ``vector``).
+        vector: Unit vector, shape [D].
+        residual: ‖Av − λv‖; the eigenvalue nearest to ``value`` is no farther than this.
+        products: Number of products with the operator that it took.
+        converged: Whether the stopping rule was met.
+        min_value: An upper bound of the smallest eigenvalue, where the method gives it for nothing.
+    """
+
+    value: float
+    vector: Tensor
+    residual: float
+    products: int
+    converged: bool
+    min_value: float | None = None
+
+
+def power_iteration(
+    matvec: Matvec,
+    start: Tensor,
+    *,
+    max_iterations: int = 100,
+    rtol: float = 1e-3,
+    atol: float = 1e-6,
+) -> Eigenpair:
+    """Largest algebraic eigenvalue by power iteration.
+
+    Plain power iteration finds the eigenvalue of largest magnitude. Where that one is negative,
+    it is shifted to zero and the iteration goes on with A − λI, whose dominant eigenvalue is the
+    wanted one.
+
+    Args:
+        matvec: v ↦ Av, shape [D] to [D].
+        start: Start vector, shape [D], not zero.
+        max_iterations: At most so many products in each of the two phases.
+        rtol: Stop when the eigenvalue changes by less than ``rtol`` relative …
+        atol: … or ``atol`` absolute.
+
+    Reference: Yao et al. (2020); thesis C.34 and its stopping parameters.
+    """
+    dominant = _power(matvec, start, max_iterations, rtol, atol)
+    if dominant.value >= 0 or not math.isfinite(dominant.value):
+        return dominant
+    shift = dominant.value
+    again = _power(lambda v: matvec(v) - shift * v, start, max_iterations, rtol, atol)
+    return Eigenpair(
+        value=again.value + shift,
+        vector=again.vector,
+        residual=again.residual,
+        products=dominant.products + again.products,
+        converged=dominant.converged and again.converged,
+        min_value=shift,
+    )
+
+
+def _power(matvec: Matvec, start: Tensor, limit: int, rtol: float, atol: float) -> Eigenpair:
+    vector = start / start.norm()
+    value, residual, converged = math.nan, math.inf, False
+    for products in range(1, limit + 1):
+        image = matvec(vector)
+        previous, value = value, float(vector @ image)
+        residual = float((image - value * vector).norm())
+        converged = abs(value - previous) <= max(atol, rtol * abs(value))
+        norm = float(image.norm())
+        if converged or norm == 0 or not math.isfinite(norm):
+            return Eigenpair(value, vector, residual, products, converged or norm == 0)
+        vector = image / norm
+    return Eigenpair(value, vector, residual, limit, converged)
+
+
+def lanczos(
+    matvec: Matvec,
+    start: Tensor,
+    *,
+    max_iterations: int = 100,
+    rtol: float = 1e-3,
+    atol: float = 1e-6,
+    min_iterations: int = 4,
+    basis: int = 20,
+) -> Eigenpair:
+    """Largest algebraic eigenvalue by the Lanczos method, restarted from its Ritz vector.
+
+    For a symmetric operator the error of a Ritz value is about residual² / gap. So it stops when
+    the residual is below √rtol · |λ| and the value has settled to ``rtol``.
+
+    Args:
+        matvec: v ↦ Av, shape [D] to [D].
+        start: Start vector, shape [D], not zero; near the eigenvector saves products.
+        max_iterations: At most so many products.
+        rtol: Relative accuracy that is asked of the eigenvalue.
+        atol: Absolute accuracy below which nothing more is asked.
+        min_iterations: At least so many products, so that a start vector beside the wanted
+            eigenvector can't pass for it.
+        basis: At most so many vectors of length D are kept.
+
+    Reference: Golub & Van Loan (2013), section 10.1.
+    """
+    vector, value, used = start / start.norm(), math.nan, 0
+    while True:
+        limit = min(basis, max_iterations - used)
+        pair, value = _lanczos_run(matvec, vector, limit, rtol, atol, min_iterations, value)
+        used += pair.products
+        if pair.converged or used >= max_iterations or not math.isfinite(pair.value):
+            return Eigenpair(
+                pair.value, pair.vector, pair.residual, used, pair.converged, pair.min_value
+            )
+        vector = pair.vector
+
+
+def _lanczos_run(
+    matvec: Matvec,
+    start: Tensor,
+    limit: int,
+    rtol: float,
+    atol: float,
+    min_iterations: int,
+    previous: float,
+) -> tuple[Eigenpair, float]:
+    """One run of at most ``limit`` products; also returns the value, for the settling test."""
+    vectors, diagonal, off_diagonal = [start], [], []
+    converged = False
+    while True:
+        image = matvec(vectors[-1])
+        diagonal.append(float(vectors[-1] @ image))
+        stacked = torch.stack(vectors)
+        for _ in range(2):  # once is not enough in finite precision
+            image = image - stacked.T @ (stacked @ image)
+        beta = float(image.norm())
+        if not (math.isfinite(diagonal[-1]) and math.isfinite(beta)):
+            return Eigenpair(math.nan, start, math.inf, len(diagonal), False), math.nan
+        values, weights = _tridiagonal_eigh(diagonal, off_diagonal)
+        value, residual = float(values[-1]), beta * abs(float(weights[-1, -1]))
+        settled = abs(value - previous) <= max(atol, rtol * abs(value))
+        small = residual <= max(atol, math.sqrt(rtol) * abs(value))
+        exhausted = beta <= 1e-7 * max(abs(float(values[0])), abs(value), 1e-30)
+        converged = exhausted or (small and settled and len(diagonal) >= min_iterations)
+        previous = value
+        if converged or len(diagonal) >= limit:
+            break
+        off_diagonal.append(beta)
+        vectors.append(image / beta)
+    ritz = weights[:, -1].to(start) @ torch.stack(vectors)
+    pair = Eigenpair(
+        value, ritz / ritz.norm(), residual, len(diagonal), converged, float(values[0])
+    )
+    return pair, previous
+
+
+def _tridiagonal_eigh(diagonal: list[float], off_diagonal: list[float]) -> tuple[Tensor, Tensor]:
+    matrix = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
+    if off_diagonal:
+        beside = torch.tensor(off_diagonal, dtype=torch.float64)
+        matrix += torch.diag(beside, 1) + torch.diag(beside, -1)
+    return torch.linalg.eigh(matrix)

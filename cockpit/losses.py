@@ -1,0 +1,101 @@
+"""What can be learned from the loss function: the loss, the model's output, individual losses."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["LossProbe", "individual_losses"]
+
+
+class LossProbe:
+    """Sees the calls of a loss module.
+
+    Args:
+        loss_fn: The loss function of the loop. Only an ``nn.Module`` can be seen; with any other
+            callable the loss has to be passed to the cockpit.
+
+    Attributes:
+        loss: The last loss it returned.
+        output: Its first argument, the model's output.
+        target: Its second argument.
+    """
+
+    def __init__(self, loss_fn: Any) -> None:
+        self.loss_fn = loss_fn
+        self._handle: torch.utils.hooks.RemovableHandle | None = None
+        self.forget()
+
+    def attach(self) -> None:
+        """Begin to see calls."""
+        if isinstance(self.loss_fn, nn.Module) and self._handle is None:
+            self._handle = self.loss_fn.register_forward_hook(self._after, with_kwargs=True)
+
+    def detach(self) -> None:
+        """Stop, and forget the last call."""
+        if self._handle is not None:
+            self._handle.remove()
+        self._handle = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the references to the last call."""
+        self.loss: Tensor | None = None
+        self.output: Tensor | None = None
+        self.target: Any = None
+        self._arguments: tuple[tuple, dict[str, Any]] | None = None
+
+    @property
+    def reduction(self) -> str | None:
+        """``mean`` or ``sum`` as the loss module has it, else ``None``."""
+        return getattr(self.loss_fn, "reduction", None)
+
+    def individual(self, batch_size: int) -> Tensor | None:
+        """Individual losses ℓₙ of the last call, shape [N], or ``None`` if they can't be had."""
+        if self._arguments is None or self.loss is None:
+            return None
+        return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
+
+    def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
+        if not (torch.is_grad_enabled() and isinstance(output, Tensor) and output.requires_grad):
+            return
+        self.loss, self._arguments = output, (args, kwargs)
+        tensors = [*args, *kwargs.values()]
+        self.output = tensors[0] if tensors and isinstance(tensors[0], Tensor) else None
+        self.target = tensors[1] if len(tensors) > 1 else None
+
+
+def individual_losses(
+    loss_fn: nn.Module, args: tuple, kwargs: dict[str, Any], loss: Tensor, batch_size: int
+) -> Tensor | None:
+    """ℓₙ from a second evaluation of the loss module with ``reduction="none"``.
+
+    Elements that belong to one sample (pixels, tokens) are summed. A mean-reduced loss weighs its
+    elements in its own way (class weights, ignored targets): the common factor is found by
+    comparing with ``loss``, so that the mean of the result is the loss exactly.
+
+    Returns:
+        Shape [N], in the scale where the mean over n is L_B; ``None`` if the module has no
+        reduction or its elements don't divide among the samples.
+    """
+    reduction = getattr(loss_fn, "reduction", None)
+    if reduction not in ("mean", "sum", "batchmean"):
+        return None
+    unreduced = copy.copy(loss_fn)
+    unreduced.reduction = "none"
+    unreduced._forward_hooks = {}
+    with torch.no_grad():
+        elements = unreduced(*args, **kwargs)
+        if elements.dim() == 0 or elements.numel() % batch_size:
+            return None
+        sums = elements.reshape(batch_size, -1).sum(1)
+        sums = sums if sums.dtype == torch.float64 else sums.float()
+        if reduction == "sum":
+            return sums
+        total = sums.sum()
+        if total == 0:
+            return sums
+        return sums * (loss.detach().to(sums.dtype) / total * batch_size)
