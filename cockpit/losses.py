@@ -22,12 +22,18 @@ class LossProbe:
         loss: The last loss it returned.
         output: Its first argument, the model's output.
         target: Its second argument.
+        fault: What went wrong in the hook, if anything did.
     """
 
     def __init__(self, loss_fn: Any) -> None:
         self.loss_fn = loss_fn
         self._handle: torch.utils.hooks.RemovableHandle | None = None
+        self.fault: Exception | None = None
         self.forget()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy of the loss function carries the hook along; that one sees nothing.
+        return {"_handle": None}
 
     def attach(self) -> None:
         """Begin to see calls."""
@@ -60,7 +66,7 @@ class LossProbe:
         return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
 
     def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
-        if not (torch.is_grad_enabled() and isinstance(output, Tensor) and output.requires_grad):
+        if self._handle is None or not isinstance(output, Tensor) or not output.requires_grad:
             return
         self.loss, self._arguments = output, (args, kwargs)
         tensors = [*args, *kwargs.values()]

@@ -9,7 +9,8 @@ backward pass runs while a sink is open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,21 +84,45 @@ def _detached(nested: Any) -> Any:
     return torch.utils._pytree.tree_map_only(Tensor, Tensor.detach, nested)
 
 
+def _harmless(hook: Callable[..., None]) -> Callable[..., None]:
+    """Keep a fault of a hook from the user's forward or backward pass that it runs in."""
+
+    @functools.wraps(hook)
+    def guarded(self: Capture, *args: Any) -> None:
+        try:
+            if self._seeing:
+                hook(self, *args)
+        except Exception as error:
+            self.fault = error
+
+    return guarded
+
+
 class Capture:
     """Attaches to a model and records the layer calls of its forward and backward passes.
 
     Args:
         model: The model that is trained.
+
+    Attributes:
+        batch_size: First axis of the model's first tensor argument in the last forward pass.
+        output: First tensor that the model returned in it.
+        fault: What went wrong in a hook, if anything did.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._model = model
+        self.model = model
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._sink: list[LayerCall] | None = None
         self._paused = False
         self._edges: list[tuple[LayerCall, int, GradientEdge]] = []
         self.batch_size: int | None = None
         self.output: Tensor | None = None
+        self.fault: Exception | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A model that is copied or pickled carries its hooks along; those of the copy see nothing.
+        return {"_paused": True, "fault": None}
 
     @property
     def attached(self) -> bool:
@@ -108,7 +133,7 @@ class Capture:
         """Begin to see forward passes (those with gradients enabled)."""
         if self.attached:
             return
-        model = self._model
+        model = self.model
         self._handles = [
             model.register_forward_pre_hook(self._before_forward, with_kwargs=True),
             model.register_forward_hook(self._after_forward),
@@ -170,20 +195,18 @@ class Capture:
                 calls.setdefault(call, copy).grads[place] = g
         return list(calls.values())
 
+    @_harmless
     def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
-        if not self._seeing:
-            return
         self.forget()
         tensor = first_tensor(args, kwargs)
         self.batch_size = None if tensor is None else tensor.shape[0]
 
+    @_harmless
     def _after_forward(self, model: nn.Module, args: tuple, output: Any) -> None:
-        if self._seeing:
-            self.output = first_tensor(output)
+        self.output = first_tensor(output)
 
+    @_harmless
     def _after_layer(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
-        if not self._seeing:
-            return
         call: LayerCall | None = None
         for place, out in enumerate(tree_leaves(output)):
             if not (isinstance(out, Tensor) and out.requires_grad):

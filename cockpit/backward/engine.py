@@ -69,6 +69,24 @@ class BackwardEngine:
         _BeforeBackward(self, backward, loss).serve()
         return backward
 
+    def answer(
+        self,
+        backward: BackwardPass,
+        update: Mapping[str, Tensor] | None,
+        previous_update: Mapping[str, Tensor] | None,
+        weights: Mapping[str, Tensor],
+    ) -> BackwardStats:
+        """Serve the first-order requests of a finished pass, once the update is known.
+
+        Args:
+            backward: The pass; it lets go of its tensors.
+            update: s = θ(t+1) − θ(t) by name, if known.
+            previous_update: s of the step before, if known.
+            weights: θ(t) by name.
+        """
+        with self.capture.paused(), torch.no_grad():
+            return backward.statistics(update, previous_update, weights)
+
 
 class _BeforeBackward:
     """Serves the second-order requests of one step."""
@@ -106,9 +124,7 @@ class _BeforeBackward:
             exact = engine.exact_hessian.compute(self._loss, parameters)
             return {name: part * scale for name, part in exact.items()}
         if request.curvature == "hutchinson":
-            return diag_hutchinson(
-                self._operator, parameters, request.samples, engine.generator
-            )
+            return diag_hutchinson(self._operator, parameters, request.samples, engine.generator)
         return self._diag_ggn(None if request.curvature == "ggn" else request.samples)
 
     def _diag_ggn(self, samples: int | None) -> dict[str, Tensor]:
@@ -209,13 +225,7 @@ class BackwardPass:
         previous_update: Mapping[str, Tensor] | None,
         weights: Mapping[str, Tensor],
     ) -> BackwardStats:
-        """Answer the first-order requests, once the update is known.
-
-        Args:
-            update: s = θ(t+1) − θ(t) by name, if known.
-            previous_update: s of the step before, if known.
-            weights: θ(t) by name.
-        """
+        """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""
         scale = self.batch_size * self.mean_scale
         individual = IndividualGradients(self.calls, self.parameters, self.batch_size, scale)
         self.calls = []

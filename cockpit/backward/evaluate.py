@@ -66,9 +66,7 @@ def fold_rows(contribution: Contribution, batch_size: int) -> Contribution:
     per_sample = rows // batch_size
     if isinstance(contribution, Outer):
         a, b = contribution.a, contribution.b
-        return Outer(
-            a.reshape(batch_size, -1, a.shape[-1]), b.reshape(batch_size, -1, b.shape[-1])
-        )
+        return Outer(a.reshape(batch_size, -1, a.shape[-1]), b.reshape(batch_size, -1, b.shape[-1]))
 
     def make(start: int, stop: int) -> Tensor:
         made = contribution.make(start * per_sample, stop * per_sample)
@@ -108,7 +106,9 @@ def evaluate(
     return _evaluate_chunks(_chunks(contribution, shape.numel(), scale), shape, wanted)
 
 
-def _evaluate_rank_one(a: Tensor, b: Tensor, shape: torch.Size, wanted: Wanted) -> ParameterStatistics:
+def _evaluate_rank_one(
+    a: Tensor, b: Tensor, shape: torch.Size, wanted: Wanted
+) -> ParameterStatistics:
     """gₙ = bₙaₙᵀ: ‖gₙ‖² = ‖aₙ‖²‖bₙ‖², gₙᵀV = bₙᵀVaₙ, Σ gₙ² = (b²)ᵀ(a²)."""
     sq_norms = a.square().sum(1) * b.square().sum(1) if wanted.sq_norms else None
     dots = [((b @ v.to(b.dtype).view(b.shape[1], -1)) * a).sum(1) for v in wanted.vectors]

@@ -38,9 +38,7 @@ def contributions_by_name(
     parts: dict[str, list[Contribution]] = {}
     missing: dict[str, str] = {}
     for call in calls:
-        names = {
-            local: name_of(p) for local, p in unit_parameters(call.module) if p.requires_grad
-        }
+        names = {local: name_of(p) for local, p in unit_parameters(call.module) if p.requires_grad}
         try:
             for local, contribution in contributions(call).items():
                 if (name := names.get(local)) is not None:
@@ -75,8 +73,9 @@ class IndividualGradients:
         self._found, self.missing = contributions_by_name(
             calls, lambda p: names.get(id(p)), batch_size
         )
-        coupled = {id(p) for c in calls if uses_batch_statistics(c.module) for p in
-                   c.module.parameters()}
+        coupled = {
+            id(p) for c in calls if uses_batch_statistics(c.module) for p in c.module.parameters()
+        }
         self.coupled = tuple(name for name, p in parameters.items() if id(p) in coupled)
 
     def answer(
@@ -95,6 +94,7 @@ class IndividualGradients:
             weights: θ(t) by name, for joint histograms.
         """
         stats.coupled, stats.missing = self.coupled, dict(self.missing)
+        self._drop_unused(stats)
         asked = [r for r in requests if isinstance(r, FIRST_ORDER)]
         known = [r for r in asked if type(r) not in directions or directions[type(r)] is not None]
         for request in asked:
@@ -105,7 +105,13 @@ class IndividualGradients:
         for name, grad in stats.grad.items():
             self._answer_for(name, grad, stats, known, directions, weights)
 
-    def _answer_for(self, name, grad, stats, known, directions, weights) -> None:  # noqa: ANN001
+    def _drop_unused(self, stats: BackwardStats) -> None:
+        """Forget parameters that no layer call used and that got no gradient in this pass."""
+        for name in [n for n in stats.grad if n not in self._found and n not in self.missing]:
+            if not stats.grad[name].any():
+                del stats.grad[name]
+
+    def _answer_for(self, name, grad, stats, known, directions, weights) -> None:
         contribution = self._found.get(name)
         if contribution is None:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
@@ -165,6 +171,9 @@ def _counts(request: st.Statistic, counter: HistogramCounter) -> Counts1d | Tens
         return table
     row = table[0].numpy()
     return Counts1d(
-        counts=row[1:-1], under=int(row[0]), over=int(row[-1]),
-        zeros=int(counter.zeros), nonfinite=int(counter.nonfinite),
+        counts=row[1:-1],
+        under=int(row[0]),
+        over=int(row[-1]),
+        zeros=int(counter.zeros),
+        nonfinite=int(counter.nonfinite),
     )

@@ -23,6 +23,7 @@ __all__ = [
     "SqNorms",
     "Statistic",
     "SumSq",
+    "Update",
 ]
 
 
@@ -33,6 +34,11 @@ class Statistic:
 @dataclass(frozen=True)
 class IndividualLosses(Statistic):
     """ℓₙ, shape [N]."""
+
+
+@dataclass(frozen=True)
+class Update(Statistic):
+    """s = θ(t+1) − θ(t), given to the quantity as ``StepInfo.update``."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,11 @@ def _crop(patches: Tensor, a: Tensor, b: Tensor, module: ConvTranspose) -> Tenso
     have = [
         (size + 2 * p - d * (k - 1) - 1) // s + 1
         for size, p, d, k, s in zip(
-            b.shape[2:], module.padding, module.dilation, module.kernel_size, module.stride,
+            b.shape[2:],
+            module.padding,
+            module.dilation,
+            module.kernel_size,
+            module.stride,
             strict=True,
         )
     ]

@@ -30,9 +30,7 @@ def generic(call: LayerCall) -> dict[str, Contribution]:
     gradients: list[dict[str, Tensor]] = [
         _one_sample(call, names, n, rows, axis) for n in range(rows)
     ]
-    return {
-        name: Chunked.of(torch.stack([widened(g[name]) for g in gradients])) for name in names
-    }
+    return {name: Chunked.of(torch.stack([widened(g[name]) for g in gradients])) for name in names}
 
 
 def _refuse_random(module: nn.Module) -> None:

@@ -1,0 +1,65 @@
+"""The batch size that CABS suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from cockpit.backward.statistics import SqNorms, Statistic
+from cockpit.backward.stats import BackwardStats
+from cockpit.log.record import Scalar
+from cockpit.quantities.base import Absent, Quantity, scalar
+from cockpit.quantities.norms import squared_norm
+from cockpit.quantities.scatter import trace_of_covariance
+from cockpit.step import StepInfo
+
+__all__ = ["CABS", "cabs"]
+
+
+def cabs(learning_rates: Mapping[str, float], traces: Mapping[str, Tensor], loss: float) -> Tensor:
+    """Suggested batch size B = Σ η Tr(Σ̂) / L_B, in samples.
+
+    Args:
+        learning_rates: η of each parameter, for the mean-reduced loss.
+        traces: (1/N) Σₙ‖gₙ − ḡ‖² of each parameter.
+        loss: L_B > 0.
+
+    Reference: Balles et al. (2017), eq. 22; thesis C.6.
+    """
+    return sum(learning_rates[name] * trace for name, trace in traces.items()) / loss
+
+
+class CABS(Quantity):
+    """Batch size that maximizes the expected gain per cost of SGD at this learning rate, in samples.
+
+    Derived for plain SGD; with any other optimizer the record says ``assumption: outside``.
+    Reference: Balles et al. (2017); thesis C.5, C.6.
+    """
+
+    def requires(self) -> frozenset[Statistic]:
+        """‖gₙ‖²."""
+        return frozenset({SqNorms()})
+
+    def compute(self, info: StepInfo, stats: BackwardStats) -> Scalar:
+        """The suggestion at this step."""
+        if info.optimizer is None or not info.learning_rates:
+            raise Absent("CABS needs a learning rate. Pass the optimizer to Cockpit(...)")
+        if not info.loss > 0:
+            raise Absent(f"CABS needs a positive loss; got {info.loss:.6g}")
+        traces = {
+            name: trace_of_covariance(sq.double(), squared_norm(stats.grad[name]))
+            for name, sq in stats.complete(SqNorms()).items()
+        }
+        # A summed loss moves the parameters N times as far as a mean-reduced one.
+        factor = info.batch_size if info.reduction == "sum" else 1
+        missing = [name for name in traces if name not in info.group_of]
+        if missing:
+            raise Absent(f"the optimizer does not hold {missing[0]}")
+        rates = {name: factor * info.learning_rates[info.group_of[name]] for name in traces}
+        return scalar(cabs(rates, traces, info.loss), assumption=outside_plain_sgd(info))
+
+
+def outside_plain_sgd(info: StepInfo) -> str | None:
+    """The note of quantities that are derived for plain SGD, where another optimizer is used."""
+    return None if info.plain_sgd else f"outside: derived for plain SGD, used with {info.optimizer}"

@@ -1,0 +1,34 @@
+"""How far training has come."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from cockpit.backward.stats import BackwardStats
+from cockpit.log.record import PerLayer
+from cockpit.quantities.base import Quantity, Tier, per_layer
+from cockpit.quantities.norms import network_norm, squared_norm
+from cockpit.step import StepInfo
+
+__all__ = ["Distance"]
+
+
+class Distance(Quantity):
+    """L² distance from the initialization, ‖θ(t) − θ(0)‖₂, in the unit of the parameters.
+
+    θ(0) are the parameters when the cockpit was made. Reference: Nagarajan & Kolter (2019); thesis
+    table C.1.
+    """
+
+    tier: ClassVar[Tier | None] = "economy"
+    kind: ClassVar[Literal["per_layer"]] = "per_layer"
+
+    def compute(self, info: StepInfo, stats: BackwardStats) -> PerLayer:
+        """The distance at this step, before the update."""
+        squares = {
+            name: squared_norm(p - info.initial[name])
+            for name, p in info.parameters.items()
+            if name in info.initial
+        }
+        layers = {name: square.sqrt() for name, square in squares.items()}
+        return per_layer(info, layers, lambda: network_norm(squares))

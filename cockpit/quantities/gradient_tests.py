@@ -1,0 +1,50 @@
+"""What the three gradient tests share: they look at how individual gradients scatter around ḡ."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from cockpit.backward.statistics import DotGrad, SqNorms, Statistic
+from cockpit.backward.stats import BackwardStats
+from cockpit.log.record import PerLayer
+from cockpit.quantities.base import Absent, Quantity, Tier, per_layer
+from cockpit.quantities.norms import squared_norm
+from cockpit.step import StepInfo
+
+__all__ = ["GradientTest"]
+
+
+class GradientTest(Quantity):
+    """A dimensionless measure of gradient noise, from ‖gₙ‖², gₙᵀḡ and ‖ḡ‖²."""
+
+    tier: ClassVar[Tier | None] = "economy"
+    kind: ClassVar[Literal["per_layer"]] = "per_layer"
+
+    @staticmethod
+    @abstractmethod
+    def measure(sq_norms: Tensor, dots: Tensor, grad_sq_norm: Tensor) -> Tensor:
+        """The test's value from ‖gₙ‖² [N], gₙᵀḡ [N] and ‖ḡ‖²."""
+
+    def requires(self) -> frozenset[Statistic]:
+        """‖gₙ‖² and gₙᵀḡ."""
+        return frozenset({SqNorms(), DotGrad()})
+
+    def compute(self, info: StepInfo, stats: BackwardStats) -> PerLayer:
+        """The value for the network and for each parameter by itself."""
+        if info.batch_size < 2:
+            raise Absent("gradient tests need at least two samples in the mini-batch; got one")
+        sq_norms, dots = stats.of_parameters(SqNorms()), stats.of_parameters(DotGrad())
+        squares = {name: squared_norm(stats.grad[name]) for name in sq_norms}
+        layers = {
+            name: self.measure(sq_norms[name].double(), dots[name].double(), squares[name])
+            for name in sq_norms
+        }
+
+        def network() -> Tensor:
+            norms, products = stats.total(SqNorms()).double(), stats.total(DotGrad()).double()
+            return self.measure(norms, products, sum(squares.values()))
+
+        return per_layer(info, layers, network)

@@ -1,0 +1,60 @@
+"""What tracking costs, measured while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["Stopwatch"]
+
+
+class Stopwatch:
+    """Splits the time of the loop into training and tracking.
+
+    Attributes:
+        began: Unix time at which the run began.
+        tracking: Seconds of tracking since the present step began.
+        plain: Seconds of the last step without its tracking; ``None`` before there is one.
+    """
+
+    def __init__(self) -> None:
+        self.began = time.time()
+        self._origin = time.perf_counter()
+        self._step_began: float | None = None
+        self._running = False
+        self.tracking = 0.0
+        self.plain: float | None = None
+        self._total_tracking = 0.0
+        self._total_plain = 0.0
+
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self._origin
+
+    def next_step(self) -> None:
+        """A step begins where the step before ends: at the entry of the context."""
+        now = time.perf_counter()
+        if self._step_began is not None:
+            self.plain = max(0.0, now - self._step_began - self.tracking)
+            self._total_plain += self.plain
+            self._total_tracking += self.tracking
+        self._step_began, self.tracking = now, 0.0
+
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """Count what runs inside as tracking."""
+        if self._running:
+            yield
+            return
+        began, self._running = time.perf_counter(), True
+        try:
+            yield
+        finally:
+            self._running = False
+            self.tracking += time.perf_counter() - began
+
+    @property
+    def overhead(self) -> float:
+        """Tracking relative to training, over all steps so far: 0.1 means 10 % more time."""
+        return self._total_tracking / self._total_plain if self._total_plain > 0 else 0.0

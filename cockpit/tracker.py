@@ -1,0 +1,258 @@
+"""Computes quantities from step to step, and hands complete records to the log.
+
+The state of one step: *opened* (its backward pass runs), *finished* (the gradient is there),
+*settled* (the update is known, so all but the quantities that need the next step are computed),
+*complete* (those too; written).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from cockpit.backward import statistics as st
+from cockpit.backward.engine import BackwardEngine, BackwardPass
+from cockpit.backward.first_order import FIRST_ORDER
+from cockpit.backward.stats import Absent, BackwardStats
+from cockpit.log import LogWriter
+from cockpit.log.record import Value
+from cockpit.quantities.base import Quantity
+from cockpit.step import StepInfo
+from cockpit.timing import Stopwatch
+
+__all__ = ["CockpitWarning", "OpenStep", "Tracker"]
+
+
+class CockpitWarning(UserWarning):
+    """Something about tracking, not about the training, needs the user's attention."""
+
+
+@dataclass
+class OpenStep:
+    """A tracked step between its backward pass and its settlement."""
+
+    info: dict[str, Any]
+    backward: BackwardPass
+    due: list[Quantity]
+    completing: list[Quantity]
+    before: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass
+class Record:
+    """A record on its way to the log."""
+
+    step: int
+    values: dict[str, Value]
+    extra: dict[str, Any]
+
+
+class Tracker:
+    """Runs the quantities of one cockpit.
+
+    Args:
+        quantities: With their schedules.
+        engine: Serves their requests.
+        writer: Takes the records.
+        stopwatch: Counts the cost.
+        strict: Raise what goes wrong in a quantity, instead of switching it off.
+    """
+
+    def __init__(
+        self,
+        quantities: list[Quantity],
+        engine: BackwardEngine,
+        writer: LogWriter,
+        stopwatch: Stopwatch,
+        strict: bool,
+    ) -> None:
+        self.quantities = quantities
+        self.engine = engine
+        self.writer = writer
+        self.stopwatch = stopwatch
+        self.strict = strict
+        self.initial = {
+            name: p.detach().clone()
+            for name, p in engine.model.named_parameters()
+            if p.requires_grad
+        }
+        self.latest: dict[str, float] = {}
+        self.steps = 0
+        self.off = False
+        self._writing = True
+        self._following: list[Quantity] = []
+        self._record: Record | None = None
+        self._previous_update: dict[str, Tensor] | None = None
+        self._said: set[tuple[str | None, str]] = set()
+
+    def due(self, step: int) -> list[Quantity]:
+        """The quantities that are tracked at a step."""
+        return [] if self.off else [q for q in self.quantities if q.due(step)]
+
+    @property
+    def following(self) -> bool:
+        """Whether a quantity of the last step waits for the next one."""
+        return bool(self._following)
+
+    def requests(self, due: list[Quantity]) -> frozenset[st.Statistic]:
+        """What the next backward pass must yield, for these and for the waiting quantities."""
+        return frozenset().union(
+            *(q.requires() for q in due), *(q.requires_next() for q in self._following)
+        )
+
+    def open(self, due: list[Quantity], loss: Tensor, info: dict[str, Any]) -> OpenStep:
+        """Begin a tracked step: serve what needs the graph of the forward pass."""
+        for probe in (self.engine.capture, self.engine.probe):
+            fault, probe.fault = probe.fault, None
+            if fault is not None:
+                raise fault
+        backward = self.engine.begin(
+            self.requests(due), loss, info["batch_size"], info["reduction"]
+        )
+        return OpenStep(info, backward, due, self._following)
+
+    def finish(self, opened: OpenStep) -> None:
+        """The backward pass is over: take the gradient and the parameters, before they change."""
+        opened.backward.finish()
+        opened.before = {n: p.detach().clone() for n, p in opened.backward.parameters.items()}
+
+    def settle(self, opened: OpenStep, moved: bool) -> None:
+        """The update is there: compute.
+
+        Args:
+            opened: The step.
+            moved: Whether the optimizer has had its turn.
+        """
+        backward = opened.backward
+        update = None
+        if moved and any(isinstance(r, st.Update) for r in backward.requests):
+            update = {n: p.detach() - opened.before[n] for n, p in backward.parameters.items()}
+        stats = self.engine.answer(backward, update, self._previous_update, opened.before)
+        info = StepInfo(
+            parameters=opened.before,
+            initial=self.initial,
+            update=update,
+            previous_update=self._previous_update,
+            **opened.info,
+        )
+        self._complete_previous(opened.completing, info, stats)
+        self._compute(opened.due, info, stats)
+        self._previous_update = update if self._following else None
+
+    def abandon(self) -> None:
+        """Write what is complete of a record that waits, and let go of everything."""
+        self._following, self._previous_update = [], None
+        self._flush()
+
+    def event(
+        self, level: str, kind: str, message: str, *, step: int | None, quantity: str | None = None
+    ) -> None:
+        """Record something once for each quantity and text."""
+        if (quantity, message) in self._said:
+            return
+        self._said.add((quantity, message))
+        time = self.stopwatch.elapsed()
+        self.write(
+            lambda: self.writer.event(level, kind, message, step=step, quantity=quantity, time=time)
+        )
+
+    def write(self, function: Callable[[], None]) -> None:
+        """Write to the log; a fault of the disk ends the log, not the training."""
+        if not self._writing:
+            return
+        try:
+            function()
+        except OSError as error:
+            self._writing = False
+            if self.strict:
+                raise
+            warnings.warn(
+                f"Cockpit can't write {self.writer.path}: {error}. The training goes on; nothing "
+                "more of it is recorded.",
+                CockpitWarning,
+                stacklevel=2,
+            )
+
+    def fault(self, error: Exception, step: int | None) -> None:
+        """Something other than a single quantity went wrong: stop tracking, say so once."""
+        if self.strict:
+            raise error
+        self.off = True
+        self._following, self._record = [], None
+        self.engine.detach()
+        text = f"tracking is switched off: {type(error).__name__}: {error}"
+        self.event("caution", "fault", text, step=step)
+        warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=3)
+
+    def _complete_previous(
+        self, completing: list[Quantity], info: StepInfo, stats: BackwardStats
+    ) -> None:
+        record = self._record
+        for quantity in completing:
+            value = self._guarded(quantity, lambda q=quantity: q.complete(info, stats), info.step)
+            if isinstance(value, Value) and record is not None:
+                record.values[quantity.name] = _marked(value, quantity.requires_next(), stats)
+        self._flush()
+
+    def _compute(self, due: list[Quantity], info: StepInfo, stats: BackwardStats) -> None:
+        values: dict[str, Value] = {}
+        self._following = []
+        for quantity in due:
+            value = self._guarded(quantity, lambda q=quantity: q.compute(info, stats), info.step)
+            if isinstance(value, Value):
+                values[quantity.name] = _marked(value, quantity.requires(), stats)
+            elif value is None and quantity.follows_up:
+                self._following.append(quantity)
+        if not due:
+            return
+        extra = {"time": info.time, "batch_size": info.batch_size, "lr": list(info.learning_rates)}
+        self._record = Record(info.step, values, extra)
+        if not self._following:
+            self._flush()
+
+    def _flush(self) -> None:
+        record, self._record = self._record, None
+        if record is None:
+            return
+        watch = self.stopwatch
+        overhead = None
+        if watch.plain is not None:
+            overhead = {"step_s": watch.plain, "tracking_s": watch.tracking}
+        self.write(
+            lambda: self.writer.step(record.step, record.values, overhead=overhead, **record.extra)
+        )
+        self.steps += 1
+        for name, value in record.values.items():
+            number = getattr(value, "value", None)
+            if number is not None:
+                self.latest[name] = number
+
+    def _guarded(
+        self, quantity: Quantity, function: Callable[[], Value | None], step: int
+    ) -> Value | Absent | Exception | None:
+        """A quantity's value, or why there is none: absence is recorded, a fault switches off."""
+        try:
+            return function()
+        except Absent as reason:
+            self.event("info", "absent", str(reason), step=step, quantity=quantity.name)
+            return reason
+        except Exception as error:
+            if self.strict:
+                raise
+            self.quantities = [q for q in self.quantities if q is not quantity]
+            text = f"{quantity.name} is switched off: {type(error).__name__}: {error}"
+            self.event("caution", "fault", text, step=step, quantity=quantity.name)
+            warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=2)
+            return error
+
+
+def _marked(value: Value, requests: frozenset[st.Statistic], stats: BackwardStats) -> Value:
+    """Say in a value that batch statistics couple the samples it speaks of."""
+    if stats.coupled and any(isinstance(r, FIRST_ORDER) for r in requests):
+        notes: Mapping[str, Any] = {**value.notes, "individual": "contribution"}
+        return type(value)(**{**vars(value), "notes": notes})
+    return value
