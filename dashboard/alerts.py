@@ -1,0 +1,118 @@
+"""What needs attention in a run: from its events, its values, and how it ended.
+
+Levels as in aviation: a warning asks to act now, a caution to know now and act later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from cockpit.log import RunLog
+
+LEVELS = ("warning", "caution")
+SHOWN = 40
+
+# kind of event: what to do about it
+ADVICE = {
+    "nonfinite": "Lower the learning rate, or look for a division by zero or a logarithm of zero "
+    "in the model or the loss.",
+    "fault": "Training goes on without this quantity. The log holds the traceback; "
+    "strict=True raises instead.",
+    "failed": "Look at the traceback in the terminal of the training.",
+    "stalled": "Look whether the training process still runs; a killed one can be resumed into "
+    "the same folder.",
+}
+
+
+@dataclass
+class Alert:
+    """One thing that needs attention.
+
+    Attributes:
+        id: Stays the same while the alert lasts.
+        level: warning or caution.
+        kind: What kind of event it comes from.
+        quantity: The quantity it is about, if one.
+        message: What is the case.
+        advice: What to do.
+        step: The first step it was seen at.
+        last: The last one.
+        count: How often it was seen.
+    """
+
+    id: str
+    level: str
+    kind: str
+    quantity: str | None
+    message: str
+    advice: str
+    step: int | None = None
+    last: int | None = None
+    count: int = 1
+
+
+def alerts(log: RunLog) -> list[dict[str, Any]]:
+    """The alerts of a run, warnings first, then the latest first; JSON-able."""
+    found: dict[str, Alert] = {}
+    for event in log.events:
+        if event.get("level") in LEVELS:
+            _add_event(found, event)
+    told = {alert.quantity for alert in found.values() if alert.kind == "nonfinite"}
+    for alert in [*_nonfinite(log, told), *_status(log)]:
+        found[alert.id] = alert
+    ordered = sorted(
+        found.values(), key=lambda a: (LEVELS.index(a.level), -(a.last if a.last else -1))
+    )
+    return [asdict(alert) for alert in ordered[:SHOWN]]
+
+
+def _add_event(found: dict[str, Alert], event: dict[str, Any]) -> None:
+    level, kind, quantity = event["level"], str(event.get("kind")), event.get("quantity")
+    quantity = quantity if isinstance(quantity, str) else None
+    key = f"{level}/{kind}/{quantity or ''}"
+    step = event.get("step")
+    known = found.get(key)
+    if known is None:
+        message = str(event.get("message", ""))
+        advice = ADVICE.get(kind, "")
+        found[key] = Alert(key, level, kind, quantity, message, advice, step, step)
+        return
+    known.count += 1
+    if step is not None:
+        known.last = step if known.last is None else max(known.last, step)
+
+
+def _nonfinite(log: RunLog, told: set[str | None]) -> list[Alert]:
+    """Quantities with NaN or ±Inf values that no event told of."""
+    made = []
+    for name in log.quantities:
+        series = log.series(name)
+        bad = np.flatnonzero(~np.isfinite(series.value))
+        if name in told or not bad.size:
+            continue
+        first, last = int(series.step[bad[0]]), int(series.step[bad[-1]])
+        message = f"{name} is not finite at step {first:,}."
+        key = f"warning/nonfinite/{name}"
+        advice = ADVICE["nonfinite"]
+        made.append(
+            Alert(key, "warning", "nonfinite", name, message, advice, first, last, bad.size)
+        )
+    return made
+
+
+def _status(log: RunLog) -> list[Alert]:
+    if log.status == "failed":
+        said = str((log.end or {}).get("message") or "")
+        message = f"The run failed: {said}" if said else "The run failed."
+        return [_of_run("warning", "failed", message, log.last_step)]
+    if log.status == "stalled":
+        message = "The log has stopped growing, without an end."
+        return [_of_run("caution", "stalled", message, log.last_step)]
+    return []
+
+
+def _of_run(level: str, kind: str, message: str, step: int | None) -> Alert:
+    return Alert(f"{level}/{kind}/", level, kind, None, message, ADVICE[kind], step, step)

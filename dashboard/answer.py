@@ -1,0 +1,131 @@
+"""What the page gets to hear: only what changed since it last asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from cockpit.dashboard.alerts import alerts
+from cockpit.dashboard.question import Question, make_view
+from cockpit.dashboard.runs import OpenRun, RunIndex, UnknownRunError
+from cockpit.instruments import Instrument, instruments_for
+from cockpit.instruments.layers import layer_quantities
+from cockpit.log import RunLog
+
+RECENT = 200  # steps that the shown overhead is the median of
+
+
+def answer(index: RunIndex, question: Question) -> str:
+    """The reply to one poll, as JSON.
+
+    Its parts, each left out where the page has it already: ``runs`` (the list), ``facts`` about
+    the run, what it ``offers`` to choose from, and ``panels``. What ends in ``_stamp`` names the
+    state of a part, for the next question.
+    """
+    parts: dict[str, str] = {"now": json.dumps(round(time.time(), 2))}
+    summaries = index.summaries()
+    parts |= _unless_known("runs", summaries, question.runs)
+    name = question.run or (str(summaries[0]["name"]) if summaries else "")
+    parts["name"] = json.dumps(name)
+    try:
+        run = index.open(name)
+    except UnknownRunError:
+        return _object(parts | {"missing": "true"})
+    with run.lock:
+        run.refresh()
+        parts |= _run_parts(run, question)
+    return _object(parts)
+
+
+def _run_parts(run: OpenRun, question: Question) -> dict[str, str]:
+    instruments = instruments_for(run.log)
+    parts = {"stamp": json.dumps(run.stamp)}
+    if run.stamp != question.stamp:
+        parts["facts"] = json.dumps(facts(run))
+        parts |= _unless_known("offers", offers(run.log, instruments), question.offers)
+    drawn = _panels(run, instruments, question)
+    if drawn:
+        parts["panels"] = _object(drawn)
+    return parts
+
+
+def _unless_known(name: str, content: Any, known: str) -> dict[str, str]:
+    """A part of the reply and its stamp; nothing where the page has it."""
+    text = json.dumps(content)
+    stamp = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return {} if stamp == known else {name: text, f"{name}_stamp": json.dumps(stamp)}
+
+
+def _panels(
+    run: OpenRun, instruments: tuple[Instrument, ...], question: Question
+) -> dict[str, str]:
+    """For each wanted instrument that may have changed: its digest, and the panel if it did."""
+    drawn = {}
+    view = make_view(question.view, run.log)
+    for one in instruments:
+        if question.panels is not None and one.name not in question.panels:
+            continue
+        stamp, digest = (question.panels or {}).get(one.name, ("", ""))
+        if stamp == run.stamp:
+            continue
+        drawing = run.drawings.get(one, run.log, view, question.theme, run.stamp)
+        panel = {} if drawing.digest == digest else {"panel": drawing.text}
+        drawn[one.name] = _object({"digest": json.dumps(drawing.digest)} | panel)
+    return drawn
+
+
+def facts(run: OpenRun) -> dict[str, Any]:
+    """What the head of the page says about a run."""
+    log = run.log
+    return {
+        "status": log.status,
+        "step": log.last_step,
+        "epoch": _last(log, "epoch"),
+        "changed": run.changed(),
+        "duration": log.duration,
+        "overhead": _overhead(log),
+        "attempts": log.attempts,
+        "skipped": log.skipped_lines,
+        "alerts": alerts(log),
+    }
+
+
+def offers(log: RunLog, instruments: tuple[Instrument, ...]) -> dict[str, Any]:
+    """What the controls let a user choose from."""
+    return {
+        "instruments": [_describe(one) for one in instruments],
+        "layers": [layer.name for layer in log.layers],
+        "quantities": list(layer_quantities(log)),
+        "epochs": "epoch" in log.user_names,
+    }
+
+
+def _last(log: RunLog, name: str) -> float | None:
+    values = log.user_series(name).value if name in log.user_names else np.zeros(0)
+    finite = values[np.isfinite(values)]
+    return float(finite[-1]) if finite.size else None
+
+
+def _overhead(log: RunLog) -> float | None:
+    values = log.overhead.value[-RECENT:]
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else None
+
+
+def _describe(instrument: Instrument) -> dict[str, Any]:
+    return {
+        "name": instrument.name,
+        "title": instrument.title,
+        "group": instrument.group,
+        "help": asdict(instrument.help),
+    }
+
+
+def _object(parts: dict[str, str]) -> str:
+    """A JSON object of values that are JSON already."""
+    return "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in parts.items()) + "}"

@@ -1,0 +1,78 @@
+/* What the user looks at: one plain object, mirrored in the address. */
+(function () {
+  "use strict";
+  const cockpit = (window.cockpit = window.cockpit || {});
+
+  const DEFAULTS = {
+    run: null, // name of the run
+    x: "step", // step, epoch or time
+    smoothing: null, // 0 to 0.99; null: the instruments choose
+    window: null, // [low, high] of the shared horizontal axis
+    step: null, // null: live
+    layers: null, // names; null: the whole network
+    quantity: null, // of the layers instrument
+    focus: null, // instrument in full screen
+    theme: "system", // system, light or dark
+  };
+  const state = Object.assign({}, DEFAULTS);
+  const listeners = [];
+
+  const number = (text) => (text !== "" && Number.isFinite(Number(text)) ? Number(text) : null);
+  const PARSE = {
+    smoothing: number,
+    step: number,
+    x: (text) => (["step", "epoch", "time"].includes(text) ? text : "step"),
+    theme: (text) => (["system", "light", "dark"].includes(text) ? text : "system"),
+    window: (text) => {
+      const ends = text.split("~").map(number);
+      return ends.length === 2 && !ends.includes(null) ? ends : null;
+    },
+  };
+  const show = (key, value) => (key === "window" ? value.join("~") : String(value));
+
+  function readAddress() {
+    const given = new URLSearchParams(window.location.search);
+    for (const key of Object.keys(DEFAULTS)) {
+      if (key !== "layers" && given.has(key)) {
+        state[key] = (PARSE[key] || String)(given.get(key));
+      }
+    }
+    if (given.has("layer")) state.layers = given.getAll("layer");
+  }
+
+  function writeAddress() {
+    const query = new URLSearchParams();
+    for (const [key, value] of Object.entries(state)) {
+      if (value === null || value === DEFAULTS[key]) continue;
+      if (key === "layers") value.forEach((name) => query.append("layer", name));
+      else query.set(key, show(key, value));
+    }
+    const text = query.toString();
+    history.replaceState(null, "", window.location.pathname + (text ? "?" + text : ""));
+  }
+
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+  /* Change some of the state; listeners hear of it once, with the keys that differ. */
+  function set(patch) {
+    const changed = Object.keys(patch).filter((key) => !same(state[key], patch[key]));
+    if (!changed.length) return;
+    if (changed.includes("run")) Object.assign(state, { window: null, step: null, layers: null });
+    if (changed.includes("x")) state.window = null;
+    Object.assign(state, patch);
+    writeAddress();
+    for (const listener of listeners) listener(changed);
+  }
+
+  /* The run that the server chose, for a page that asked for none. */
+  function settleRun(name) {
+    state.run = name;
+    writeAddress();
+  }
+
+  cockpit.state = state;
+  cockpit.settleRun = settleRun;
+  cockpit.set = set;
+  cockpit.readAddress = readAddress;
+  cockpit.onChange = (listener) => listeners.push(listener);
+})();

@@ -1,0 +1,153 @@
+/* One card for each instrument: title, current value, help, full screen, and the drawing. */
+(function () {
+  "use strict";
+  const cockpit = window.cockpit;
+  const { element, icon, setText } = cockpit.dom;
+  const cards = new Map(); // instrument name -> card
+  let made = 0;
+
+  const HELP = [
+    ["shows", "Shows"],
+    ["good", "Good"],
+    ["bad", "Trouble"],
+    ["do", "What to do"],
+    ["source", "Source"],
+  ];
+
+  function explanation(help) {
+    const list = element("dl", { class: "explanation" });
+    for (const [key, label] of HELP) {
+      if (help[key]) list.append(element("dt", {}, label), element("dd", { class: key }, help[key]));
+    }
+    return list;
+  }
+
+  function toolButton(label, content, onclick) {
+    const button = element("button", { type: "button", class: "tool", title: label }, content);
+    button.setAttribute("aria-label", label);
+    if (onclick) button.addEventListener("click", onclick);
+    return button;
+  }
+
+  function helpButton(described, id) {
+    const button = toolButton(`What ${described.title} means`, "?");
+    const popover = element(
+      "div",
+      { id, popover: "auto", class: "popover" },
+      element("h4", {}, described.title),
+      explanation(described.help),
+    );
+    button.setAttribute("popovertarget", id);
+    popover.addEventListener("toggle", (event) => {
+      if (event.newState === "open") place(popover, button);
+    });
+    return [button, popover];
+  }
+
+  /* Beside its button, within the window. */
+  function place(popover, button) {
+    const at = button.getBoundingClientRect();
+    const box = popover.getBoundingClientRect();
+    const left = Math.min(Math.max(8, at.right - box.width), window.innerWidth - box.width - 8);
+    const below = at.bottom + 6 + box.height < window.innerHeight;
+    popover.style.left = `${left}px`;
+    popover.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - 6 - box.height)}px`;
+  }
+
+  function download(card, format) {
+    const filename = `${cockpit.state.run || "run"}-${card.name}`.replace(/[^\w.-]+/g, "_");
+    const { clientWidth: width, clientHeight: height } = card.plot;
+    window.Plotly.downloadImage(card.plot, { format, filename, width, height, scale: 2 });
+  }
+
+  function make(described) {
+    const id = `card-${made++}`;
+    const card = { name: described.name, described, token: ["", ""], present: false };
+    const [help, popover] = helpButton(described, `${id}-help`);
+    card.current = element("output", { class: "current" });
+    card.note = element("span", { class: "note" });
+    card.plot = element("div", { class: "plot", role: "img", "aria-label": described.title });
+    card.extra = element("span", { class: "extra" });
+    const focus = () => cockpit.set({ focus: cockpit.state.focus === card.name ? null : card.name });
+    const expand = toolButton("Full screen", icon(cockpit.icons.expand), focus);
+    card.expand = expand;
+    const only = (button) => (button.classList.add("focus-only"), button);
+    const header = element(
+      "header",
+      {},
+      element("h3", { id: `${id}-title` }, described.title),
+      card.extra,
+      element(
+        "span",
+        { class: "tools" },
+        only(toolButton("Previous instrument", icon(cockpit.icons.previous), () => step(-1))),
+        only(toolButton("Next instrument", icon(cockpit.icons.next), () => step(1))),
+        only(toolButton("Save as PNG", "PNG", () => download(card, "png"))),
+        only(toolButton("Save as SVG", "SVG", () => download(card, "svg"))),
+        help,
+        expand,
+      ),
+    );
+    const aside = element("aside", { class: "focus-only" }, explanation(described.help));
+    const canvas = element("div", { class: "canvas" }, card.plot);
+    const body = element("div", { class: "body" }, canvas, aside);
+    const attributes = { class: "card", "data-name": described.name, "aria-labelledby": `${id}-title` };
+    const reading = element("p", { class: "reading" }, card.current, card.note);
+    card.node = element("section", attributes, header, reading, body, popover);
+    return card;
+  }
+
+  /* Make the cards of a run's instruments, in order; forget those of another run's. */
+  function setInstruments(described) {
+    const wanted = new Map(described.map((one) => [one.name, one]));
+    for (const [name, card] of cards) {
+      const one = wanted.get(name);
+      if (one && JSON.stringify(one) === JSON.stringify(card.described)) continue;
+      cockpit.undraw(card);
+      card.node.remove();
+      cards.delete(name);
+    }
+    const before = new Map(cards);
+    cards.clear();
+    for (const one of described) cards.set(one.name, before.get(one.name) || make(one));
+    cockpit.arrange();
+    for (const card of cards.values()) if (!before.has(card.name)) cockpit.watch(card);
+  }
+
+  /* Show one panel's texts, and whether the run has it at all. */
+  function setPanel(card, panel) {
+    card.present = panel !== null;
+    if (!card.present) return card.node.remove();
+    card.size = panel.size;
+    setText(card.current, panel.current);
+    setText(card.note, panel.note);
+    card.note.title = panel.note;
+    card.plot.setAttribute("aria-label", `${panel.title}: ${panel.current || "see the picture"}`);
+  }
+
+  /* The instrument in full screen, if this run has it. */
+  function showFocus() {
+    const name = cockpit.state.focus;
+    const card = cards.get(name);
+    const on = Boolean(card && card.present);
+    document.body.toggleAttribute("data-focus", on);
+    for (const [key, other] of cards) {
+      const here = on && key === name;
+      other.node.toggleAttribute("data-focused", here);
+      const label = here ? "Back to all instruments" : "Full screen";
+      other.expand.title = label;
+      other.expand.setAttribute("aria-label", label);
+      other.expand.replaceChildren(icon(here ? cockpit.icons.shrink : cockpit.icons.expand));
+    }
+  }
+
+  /* The next (or previous) instrument of the page in full screen. */
+  function step(by) {
+    const present = [...cards.values()].filter((card) => card.present).map((card) => card.name);
+    if (!present.length) return;
+    const at = present.indexOf(cockpit.state.focus);
+    cockpit.set({ focus: present[(at + by + present.length) % present.length] });
+  }
+
+  Object.assign(cockpit, { cards, setInstruments, setPanel, showFocus, stepFocus: step });
+})();

@@ -1,0 +1,134 @@
+/* The head of the page: is all well, which run, how far, how fresh, at what cost. */
+(function () {
+  "use strict";
+  const cockpit = window.cockpit;
+  const { element, setText } = cockpit.dom;
+  const find = (id) => document.getElementById(id);
+  const ACKNOWLEDGED = "cockpit-acknowledged";
+  let facts = null;
+  let clockShift = 0; // the server's clock minus ours, in seconds
+
+  const integer = (value) => value.toLocaleString("en-US");
+
+  function duration(seconds) {
+    if (seconds < 10) return `${seconds.toFixed(1)} s`;
+    if (seconds < 60) return `${Math.round(seconds)} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+    return `${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
+  }
+
+  function setFact(id, text) {
+    setText(find(`fact-${id}`), text);
+    find(`fact-${id}`).parentElement.hidden = text === "";
+  }
+
+  function overhead(fraction) {
+    if (fraction === null) return "";
+    const percent = 100 * fraction;
+    return `${percent < 10 ? percent.toFixed(1) : integer(Math.round(percent))} %`;
+  }
+
+  function setFacts(given, now) {
+    facts = given;
+    clockShift = now - Date.now() / 1000;
+    const status = find("fact-status");
+    setText(status, given.status);
+    status.dataset.status = given.status;
+    setFact("step", given.step === null ? "none yet" : integer(given.step));
+    setFact("epoch", given.epoch === null ? "" : String(Number(given.epoch.toFixed(2))));
+    setFact("duration", duration(given.duration));
+    setFact("overhead", overhead(given.overhead));
+    setFact("attempt", given.attempts > 1 ? String(given.attempts) : "");
+    setFact("skipped", given.skipped ? integer(given.skipped) : "");
+    showAlerts();
+    tick();
+  }
+
+  /* Once a second: how old is what is shown. */
+  function tick() {
+    if (!facts) return;
+    const age = Math.max(0, Date.now() / 1000 + clockShift - facts.changed);
+    setFact("age", duration(age < 10 ? Math.floor(age) : age).replace(".0", ""));
+  }
+
+  function acknowledged() {
+    try {
+      return new Set(JSON.parse(sessionStorage.getItem(ACKNOWLEDGED) || "[]"));
+    } catch (error) {
+      return new Set();
+    }
+  }
+
+  const keyOf = (alert) => `${cockpit.state.run}|${alert.id}|${facts.attempts}`;
+
+  function acknowledge(alert) {
+    const kept = [...acknowledged(), keyOf(alert)];
+    try {
+      sessionStorage.setItem(ACKNOWLEDGED, JSON.stringify(kept));
+    } catch (error) {
+      return; // storage is forbidden: the alert stays
+    }
+    showAlerts();
+  }
+
+  const SHAPES = { warning: "▲", caution: "◆" };
+
+  function when(alert) {
+    if (alert.step === null) return "";
+    const times = alert.count > 1 ? ` to ${integer(alert.last)}, ${integer(alert.count)} times` : "";
+    return `step ${integer(alert.step)}${times}`;
+  }
+
+  function row(alert) {
+    const button = element("button", { type: "button", class: "acknowledge" }, "Acknowledge");
+    button.addEventListener("click", () => acknowledge(alert));
+    return element(
+      "li",
+      { class: "alert", "data-level": alert.level },
+      element("span", { class: "level" }, `${SHAPES[alert.level]} ${alert.level}`),
+      element("span", { class: "message" }, alert.message),
+      element("span", { class: "when" }, when(alert)),
+      element("span", { class: "advice" }, alert.advice),
+      button,
+    );
+  }
+
+  let shownAlerts = "";
+
+  function showAlerts() {
+    const done = acknowledged();
+    const open = facts.alerts.filter((alert) => !done.has(keyOf(alert)));
+    const signature = JSON.stringify([cockpit.state.run, open, facts.alerts.length]);
+    if (signature === shownAlerts) return;
+    shownAlerts = signature;
+    find("alerts").replaceChildren(...open.map(row));
+    const known = facts.alerts.length - open.length;
+    setText(find("quiet"), known ? `No new alerts · ${known} acknowledged` : "No alerts");
+    find("quiet").hidden = open.length > 0;
+    cockpit.worst = open.length ? open[0].level : "";
+    showTitle();
+  }
+
+  function showTitle() {
+    const sign = cockpit.worst ? `${SHAPES[cockpit.worst]} ` : "";
+    const step = facts && facts.step !== null ? ` · ${integer(facts.step)}` : "";
+    document.title = `${sign}${cockpit.state.run || "Cockpit"}${step}`;
+  }
+
+  function setConnected(on) {
+    if (find("disconnected").hidden === on) return;
+    find("disconnected").hidden = on;
+    document.body.toggleAttribute("data-disconnected", !on);
+  }
+
+  function setMissing(on, name) {
+    find("missing").hidden = !on;
+    const text = name ? `There is no run “${name}” in this folder.` : "No run here yet.";
+    setText(find("missing-text"), text);
+    document.body.toggleAttribute("data-missing", on);
+  }
+
+  window.setInterval(tick, 1000);
+  Object.assign(cockpit, { setFacts, setConnected, setMissing, showTitle });
+})();

@@ -1,0 +1,159 @@
+/* Asking for news: one question at a time, again and again, whatever happens to the server.
+ *
+ * A dcc.Interval that is switched off while its callback runs stays off for good if the server
+ * dies meanwhile; a loop of our own comes back.
+ */
+(function () {
+  "use strict";
+  const cockpit = window.cockpit;
+  const TIMEOUT_MS = 20000;
+  const HIDDEN_MS = 5000;
+  const RETRY_MS = 2000;
+  const stats = { polls: 0, failures: 0, bytes: 0, inFlight: 0, drawn: 0, pollMs: 0 };
+  const known = { stamp: "", runs: "", offers: "" };
+  let timer = null;
+  let busy = false;
+  let again = false;
+  let viewAt = 0; // grows with each change of the view
+
+  const base = () => JSON.parse(document.getElementById("_dash-config").textContent)
+    .requests_pathname_prefix;
+
+  /* The instruments to hear of: those on the screen, and those not known to be there. */
+  function wanted() {
+    const focus = document.body.hasAttribute("data-focus") ? cockpit.state.focus : null;
+    const panels = {};
+    for (const card of cockpit.cards.values()) {
+      const shown = focus ? card.name === focus : card.visible;
+      if (!document.hidden && (shown || !card.present)) panels[card.name] = card.token;
+    }
+    return panels;
+  }
+
+  function question() {
+    const { run, x, smoothing, window: range, step, layers, quantity, focus } = cockpit.state;
+    return {
+      run: run || "",
+      ...known,
+      theme: cockpit.resolvedTheme(),
+      view: { x, smoothing, window: range, step, layers, quantity, focus },
+      panels: cockpit.cards.size ? wanted() : null,
+    };
+  }
+
+  async function ask(body) {
+    const response = await fetch(`${base()}poll`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+    const text = await response.text();
+    stats.bytes = text.length;
+    return JSON.parse(text);
+  }
+
+  /* Another run: nothing of the old one may be taken for the new one's. */
+  function forget() {
+    known.stamp = "";
+    known.offers = "";
+    for (const card of cockpit.cards.values()) card.token = ["", ""];
+  }
+
+  async function apply(reply, asked) {
+    if (reply.runs) {
+      cockpit.offerRuns(reply.runs);
+      known.runs = reply.runs_stamp;
+    }
+    cockpit.setMissing(Boolean(reply.missing), reply.name);
+    if (reply.missing) return forget();
+    if (!cockpit.state.run) {
+      cockpit.settleRun(reply.name);
+      cockpit.showControls();
+    }
+    if (reply.offers) {
+      cockpit.setInstruments(reply.offers.instruments);
+      cockpit.offer(reply.offers);
+      known.offers = reply.offers_stamp;
+    }
+    if (reply.facts) {
+      cockpit.setFacts(reply.facts, reply.now);
+      cockpit.offerSteps(reply.facts.step);
+      cockpit.showTitle();
+    }
+    known.stamp = reply.stamp;
+    for (const [name, news] of Object.entries(reply.panels || {})) {
+      const card = cockpit.cards.get(name);
+      if (!card || asked !== viewAt) continue; // drawn for a view that is no more
+      if (news.panel !== undefined) await showPanel(card, news.panel);
+      card.token = [asked === viewAt ? reply.stamp : "", news.digest];
+    }
+  }
+
+  async function showPanel(card, panel) {
+    const before = [card.present, card.size].join();
+    cockpit.setPanel(card, panel);
+    if ([card.present, card.size].join() !== before) {
+      cockpit.arrange();
+      cockpit.showFocus();
+    }
+    if (!panel) return;
+    try {
+      await cockpit.draw(card, panel.figure);
+      stats.drawn += 1;
+    } catch (error) {
+      console.error(`${card.name} could not be drawn`, error);
+    }
+  }
+
+  async function poll() {
+    busy = true;
+    again = false;
+    const asked = viewAt;
+    const started = performance.now();
+    let wait = cockpit.fast ? 120 : 600;
+    try {
+      stats.inFlight += 1;
+      const reply = await ask(question());
+      stats.inFlight -= 1;
+      stats.polls += 1;
+      cockpit.setConnected(true);
+      if ([null, reply.name].includes(cockpit.state.run)) await apply(reply, asked);
+      stats.pollMs = performance.now() - started;
+      wait = Math.max(wait, stats.pollMs); // leave the training at least half of the time
+    } catch (error) {
+      stats.inFlight = 0;
+      stats.failures += 1;
+      cockpit.setConnected(false);
+      wait = RETRY_MS;
+    }
+    busy = false;
+    if (document.hidden) wait = Math.max(wait, HIDDEN_MS);
+    timer = window.setTimeout(poll, again ? 0 : wait);
+  }
+
+  /* Ask as soon as possible. */
+  function refresh() {
+    again = true;
+    if (busy || !cockpit.started) return;
+    window.clearTimeout(timer);
+    poll();
+  }
+
+  /* Another view: the same drawings may be right, so their digests stay; whether is asked anew. */
+  function redraw() {
+    viewAt += 1;
+    for (const card of cockpit.cards.values()) card.token = ["", card.token[1]];
+    refresh();
+  }
+
+  cockpit.onChange((changed) => {
+    if (changed.includes("run")) forget();
+    if (changed.includes("focus")) cockpit.showFocus();
+    redraw();
+  });
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+
+  Object.assign(cockpit, { refresh, redraw, stats });
+})();

@@ -1,0 +1,137 @@
+/* Between the state and the controls that Dash drew: each follows the other. */
+(function () {
+  "use strict";
+  const cockpit = window.cockpit;
+  const { element } = cockpit.dom;
+  const find = (id) => document.getElementById(id);
+  const setProps = (id, props) => window.dash_clientside.set_props(id, props);
+  let lastStep = 0;
+  let dragging = false;
+
+  /* Put the state into the controls. */
+  function show() {
+    const { run, x, smoothing, step, layers, theme } = cockpit.state;
+    setProps("run", { value: run });
+    setProps("x", { value: x });
+    setProps("smoothing", { value: smoothing === null ? 0 : Math.round(100 * smoothing) });
+    setProps("layers", { value: layers || [] });
+    setProps("theme", { value: theme });
+    setProps("scrubber", { value: step === null ? lastStep : step });
+    const live = step === null;
+    find("live").setAttribute("aria-pressed", String(live));
+    find("scrubbed").textContent = live ? "latest step" : `step ${step.toLocaleString("en-US")}`;
+    find("smoothing-text").textContent = smoothing === null ? "auto" : `${Math.round(100 * smoothing)} %`;
+    document.body.toggleAttribute("data-past", !live);
+    find("whole").hidden = cockpit.state.window === null;
+  }
+
+  const SIGNS = { running: "●", finished: "✓", failed: "▲", interrupted: "■", stalled: "◆", empty: "○" };
+
+  function offerRuns(runs) {
+    const data = runs.map((run) => ({
+      value: run.name,
+      label: run.name,
+      sign: SIGNS[run.status],
+      status: run.status + (run.step === null ? "" : ` at ${run.step.toLocaleString("en-US")}`),
+    }));
+    setProps("run", { data });
+  }
+
+  function offer({ layers, quantities, epochs }) {
+    const names = [...new Set(layers)];
+    setProps("layers", { data: names, disabled: names.length === 0 });
+    setProps("x", {
+      data: [
+        { value: "step", label: "Step" },
+        { value: "epoch", label: "Epoch", disabled: !epochs },
+        { value: "time", label: "Time" },
+      ],
+    });
+    offerQuantities(quantities);
+  }
+
+  /* The layers instrument has its own choice, in its title. */
+  function offerQuantities(names) {
+    const card = cockpit.cards.get("layers");
+    if (!card) return;
+    const chosen = names.includes(cockpit.state.quantity) ? cockpit.state.quantity : names[0];
+    const options = names.map((name) => element("option", { value: name, selected: name === chosen }, name));
+    const select = element("select", { "aria-label": "Quantity" }, ...options);
+    select.addEventListener("change", () => cockpit.set({ quantity: select.value }));
+    card.extra.replaceChildren(select);
+  }
+
+  function offerSteps(step) {
+    if (step === null || step === lastStep) return;
+    lastStep = step;
+    if (dragging) return;
+    const live = cockpit.state.step === null;
+    setProps("scrubber", live ? { max: Math.max(step, 1), value: step } : { max: Math.max(step, 1) });
+  }
+
+  const live = () => cockpit.set({ step: null });
+  const cycleTheme = () =>
+    cockpit.set({ theme: cockpit.resolvedTheme() === "dark" ? "light" : "dark" });
+  const toggle = (id) => find(id).togglePopover();
+
+  const KEYS = {
+    Escape: () => cockpit.set({ focus: null }),
+    ArrowLeft: () => cockpit.state.focus && cockpit.stepFocus(-1),
+    ArrowRight: () => cockpit.state.focus && cockpit.stepFocus(1),
+    f: () => {
+      const card = document.querySelector(".card:hover, .card:focus-within");
+      if (card) cockpit.set({ focus: cockpit.state.focus ? null : card.dataset.name });
+    },
+    l: live,
+    s: () => cockpit.set({ x: "step" }),
+    e: () => cockpit.set({ x: "epoch" }),
+    t: () => cockpit.set({ x: "time" }),
+    d: cycleTheme,
+    a: () => cockpit.set({ window: null }),
+    "?": () => toggle("shortcuts"),
+  };
+
+  function listen() {
+    find("shortcuts").popover = "auto";
+    find("shortcuts").hidden = false;
+    find("keys").popoverTargetElement = find("shortcuts");
+    find("live").addEventListener("click", live);
+    find("whole").addEventListener("click", () => cockpit.set({ window: null }));
+    find("smoothing-auto").addEventListener("click", () => cockpit.set({ smoothing: null }));
+    find("scrubber").addEventListener("pointerdown", () => (dragging = true));
+    window.addEventListener("pointerup", () => (dragging = false));
+    document.addEventListener("keydown", (event) => {
+      const typing = event.target.closest("input, select, textarea, [role=slider], [role=option]");
+      if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
+      if (KEYS[event.key]) KEYS[event.key]();
+    });
+  }
+
+  /* Dash calls these when a control changes. */
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.cockpit = {
+    start() {
+      if (cockpit.started) return;
+      cockpit.started = true;
+      cockpit.applyTheme();
+      listen();
+      show();
+      cockpit.onChange(show);
+      cockpit.refresh();
+    },
+    run: (value) => void (value && cockpit.set({ run: value })),
+    x: (value) => void cockpit.set({ x: value }),
+    layers: (value) => void cockpit.set({ layers: value && value.length ? value : null }),
+    theme: (value) => void cockpit.set({ theme: value }),
+    smoothing(value) {
+      const shown = Math.round(100 * (cockpit.state.smoothing || 0));
+      if (value !== shown) cockpit.set({ smoothing: value / 100 });
+    },
+    scrub(value) {
+      dragging = false;
+      const shown = cockpit.state.step === null ? lastStep : cockpit.state.step;
+      if (value !== shown) cockpit.set({ step: value >= lastStep ? null : value });
+    },
+  };
+  Object.assign(cockpit, { offerRuns, offer, offerSteps, showControls: show });
+})();

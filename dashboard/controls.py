@@ -1,0 +1,18 @@
+"""Connects the controls to the page's state (``assets/80_controls.js``)."""
+
+from __future__ import annotations
+
+from dash import ClientsideFunction, Dash, Input
+
+CONTROLS = {"run": "run", "x": "x", "layers": "layers", "theme": "theme", "smoothing": "smoothing"}
+
+
+def connect(app: Dash) -> None:
+    """Let the browser hear of every control; none of them needs the server."""
+    app.clientside_callback(ClientsideFunction("cockpit", "start"), Input("shell", "id"))
+    for component, function in CONTROLS.items() | {("scrubber", "scrub")}:
+        app.clientside_callback(
+            ClientsideFunction("cockpit", function),
+            Input(component, "value"),
+            prevent_initial_call=True,
+        )

@@ -1,0 +1,286 @@
+"""The frame of the page: alerts, head, controls, and the four groups that the cards go into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+
+from cockpit.instruments import GROUPS
+
+FACTS = {  # id: label, explanation
+    "step": ("Step", "The last tracked step"),
+    "epoch": ("Epoch", "As logged with cockpit.log(step, epoch=…)"),
+    "age": ("Data age", "Since the log last grew"),
+    "duration": ("Training time", "From the start to the last record"),
+    "overhead": ("Overhead", "Time for tracking, relative to the training step without it"),
+    "attempt": ("Attempt", "How often this run was started"),
+    "skipped": ("Lines skipped", "Lines of the log that could not be read"),
+}
+SHORTCUTS = {
+    "f": "full screen for the instrument under the pointer",
+    "← →": "previous, next instrument in full screen",
+    "Esc": "back to all instruments",
+    "l": "live: the latest step",
+    "s e t": "horizontal axis: steps, epochs, time",
+    "a": "all of the horizontal axis (undo zoom)",
+    "d": "dark or light",
+    "?": "this list",
+}
+
+
+def layout(folder: str) -> dmc.MantineProvider:
+    """The page without data.
+
+    Args:
+        folder: What is served, as the user named it.
+    """
+    return dmc.MantineProvider(
+        id="mantine",
+        theme={
+            "fontFamily": "var(--font)",
+            "primaryColor": "gray",
+            "defaultRadius": "sm",
+            "cursorType": "pointer",
+        },
+        children=html.Div(
+            id="shell",
+            children=[_top(folder), _messages(folder), _groups(), _shortcuts()],
+        ),
+    )
+
+
+def _top(folder: str) -> html.Div:
+    return html.Div(
+        className="top",
+        children=[_alert_strip(), _head(folder), _controls()],
+    )
+
+
+def _alert_strip() -> html.Section:
+    return html.Section(
+        className="strip",
+        role="region",
+        **_named("Alerts"),
+        children=[
+            html.Div(
+                id="disconnected",
+                hidden=True,
+                role="alert",
+                className="alert",
+                **{"data-level": "caution"},
+                children=[
+                    html.Span("◆ disconnected", className="level"),
+                    html.Span("The server does not answer; trying again.", className="message"),
+                    html.Span(
+                        "What you see is the last that was received.",
+                        className="advice",
+                    ),
+                ],
+            ),
+            html.Ul(id="alerts", **{"aria-live": "polite"}),
+            html.P("No alerts", id="quiet"),
+        ],
+    )
+
+
+def _head(folder: str) -> html.Header:
+    facts = [
+        html.Div(
+            className="fact",
+            title=explanation,
+            hidden=True,
+            children=[html.Span(label), html.Output(id=f"fact-{name}")],
+        )
+        for name, (label, explanation) in FACTS.items()
+    ]
+    return html.Header(
+        className="head",
+        children=[
+            html.Div("Cockpit", className="brand", title=f"Runs in {folder}"),
+            dmc.Select(
+                id="run",
+                data=[],
+                searchable=True,
+                allowDeselect=False,
+                placeholder="Choose a run",
+                nothingFoundMessage="No such run",
+                size="sm",
+                className="run",
+                maxDropdownHeight=420,
+                renderOption={"function": "cockpitRun"},
+                comboboxProps={"width": 340, "position": "bottom-start"},
+                **_named("Run"),
+            ),
+            html.Output("", id="fact-status", className="status"),
+            html.Div(facts, className="facts"),
+            html.Div(_head_tools(), className="head-tools"),
+        ],
+    )
+
+
+def _head_tools() -> list[Any]:
+    return [
+        dmc.SegmentedControl(
+            id="theme",
+            size="xs",
+            value="system",
+            data=[
+                {"value": "system", "label": "Auto"},
+                {"value": "light", "label": "Light"},
+                {"value": "dark", "label": "Dark"},
+            ],
+            **_named("Theme"),
+        ),
+        html.Button("Keys", id="keys", type="button", className="quiet-button"),
+    ]
+
+
+def _controls() -> html.Nav:
+    return html.Nav(
+        className="controls",
+        **_named("View"),
+        children=[
+            _control("Axis", _axis(), "axis"),
+            _control("Smoothing", _smoothing(), "smooth"),
+            _control("Layers", _layers(), "layer"),
+            _control("Step", _scrubber(), "scrub"),
+        ],
+    )
+
+
+def _control(label: str, content: list[Any], kind: str) -> html.Div:
+    return html.Div([html.Span(label, className="label"), *content], className=f"control {kind}")
+
+
+def _axis() -> list[Any]:
+    return [
+        dmc.SegmentedControl(
+            id="x",
+            size="xs",
+            value="step",
+            data=[
+                {"value": "step", "label": "Step"},
+                {"value": "epoch", "label": "Epoch"},
+                {"value": "time", "label": "Time"},
+            ],
+            **_named("Horizontal axis"),
+        ),
+        html.Button("Undo zoom", id="whole", type="button", className="quiet-button", hidden=True),
+    ]
+
+
+def _smoothing() -> list[Any]:
+    return [
+        dmc.Slider(
+            id="smoothing",
+            min=0,
+            max=99,
+            value=0,
+            size="xs",
+            label=None,
+            w=96,
+            **_named("Smoothing"),
+        ),
+        html.Button(
+            html.Span("auto", id="smoothing-text"),
+            id="smoothing-auto",
+            type="button",
+            className="quiet-button",
+            title="Let the instruments choose",
+        ),
+    ]
+
+
+def _layers() -> list[Any]:
+    return [
+        dmc.MultiSelect(
+            id="layers",
+            data=[],
+            searchable=True,
+            clearable=True,
+            hidePickedOptions=False,
+            placeholder="Whole network",
+            nothingFoundMessage="No such layer",
+            size="xs",
+            className="layers",
+            maxDropdownHeight=420,
+            **_named("Layers"),
+        )
+    ]
+
+
+def _scrubber() -> list[Any]:
+    return [
+        dmc.Slider(
+            id="scrubber",
+            min=0,
+            max=1,
+            value=1,
+            size="xs",
+            updatemode="drag",
+            className="scrubber",
+            **_named("Step that the distributions show"),
+        ),
+        html.Output("latest step", id="scrubbed"),
+        html.Button(
+            "Live", id="live", type="button", className="quiet-button", **{"aria-pressed": "true"}
+        ),
+    ]
+
+
+def _messages(folder: str) -> html.Div:
+    return html.Div(
+        [
+            html.Div(
+                id="missing",
+                hidden=True,
+                className="message-box",
+                children=[
+                    html.H2(id="missing-text"),
+                    html.P(f"This page shows the runs in {folder}. A run appears here as soon as"),
+                    html.Pre('cockpit = Cockpit(model, loss_fn, optimizer, logdir="runs/first")'),
+                    html.P("has written its first record."),
+                ],
+            ),
+            html.Div(
+                id="nothing",
+                hidden=True,
+                className="message-box",
+                children=[html.P("Nothing recorded yet. The first step appears here by itself.")],
+            ),
+        ]
+    )
+
+
+def _groups() -> html.Main:
+    return html.Main(
+        className="groups",
+        children=[
+            html.Section(
+                hidden=True,
+                className="group",
+                **{"data-group": group},
+                children=[html.H2(group.capitalize()), html.Div(className="grid")],
+            )
+            for group in GROUPS
+        ],
+    )
+
+
+def _shortcuts() -> html.Div:
+    rows = [
+        html.Tr([html.Td([html.Kbd(k) for k in keys.split()]), html.Td(text)])
+        for keys, text in SHORTCUTS.items()
+    ]
+    return html.Div(
+        id="shortcuts",
+        className="popover shortcuts",
+        hidden=True,  # until the script has made a popover of it
+        children=[html.H4("Keyboard"), html.Table(html.Tbody(rows))],
+    )
+
+
+def _named(label: str) -> dict[str, str]:
+    return {"aria-label": label}

@@ -1,0 +1,134 @@
+"""What the page asks for, checked: whatever arrives from a browser becomes this or is refused."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from cockpit.instruments import View
+from cockpit.log import RunLog
+
+MAX_NAMES = 500
+MAX_TEXT = 1_000
+FOCUS_POINTS = 2_000
+
+
+class BadQuestionError(ValueError):
+    """The request is not one that the page makes."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One poll of the page.
+
+    Attributes:
+        run: Name of the run; empty: the latest.
+        stamp: The state of the run that the page has, as the server named it.
+        runs: The state of the list of runs that it has.
+        offers: The state of what the run offers that it has.
+        panels: Stamp and digest of what it shows, for each instrument that it wants to know of;
+            ``None``: all of them, none of which it has.
+        theme: ``"light"`` or ``"dark"``.
+        view: The wishes for the view, not yet checked against the run.
+    """
+
+    run: str
+    stamp: str
+    runs: str
+    offers: str
+    panels: dict[str, tuple[str, str]] | None
+    theme: str
+    view: dict[str, Any]
+
+
+def parse(body: Any) -> Question:
+    """Check a request.
+
+    Raises:
+        BadQuestionError: If it is malformed.
+    """
+    if not isinstance(body, dict):
+        raise BadQuestionError("expected a JSON object")
+    view = body.get("view") or {}
+    if not isinstance(view, dict):
+        raise BadQuestionError("view: expected an object")
+    return Question(
+        run=_text(body, "run"),
+        stamp=_text(body, "stamp"),
+        runs=_text(body, "runs"),
+        offers=_text(body, "offers"),
+        panels=_panels(body.get("panels")),
+        theme="dark" if body.get("theme") == "dark" else "light",
+        view=view,
+    )
+
+
+def make_view(wish: dict[str, Any], log: RunLog) -> View:
+    """The view that is wished for, as far as the run allows; the default for the rest."""
+    quantity = wish.get("quantity")
+    x = wish.get("x")
+    return View(
+        step=_step(wish.get("step")),
+        layers=_layers(wish.get("layers"), log),
+        quantity=quantity if isinstance(quantity, str) and quantity in log.quantities else None,
+        x=x if x in ("step", "epoch", "time") else "step",
+        smoothing=_smoothing(wish.get("smoothing")),
+        max_points=FOCUS_POINTS if wish.get("focus") else View().max_points,
+        window=_window(wish.get("window")),
+    )
+
+
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key) or ""
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise BadQuestionError(f"{key}: expected a short text")
+    return value
+
+
+def _panels(given: Any) -> dict[str, tuple[str, str]] | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict) or len(given) > MAX_NAMES:
+        raise BadQuestionError("panels: expected an object with few names")
+    checked = {}
+    for name, token in given.items():
+        if not isinstance(token, list) or len(token) != 2 or not all(_is_text(t) for t in token):
+            raise BadQuestionError("panels: expected a stamp and a digest for each name")
+        checked[name] = (token[0], token[1])
+    return checked
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT
+
+
+def _layers(value: Any, log: RunLog) -> tuple[str, ...] | None:
+    wanted = {name for name in value if isinstance(name, str)} if isinstance(value, list) else set()
+    return tuple(layer.name for layer in log.layers if layer.name in wanted) or None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _step(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(min(max(number, 0), 2**62))
+
+
+def _smoothing(value: Any) -> float | None:
+    number = _number(value)
+    return None if number is None else min(max(number, 0.0), 0.99)
+
+
+def _window(value: Any) -> tuple[float, float] | None:
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    low, high = _number(value[0]), _number(value[1])
+    return None if low is None or high is None or low >= high else (low, high)

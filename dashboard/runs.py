@@ -1,0 +1,170 @@
+"""The runs in a folder: which there are, how each stands, and readers of those being looked at."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from cockpit.dashboard.drawing import Drawings
+from cockpit.dashboard.peek import Glance, glance
+from cockpit.log import LOG_NAME, RunLog, find_runs
+
+RESCAN_S = 2.0
+RESCAN_SHARE = 20  # looking into the folder takes at most one part in twenty of the time
+STALLED_AFTER_S = 120.0
+OPEN_RUNS = 12
+
+
+class UnknownRunError(LookupError):
+    """The folder has no run of this name."""
+
+
+class OpenRun:
+    """A run that is being looked at.
+
+    Attributes:
+        log: The reader.
+        drawings: Panels drawn already.
+        lock: Held by whoever reads on or draws.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.log = RunLog(path, stalled_after=STALLED_AFTER_S)
+        self.drawings = Drawings()
+        self.lock = threading.Lock()
+        self._opened = time.time_ns()
+        self._growth = 0
+
+    @property
+    def stamp(self) -> str:
+        """Changes whenever anything about the run does."""
+        return f"{self._opened:x}-{self._growth}-{self.log.status}"
+
+    def refresh(self) -> None:
+        """Read on."""
+        if self.log.refresh():
+            self._growth += 1
+
+    def changed(self) -> float:
+        """When the log last grew, unix seconds; 0 if it vanished."""
+        try:
+            return self.log.path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+
+class RunIndex:
+    """The runs below a folder.
+
+    Names come from listing the folder. A name that a browser sends is only looked up among them,
+    never made into a path; what lies outside of the folder, behind a link, is not listed.
+
+    Args:
+        folder: A folder with runs, or one run.
+
+    Raises:
+        NotADirectoryError: If there is no such folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise NotADirectoryError(
+                f"{folder} is not a folder. Give the folder of your runs, the parent of each "
+                "Cockpit's logdir, e.g. runs/."
+            )
+        self._lock = threading.Lock()
+        self._paths: dict[str, Path] = {}
+        self._summaries: list[dict[str, Any]] = []
+        self._next_scan = float("-inf")
+        self._glances: dict[str, tuple[tuple[int, int], Glance]] = {}
+        self._open: OrderedDict[str, OpenRun] = OrderedDict()
+
+    def summaries(self) -> list[dict[str, Any]]:
+        """Name and status of each run, and step and time of change of those that ended.
+
+        Open ones first, then the latest first. Looks anew every few seconds.
+        """
+        with self._lock:
+            self._look()
+            return self._summaries
+
+    def open(self, name: str) -> OpenRun:
+        """The reader of a run, made at its first use.
+
+        Raises:
+            UnknownRunError: If no run of this name is there.
+        """
+        with self._lock:
+            self._look()
+            path, run = self._paths.get(name), self._open.get(name)
+        if path is None:
+            raise UnknownRunError(name)
+        if run is None:
+            try:
+                run = OpenRun(path)
+            except OSError as error:
+                raise UnknownRunError(name) from error
+        with self._lock:
+            run = self._open.setdefault(name, run)
+            self._open.move_to_end(name)
+            while len(self._open) > OPEN_RUNS:
+                self._open.popitem(last=False)
+        return run
+
+    def _look(self) -> None:
+        started = time.monotonic()
+        if started < self._next_scan:
+            return
+        self._paths = _scan(self.folder)
+        rows = []
+        for name, path in self._paths.items():
+            try:
+                rows.append((name, self._glance(name, path)))
+            except OSError:  # vanished since, or not readable
+                continue
+        now = time.time()
+        summaries = [_summary(name, seen, now) for name, seen in rows]
+        self._summaries = sorted(summaries, key=lambda s: (-(s["changed"] or now), s["name"]))
+        spent = time.monotonic() - started
+        self._next_scan = started + max(RESCAN_S, RESCAN_SHARE * spent)
+
+    def _glance(self, name: str, path: Path) -> Glance:
+        stat = path.stat()
+        key = (stat.st_size, stat.st_mtime_ns)
+        known = self._glances.get(name)
+        if known and known[0] == key:
+            return known[1]
+        seen = glance(path)
+        self._glances[name] = (key, seen)
+        return seen
+
+
+def _summary(name: str, seen: Glance, now: float) -> dict[str, Any]:
+    status = seen.status
+    if status == "open":
+        status = "stalled" if now - seen.changed > STALLED_AFTER_S else "running"
+    ended = status not in ("running", "empty")
+    return {
+        "name": name,
+        "status": status,
+        "step": seen.step if ended else None,
+        "changed": seen.changed if ended else None,
+    }
+
+
+def _scan(folder: Path) -> dict[str, Path]:
+    """The log of each run by its path below the folder."""
+    found = {}
+    for path in find_runs(folder):
+        name = "/".join(path.relative_to(folder).parts) or folder.resolve().name
+        found[_printable(name)] = path / LOG_NAME
+    return found
+
+
+def _printable(name: str) -> str:
+    """A name that JSON can carry, also of a folder whose bytes are no text."""
+    return name.encode("utf-8", "replace").decode("utf-8")
