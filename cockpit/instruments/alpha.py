@@ -28,7 +28,7 @@ TICKS = (
     (1.0, "1\nopposite"),
     (2.0, "2"),
 )
-ZONES = ("uphill", "before the floor", "past the floor", "loss rises")
+ZONES = ("uphill", "short", "past", "loss rises")
 
 
 @instrument(
@@ -76,7 +76,7 @@ def alpha(log: RunLog, view: View) -> Panel | None:
         y=Axis("density", range=(0.0, highest / FILLED), visible=False),
         y2=Axis(range=(-0.3, TOP), visible=False),
         marks=tuple(marks),
-        current=format_number(np.median(steps.recent), 2) if len(steps.recent) else "",
+        current=format_number(np.median(steps.recent), 2) if len(steps.recent) else "none",
         note=steps.note,
         side={"below": below} if (below := _history(log, view)) else {},
     )

@@ -40,5 +40,4 @@ def distance(log: RunLog, view: View) -> Panel | None:
     size, note = quantity_curves(log, view, "UpdateSize", label="update size", role="secondary")
     second: list[Curve] = [replace(c, secondary_y=bool(far)) for c in size]
     label, label2 = ("‖θ(t) − θ(0)‖", "‖θ(t+1) − θ(t)‖") if far else ("‖θ(t+1) − θ(t)‖", "")
-    far = [replace(c, smoothed=False) for c in far]
     return history_panel(log, view, [*far, *second], label=label, label2=label2, note=note)

@@ -60,11 +60,10 @@ def histogram_panel(log: RunLog, view: View, name: str, label: str) -> Panel | N
     total = counts.under + int(counts.counts.sum()) + counts.over
     note = joined(
         f"{format_share(counts.zeros, total)} exactly zero",
-        f"{format_share(counts.under + counts.over, total)} outside",
         f"{counts.nonfinite:,} not finite" if counts.nonfinite else "",
         layer,
     )
-    top = 2.0 * max(int(counts.counts.max(initial=0)), counts.under, counts.over, 5)
+    top = 4.0 * max(int(counts.counts.max(initial=0)), counts.under, counts.over, 5)
     bins = histogram.bins
     span = bins.high - bins.low
     edge = (GAP + OUTER) * span + 0.01 * span
@@ -101,11 +100,14 @@ def range_ticks(bins: Bins) -> tuple[tuple[float, str], ...]:
 def _marks(bins: Bins, counts: Counts1d) -> list[Mark]:
     edges, span = bins.edges(), bins.high - bins.low
     near, far = GAP * span, (GAP + OUTER) * span
-    below, above = f"below {format_number(bins.low)}", f"from {format_number(bins.high)} on"
+    below = f"below {format_number(bins.low)}: {format_count(counts.under)}"
+    above = f"above {format_number(bins.high)}: {format_count(counts.over)}"
     marks: list[Mark] = [
         Bars(edges, counts.counts, "elements"),
-        Bars(bins.low - np.array([far, near]), np.array([counts.under]), below, "secondary"),
-        Bars(bins.high + np.array([near, far]), np.array([counts.over]), above, "secondary"),
+        Bars(bins.low - np.array([far, near]), np.array([counts.under]), "outside", "secondary"),
+        Bars(bins.high + np.array([near, far]), np.array([counts.over]), "outside", "secondary"),
+        Text(0.01, 0.99, below),
+        Text(0.99, 0.99, above, align="right"),
     ]
     if counts.zeros and bins.low <= 0 < bins.high:
         at = int(np.searchsorted(edges, 0.0, side="right")) - 1
@@ -113,5 +115,5 @@ def _marks(bins: Bins, counts: Counts1d) -> list[Mark]:
         marks.append(Bars(edges[at : at + 2], zeros, "exactly zero", "quaternary"))
     if counts.nonfinite:
         text = f"{counts.nonfinite:,} elements not finite"
-        marks.append(Text(0.5, 0.95, text, "warning", "center"))
+        marks.append(Text(0.5, 0.88, text, "warning", "center"))
     return marks

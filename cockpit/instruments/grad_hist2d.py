@@ -63,9 +63,9 @@ def joint_panel(log: RunLog, view: View, name: str, x_label: str, y_label: str) 
     z = np.where(counts > 0, counts, np.nan).T.astype(float)
     bounds = [Rule(at, "vertical") for at in (histogram.x.low, histogram.x.high)]
     bounds += [Rule(at, "horizontal") for at in (histogram.y.low, histogram.y.high)]
-    count = Axis("elements", "log")
-    top = Panel(x=x, y=count, marks=(Bars(x_edges, counts.sum(axis=1)),))
-    right = Panel(x=count, y=y, marks=(Bars(y_edges, counts.sum(axis=0), horizontal=True),))
+    over_x, over_y = counts.sum(axis=1), counts.sum(axis=0)
+    top = Panel(x=x, y=_count_axis(over_x), marks=(Bars(x_edges, over_x),))
+    right = Panel(x=_count_axis(over_y), y=y, marks=(Bars(y_edges, over_y, horizontal=True),))
     return Panel(
         x=x, y=y,
         marks=(Heatmap(x_edges, y_edges, z, "elements", "log"), *bounds),
@@ -90,6 +90,11 @@ def _with_outside(bins: Bins) -> np.ndarray:
     edges = bins.edges()
     width = edges[1] - edges[0]
     return np.concatenate([[edges[0] - width], edges, [edges[-1] + width]])
+
+
+def _count_axis(counts: np.ndarray) -> Axis:
+    highest = max(int(counts.max(initial=0)), 5)
+    return Axis("elements", "log", range=(0.7, 2.0 * highest), visible=False)
 
 
 def _ticks(bins: Bins) -> tuple[tuple[float, str], ...]:

@@ -27,14 +27,14 @@ NEAR = 100.0  # the stability limit is drawn where it is within this factor of t
     order=10,
     needs=("HessMaxEV",),
     help=Help(
-        shows="λ_max of the mini-batch Hessian: the curvature along the sharpest direction. For "
+        shows="λ max of the mini-batch Hessian: the curvature along the sharpest direction. For "
         "plain and momentum SGD the dashed line is the limit 2(1 + β)/η above which a quadratic "
         "would diverge.",
         good="It falls in the first steps, even while the loss seems stuck, and later stays below "
         "the limit or just at it.",
         bad="Well above the limit for long: each step overshoots along this direction, the loss "
         "spikes or diverges.",
-        do="Lower the learning rate or warm it up; if λ_max is far below the limit, there is room "
+        do="Lower the learning rate or warm it up; if λ max is far below the limit, there is room "
         "for a larger one.",
         source="Thesis section 7.2.2, C.3.6; Cohen et al. (2021) for the limit.",
     ),
@@ -44,12 +44,12 @@ def hess_max_ev(log: RunLog, view: View) -> Panel | None:
     if "HessMaxEV" not in log.quantities:
         return None
     series = log.series("HessMaxEV")
-    curves = [Curve(series.step, series.value, "λ_max")]
+    curves = [Curve(series.step, series.value, "λ max")]
     curves += _limit(log, series.value)
     notes = notes_at(log, "HessMaxEV", view)
     now = value_at(series.step, series.value, view.step)
     return history_panel(
-        log, view, curves, label="λ_max",
+        log, view, curves, label="λ max",
         note=_note(notes), current="" if now is None else format_number(now),
     )  # fmt: skip
 

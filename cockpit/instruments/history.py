@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cockpit.instruments.registry import View
     from cockpit.log import RunLog
 
+MOST_REGIONS, MOST_CROSSES = 20, 100  # more say no more
 SERIES_ROLES: tuple[Role, ...] = ("primary", "secondary", "tertiary", "quaternary")
 
 
@@ -89,28 +90,40 @@ def isolated(values: np.ndarray) -> np.ndarray:
     return finite & ~padded[:-2] & ~padded[2:]
 
 
-def nonfinite_marks(x: np.ndarray, values: np.ndarray, name: str = "") -> list[Mark]:
-    """Where values are NaN or ±Inf: a cross at the first of each stretch, and its extent.
+def nonfinite_marks(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[Mark]:
+    """Where any of several curves is NaN or ±Inf: a cross where a stretch begins, and its extent.
 
     Args:
-        x: Positions, shape [T].
-        values: Values, shape [T].
-        name: Of the series, for the label.
+        parts: Positions and values of each curve, shape [T] each.
     """
-    bad = ~np.isfinite(values)
-    if not bad.any():
+    stretches = sorted(stretch for x, values in parts for stretch in _nonfinite(x, values))
+    merged: list[list[float]] = []
+    for start, end in stretches:
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    if not merged:
         return []
+    marks: list[Mark] = [
+        Region(start, end, "vertical", role="warning")
+        for start, end in merged[:MOST_REGIONS]
+        if end > start
+    ]
+    starts = np.array([start for start, _ in merged])
+    if len(starts) > MOST_CROSSES:
+        starts = starts[np.linspace(0, len(starts) - 1, MOST_CROSSES, dtype=int)]
+    height = np.full(len(starts), 0.96)
+    marks.append(Points(starts, height, "not finite", "warning", "cross", y_axes=True))
+    return marks
+
+
+def _nonfinite(x: np.ndarray, values: np.ndarray) -> list[tuple[float, float]]:
+    """First and last position of each stretch of values that are NaN or ±Inf."""
+    bad = ~np.isfinite(values)
     starts = np.flatnonzero(bad & ~np.concatenate([[False], bad[:-1]]))
     ends = np.flatnonzero(bad & ~np.concatenate([bad[1:], [False]]))
-    long = np.flatnonzero(ends > starts)[:20]  # more stretches than that say no more
-    marks: list[Mark] = [
-        Region(float(x[starts[i]]), float(x[ends[i]]), "vertical", role="warning") for i in long
-    ]
-    if len(starts) > 100:
-        starts = starts[np.linspace(0, len(starts) - 1, 100, dtype=int)]
-    label, height = f"{name} not finite".strip(), np.full(len(starts), 0.96)
-    marks.append(Points(x[starts], height, label, "warning", "cross", y_axes=True))
-    return marks
+    return list(zip(x[starts].tolist(), x[ends].tolist(), strict=True))
 
 
 def value_at(step: np.ndarray, value: np.ndarray, at: int | None) -> float | None:
@@ -167,10 +180,10 @@ def history_panel(
     axis = axis or choose_axis(label, *first, np.asarray(include, dtype=float))
     axis2 = axis2 or (choose_axis(label2, *second) if second else None)
     marks: list[Mark] = list(extra)
+    marks += nonfinite_marks([(horizontal.positions(c.step), c.value) for c in curves])
     for curve in curves:
         x = horizontal.positions(curve.step)
         used = axis2 if curve.secondary_y and axis2 else axis
-        marks += nonfinite_marks(x, curve.value, curve.label)
         marks += curve_marks(x, curve, used, view)
     if view.step is not None:
         marks.append(Rule(float(horizontal.positions(np.array([view.step]))[0]), "vertical"))

@@ -31,8 +31,8 @@ MAX_COLUMNS = 200
         shows="One quantity for every named parameter (rows, the input's side on top) over the "
         "steps (columns; many steps are summarized by their median).",
         good="Rows of similar color that change together.",
-        bad="The first rows far darker than the last: vanishing gradients. One row far brighter: "
-        "that layer dominates. A row that goes dark: it has stopped learning.",
+        bad="Values in the first rows far below those in the last: vanishing gradients. One row "
+        "far above all others: it dominates. A row that drops to nothing has stopped learning.",
         do="Pick that layer out in the other instruments. Check its initialization, its "
         "activation function, and whether it is frozen on purpose.",
         source="Thesis sections 7.3.2 and 8.2.2.",

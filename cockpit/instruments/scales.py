@@ -7,6 +7,7 @@ import numpy as np
 from cockpit.instruments.panel import Axis
 
 HEAVY_TAIL = 30.0  # symlog where the largest magnitude is this many times the median one
+CONSTANT = 1e-6  # what varies less, relative to its size, is drawn as a level line
 DECADES = 6  # a symlog axis resolves at most this many decades to each side
 
 
@@ -21,6 +22,9 @@ def choose_axis(label: str, *values: np.ndarray) -> Axis:
     if finite.size == 0:
         return Axis(label)
     low, high = float(finite.min()), float(finite.max())
+    if high - low <= CONSTANT * max(abs(low), abs(high)):
+        margin = 0.05 * abs(high) or 1.0
+        return Axis(label, range=(low - margin, high + margin))
     if low > 0:
         return Axis(label, "log") if high > 10 * low else Axis(label)
     magnitudes = np.abs(finite[finite != 0])

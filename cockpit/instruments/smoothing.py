@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 AUTOMATIC_FROM = 60  # fewer points are shown as they are
-AUTOMATIC_PARTS = 60  # automatic smoothing looks at 1/60 of the run to each side
+AUTOMATIC_PARTS = 40  # automatic smoothing looks at 1/40 of the run to each side
 
 
 def smoothing_radius(length: int, smoothing: float | None) -> int:
@@ -27,10 +27,11 @@ def smoothing_radius(length: int, smoothing: float | None) -> int:
 
 
 def _box(y: np.ndarray, radius: int) -> np.ndarray:
-    """Mean of the finite values at most ``radius`` away; the start keeps its value."""
+    """Mean of the finite values at most ``radius`` away, of fewer at the start."""
     at = np.arange(len(y))
-    reach = np.minimum(radius, at)  # symmetric at the start: a steep beginning is not flattened
-    low, high = at - reach, np.minimum(at + reach, len(y) - 1) + 1
+    # Nearly symmetric at the start, where averaging ahead would flatten a steep beginning.
+    ahead = np.minimum(radius, np.maximum(at, radius // 4))
+    low, high = np.maximum(at - radius, 0), np.minimum(at + ahead, len(y) - 1) + 1
     finite = np.isfinite(y)
     sums = np.concatenate([[0.0], np.cumsum(np.where(finite, y, 0.0))])
     counts = np.concatenate([[0], np.cumsum(finite)])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cockpit.instruments.panel import Panel
     from cockpit.log import RunLog
 
+TOWERING = 8.0  # times the median
+
 
 @instrument(
     name="time",
@@ -35,27 +37,33 @@ if TYPE_CHECKING:
     ),
 )
 def time(log: RunLog, view: View) -> Panel | None:
-    """Milliseconds per step, and the overhead of tracking."""
+    """Milliseconds per step, and the overhead of tracking on a second axis."""
     step, milliseconds = step_times(log)
-    overhead = log.overhead
-    curves = [Curve(step, milliseconds, "time per step")]
-    percent = 100 * overhead.value
-    curves.append(Curve(overhead.step, percent, "tracking", "secondary", secondary_y=True))
-    if len(step) == 0:
-        curves = [Curve(overhead.step, percent, "tracking", "secondary")]
+    overhead, percent = log.overhead, 100 * log.overhead.value
+    plain = Curve(step, milliseconds, "time per step")
+    tracking = Curve(overhead.step, percent, "tracking", "secondary", secondary_y=len(step) > 0)
+    left = from_zero("ms per step", milliseconds, room=1.15)
+    right = from_zero("tracking adds [%]", percent, room=1.6)
     texts = []
-    if len(step) and (now := value_at(step, milliseconds, view.step)) is not None:
+    if (now := value_at(step, milliseconds, view.step)) is not None:
         texts.append(f"{format_number(now)} ms")
     if (share := value_at(overhead.step, percent, view.step)) is not None:
         texts.append(f"+{format_number(share, 2)} %")
-    axis2 = choose_axis("tracking adds [%]", percent) if len(overhead.step) else None
-    if axis2 is not None and axis2.scale == "linear":
-        finite = percent[np.isfinite(percent)]
-        axis2 = Axis(axis2.label, range=(0.0, 1.1 * float(finite.max(initial=1.0))))
     return history_panel(
-        log, view, curves, label="ms" if len(step) else "tracking adds [%]",
-        axis2=axis2 if len(step) else None, current=" · ".join(texts),
+        log, view, [plain, tracking], axis=left if len(step) else right,
+        axis2=right if len(step) and len(percent) else None, current=" · ".join(texts),
     )  # fmt: skip
+
+
+def from_zero(label: str, values: np.ndarray, room: float) -> Axis:
+    """An axis from zero to ``room`` times the largest value, unless single values tower above."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return Axis(label)
+    highest = float(finite.max())
+    if highest > TOWERING * float(np.median(finite)) or highest <= 0:
+        return choose_axis(label, finite)
+    return Axis(label, range=(0.0, room * highest))
 
 
 def step_times(log: RunLog) -> tuple[np.ndarray, np.ndarray]:

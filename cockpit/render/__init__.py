@@ -1,0 +1,1 @@
+"""Renderers: panels become figures."""
