@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -227,9 +228,14 @@ def make_values(
     since = -1 if diverge_at is None else step - diverge_at
     blowup = 1.0 if since < 0 else 4.0 ** (since + 1) if since < 8 else math.inf
     blowup = math.nan if since > 8 else blowup
-    m = Moment(step, step / steps, layers, np.random.default_rng((seed, step)), blowup)
-    with np.errstate(invalid="ignore"):
-        return {n: QUANTITIES[n][3](m) for n in names if step % QUANTITIES[n][1] == 0}
+    values = {}
+    for name in names:
+        _, interval, _, make = QUANTITIES[name]
+        if step % interval == 0:
+            rng = np.random.default_rng((seed, step, crc32(name.encode())))
+            with np.errstate(invalid="ignore"):
+                values[name] = make(Moment(step, step / steps, layers, rng, blowup))
+    return values
 
 
 def write_run(
@@ -248,7 +254,7 @@ def write_run(
         path: Folder of the run.
         steps: Tracked steps, from 0.
         layers: Named parameters.
-        seed: Of all its random numbers; the values of a step do not depend on other steps.
+        seed: Of all its random numbers; each value depends on seed, step and name only.
         diverge_at: From this step on the values explode; eight steps later they are ±Inf,
             then NaN.
         resume_at: The first attempt dies, without an end record, about 20 steps after this step;

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from cockpit.log.parse import SPECIAL, ValueLine
 
-Numbers = Sequence[float | str | None]
+Numbers = list[float | str | None]
 
 
 @dataclass(frozen=True)
@@ -70,19 +70,16 @@ class Block:
     def add(self, place: int, numbers: Numbers) -> None:
         """Append a row; None and damaged entries become NaN."""
         self.places.append(place)
-        filled = len(self.flat)
         try:
-            self.flat.extend(numbers)  # type: ignore[arg-type]
-        except TypeError:  # it stopped in the middle
-            del self.flat[filled:]
-            self.flat.extend(map(to_float, numbers))
+            self.flat.fromlist(numbers)  # type: ignore[arg-type]
+        except TypeError:
+            self.flat.fromlist([to_float(x) for x in numbers])
 
     def matrix(self) -> np.ndarray:
         """float64, shape [rows, width]."""
         return np.array(self.flat).reshape(len(self.places), -1)
 
 
-@dataclass
 class Column:
     """One quantity: a number, perhaps a row of numbers and notes, at some of the records.
 
@@ -93,27 +90,25 @@ class Column:
         blocks: Rows of layers, by (attempt, width).
     """
 
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    values: array[float] = field(default_factory=lambda: array("d"))
-    notes: dict[int, bytes] = field(default_factory=dict)
-    blocks: dict[tuple[int, int], Block] = field(default_factory=dict)
-    _last_notes: bytes = b""
+    def __init__(self) -> None:
+        self.rows = array("q")
+        self.values = array("d")
+        self.notes: dict[int, bytes] = {}
+        self.blocks: dict[tuple[int, int], Block] = {}
+        self._last_notes = b""
+        self._last_key = (-1, -1)
+        self._last_block = Block()
 
     def add(self, row: int, value: ValueLine, attempt: int) -> None:
         """Append what a step's line says of this quantity."""
         place = len(self.rows)
-        self.rows.append(row)
         number = value.value
+        self.rows.append(row)
         self.values.append(number if type(number) is float else to_float(number))
-        layers = value.layers
-        if layers:
-            key = (attempt, len(layers))
-            block = self.blocks.get(key)
-            if block is None:
-                block = self.blocks[key] = Block()
-            block.add(place, layers)
-        notes = bytes(value.notes)
-        if notes:
+        if layers := value.layers:
+            self._add_layers(place, layers, attempt)
+        if value.notes is not msgspec.UNSET:
+            notes = bytes(value.notes)
             if notes == self._last_notes:
                 notes = self._last_notes  # most repeat: keep one copy
             self._last_notes = self.notes[place] = notes
@@ -125,4 +120,12 @@ class Column:
 
     def add_row(self, row: int, numbers: Numbers, attempt: int) -> None:
         """Append a row of numbers that has no network-wide one."""
-        self.add(row, ValueLine(kind="", layers=list(numbers)), attempt)
+        self._add_layers(len(self.rows), numbers, attempt)
+        self.add_number(row, math.nan)
+
+    def _add_layers(self, place: int, numbers: Numbers, attempt: int) -> None:
+        key = (attempt, len(numbers))
+        if key != self._last_key:
+            self._last_key = key
+            self._last_block = self.blocks.setdefault(key, Block())
+        self._last_block.add(place, numbers)

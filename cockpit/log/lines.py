@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 from cockpit.log.parse import MAX_LINE
 
-_CHUNK = 4 * 2**20
+_BUFFER = 2**20
 _HEAD, _TAIL = 512, 64  # bytes that must still be there, or the file was rewritten
 
 Change = Literal["none", "grown", "replaced"]
@@ -34,6 +34,7 @@ class LineReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: tuple[int, ...] | None = None
+        self._in_long_line = False
         self._restart(_stat(path))
 
     def check(self) -> Change:
@@ -58,7 +59,7 @@ class LineReader:
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Each full line not read yet, without its line break, and its offset in the file."""
         try:
-            with self.path.open("rb", buffering=0) as file:
+            with self.path.open("rb", buffering=_BUFFER) as file:
                 file.seek(self.offset)
                 yield from self._lines(file)
                 self._remember(file)
@@ -75,35 +76,25 @@ class LineReader:
             return b""
 
     def _lines(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-        pending = b""
-        while chunk := file.read(_CHUNK):
-            if self._in_long_line:
-                end = chunk.find(b"\n") + 1
-                self.offset += end or len(chunk)
-                if not end:
-                    continue
-                self._in_long_line = False
-                chunk = chunk[end:]
-            pending += chunk
-            end = pending.rfind(b"\n") + 1
-            if end:
-                for line in pending[: end - 1].split(b"\n"):
-                    start = self.offset
-                    self.offset += len(line) + 1
-                    yield start, line
-                pending = pending[end:]
-            if len(pending) > MAX_LINE:
+        while piece := file.readline(MAX_LINE):
+            is_full = piece.endswith(b"\n")
+            is_part_of_long = self._in_long_line or (len(piece) == MAX_LINE and not is_full)
+            if not is_full and not is_part_of_long:
+                return  # being written
+            start = self.offset
+            self.offset += len(piece)
+            if not is_part_of_long:
+                yield start, piece[:-1]
+            elif not self._in_long_line:
                 self.too_long += 1
-                self._in_long_line = True
-                self.offset += len(pending)
-                pending = b""
+            self._in_long_line = is_part_of_long and not is_full
 
     def _restart(self, status: os.stat_result) -> None:
         self.offset = 0
         self.too_long = 0
         self.modified = status.st_mtime
         self._identity = (status.st_dev, status.st_ino)
-        self._in_long_line: bool = False
+        self._in_long_line = False
         self._head = self._tail = b""
 
     def _remember(self, file: BinaryIO) -> None:

@@ -29,7 +29,7 @@ class ValueLine(msgspec.Struct, gc=False):
     kind: str
     value: float | str | None = None
     layers: list[float | str | None] | None = None
-    notes: msgspec.Raw = msgspec.Raw(b"")
+    notes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class StepLine(msgspec.Struct, gc=False, tag="step", tag_field="type"):
@@ -148,5 +148,5 @@ def _odd_value(value: Any) -> ValueLine | None:
         kind=fields["kind"],
         value=as_float(fields.get("value")),
         layers=[as_float(x) for x in layers] if isinstance(layers, list) else None,
-        notes=msgspec.Raw(msgspec.json.encode(notes) if isinstance(notes, dict) else b""),
+        notes=msgspec.Raw(msgspec.json.encode(notes)) if isinstance(notes, dict) else msgspec.UNSET,
     )

@@ -16,6 +16,7 @@ import msgspec
 
 from cockpit.log.codec import LAYER_DIGITS, encode_value, jsonable, number
 from cockpit.log.lock import try_lock
+from cockpit.log.parse import MAX_LINE
 from cockpit.log.record import SCHEMA_VERSION, Layer, Value
 
 LOG_NAME = "log.jsonl"
@@ -95,8 +96,10 @@ class LogWriter:
             overhead: ``{"step_s": ..., "tracking_s": ...}``, seconds.
 
         Raises:
-            TypeError: If a value is not of the log's classes; nothing is written then.
-            OSError: If the disk is full; the log ends with the last complete record then.
+            TypeError: If a value is not of the log's classes.
+            ValueError: If the record is larger than 32 MiB, counts do not fit their bins, or the
+                writer is closed.
+            OSError: If the disk is full. In all these cases nothing of the record is written.
         """
         record: dict[str, Any] = {"type": "step", "step": int(step), "time": _seconds(time)}
         if batch_size is not None:
@@ -165,6 +168,11 @@ class LogWriter:
 
     def _write(self, record: dict[str, Any]) -> None:
         line = self._encoder.encode(record) + b"\n"
+        if len(line) > MAX_LINE:
+            raise ValueError(
+                f"A record of {len(line) / 2**20:.0f} MiB; a log takes {MAX_LINE >> 20} MiB. Leave "
+                "out what is so large (Parameters of a big model), or log less at once."
+            )
         with self._mutex:
             if self._fd is None:
                 raise ValueError(f"The log {self.path} is closed. Open a new LogWriter to resume.")
