@@ -13,6 +13,7 @@ from cockpit.instruments.panel import GROUPS, Panel
 from cockpit.instruments.registry import (
     Help,
     Instrument,
+    NothingToShowError,
     UnknownInstrumentError,
     View,
     all_instruments,
@@ -30,6 +31,7 @@ __all__ = [
     "GROUPS",
     "Help",
     "Instrument",
+    "NothingToShowError",
     "Panel",
     "UnknownInstrumentError",
     "View",

@@ -115,5 +115,5 @@ def _marks(bins: Bins, counts: Counts1d) -> list[Mark]:
         marks.append(Bars(edges[at : at + 2], zeros, "exactly zero", "quaternary"))
     if counts.nonfinite:
         text = f"{counts.nonfinite:,} elements not finite"
-        marks.append(Text(0.5, 0.88, text, "warning", "center"))
+        marks.append(Text(0.01, 0.91, text, "warning"))
     return marks

@@ -77,7 +77,7 @@ def _curves(
         step, value = series.step, series.value
         if chosen:
             steps, values = log.layer_series(name)
-            step, value = getattr(steps, "step", steps), values[:, chosen[0][0]]
+            step, value = steps, values[:, chosen[0][0]]
         curves.append(Curve(step, value, label, role))
     return curves, chosen[0][1] if chosen else ""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cockpit.log import RunLog
 
 MOST_REGIONS, MOST_CROSSES = 20, 100  # more say no more
+MOST_DOTS = 40
 SERIES_ROLES: tuple[Role, ...] = ("primary", "secondary", "tertiary", "quaternary")
 
 
@@ -35,6 +36,7 @@ class Curve:
         dash: Whether the line is dashed.
         secondary_y: Whether it belongs to the second axis.
         smoothed: Whether it is noisy enough to be worth smoothing.
+        dotted: Whether each value gets a dot as long as they are few (rare measurements).
     """
 
     step: np.ndarray
@@ -44,6 +46,7 @@ class Curve:
     dash: bool = False
     secondary_y: bool = False
     smoothed: bool = True
+    dotted: bool = False
 
 
 def series_style(index: int) -> tuple[Role, bool]:
@@ -76,10 +79,11 @@ def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mar
         else:
             marks.append(Line(x, finite, faint=True, **_drawn(curve)))
     marks.append(Line(*decimate(x, line, view.max_points), curve.label, **_drawn(curve)))
-    alone = isolated(line)
-    if alone.any() and alone.sum() <= view.max_points:
-        drawn = {"role": curve.role, "secondary_y": curve.secondary_y}
-        marks.append(Points(x[alone], line[alone], **drawn))
+    few = curve.dotted and len(line) <= MOST_DOTS
+    dots = np.isfinite(line) if few else isolated(line)
+    if dots.any() and dots.sum() <= view.max_points:
+        where = {"role": curve.role, "secondary_y": curve.secondary_y}
+        marks.append(Points(x[dots], line[dots], **where))
     return marks
 
 
@@ -188,4 +192,6 @@ def history_panel(
     if view.step is not None:
         marks.append(Rule(float(horizontal.positions(np.array([view.step]))[0]), "vertical"))
     text = current_text(curves, view) if current is None else current
-    return Panel(x=horizontal.axis, y=axis, y2=axis2, marks=tuple(marks), current=text, note=note)
+    return Panel(
+        x=horizontal.spanning(curves), y=axis, y2=axis2, marks=tuple(marks), current=text, note=note
+    )

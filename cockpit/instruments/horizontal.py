@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,13 @@ class Horizontal:
             slope = (at[edge] - at[inner]) / (known[edge] - known[inner])
             result[outside] = at[edge] + slope * (steps[outside] - known[edge])
         return result
+
+    def spanning(self, curves: Sequence[Curve]) -> Axis:
+        """The axis for these curves; where all lie at one position, with room around it."""
+        ends = self.positions(np.array([s for c in curves if len(c.step) for s in c.step[[0, -1]]]))
+        if self.axis.range is not None or ends.size == 0 or np.ptp(ends) > 0:
+            return self.axis
+        return replace(self.axis, range=(float(ends[0]) - 1, float(ends[0]) + 1))
 
     def clip(self, curve: Curve) -> Curve:
         """The curve within the view's window, and one point beyond on either side."""

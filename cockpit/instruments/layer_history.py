@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cockpit.instruments.history import Curve, history_panel, series_style
 from cockpit.instruments.notes import joined
 
@@ -43,16 +45,25 @@ def quantity_curves(
     layers = chosen_layers(log, view)
     if layers and kind_of(log, name) == "per_layer":
         steps, values = log.layer_series(name)
-        at = steps.step if hasattr(steps, "step") else steps
+        measured = [(i, layer) for i, layer in layers if not np.isnan(values[:, i]).all()]
         curves = []
-        for place, (index, layer) in enumerate(layers[:MAX_LAYERS]):
+        for place, (index, layer) in enumerate(measured[:MAX_LAYERS]):
             color, dash = series_style(place)
-            curves.append(Curve(at, values[:, index], layer, color, dash))
-        left = len(layers) - MAX_LAYERS
-        return curves, f"the first {MAX_LAYERS} of {len(layers)} layers" if left > 0 else ""
+            curves.append(Curve(steps, values[:, index], layer, color, dash))
+        return curves, _left_out(len(layers), len(measured))
     series = log.series(name)
     note = "whole network: not measured per layer" if layers else ""
     return [Curve(series.step, series.value, label, role)], note
+
+
+def _left_out(chosen: int, measured: int) -> str:
+    """Which of the chosen layers are not drawn, and why."""
+    texts = []
+    if measured < chosen:
+        texts.append(f"{chosen - measured} of {chosen} layers not measured")
+    if measured > MAX_LAYERS:
+        texts.append(f"the first {MAX_LAYERS} of {measured} layers")
+    return joined(*texts)
 
 
 def kind_of(log: RunLog, name: str) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cockpit.instruments.history import nonfinite_marks
 from cockpit.instruments.horizontal import Horizontal
 from cockpit.instruments.layer_history import chosen_layers, kind_of
+from cockpit.instruments.notes import joined
 from cockpit.instruments.numbers import shorten
-from cockpit.instruments.panel import Axis, Heatmap, Panel, Rule
+from cockpit.instruments.panel import Axis, Heatmap, Mark, Panel, Rule
 from cockpit.instruments.registry import Help, View, instrument
 from cockpit.instruments.scales import choose_axis
 
@@ -44,7 +46,6 @@ def layers(log: RunLog, view: View) -> Panel | None:
     if name is None or name not in layer_quantities(log):
         return None
     steps, values = log.layer_series(name)
-    at = getattr(steps, "step", steps)
     names = [layer.name for layer in log.layers]
     chosen = chosen_layers(log, view)
     if chosen:
@@ -53,20 +54,24 @@ def layers(log: RunLog, view: View) -> Panel | None:
     if values.size == 0:
         return None
     horizontal = Horizontal(log, view)
-    edges, cells = summarize(horizontal.positions(at), values, MAX_COLUMNS)
+    edges, cells = summarize(horizontal.positions(steps), values, MAX_COLUMNS)
     scale = choose_axis(name, cells)
     count = len(names)
     ticks = tuple((i + 0.5, shorten(name)) for i, name in enumerate(names))
     z = np.where(np.isfinite(cells), cells, np.nan).T
-    marks = [Heatmap(edges, np.arange(count + 1.0), z, name, scale.scale, tuple(names))]
+    marks: list[Mark] = [Heatmap(edges, np.arange(count + 1.0), z, name, scale.scale, tuple(names))]
+    network = log.series(name)
+    marks += nonfinite_marks([(horizontal.positions(network.step), network.value)])
     if view.step is not None:
         marks.append(Rule(float(horizontal.positions(np.array([view.step]))[0]), "vertical"))
+    shown = f"{count} parameters" if not chosen else f"{count} of {len(log.layers)} parameters"
+    bad = int((~np.isfinite(network.value)).sum())
     return Panel(
         title=f"Layers: {name}",
         x=horizontal.axis,
         y=Axis(range=(float(count), 0.0), ticks=ticks),
         marks=tuple(marks),
-        note=f"{count} parameters" if not chosen else f"{count} of {len(log.layers)} parameters",
+        note=joined(shown, f"{bad:,} steps not finite" if bad else ""),
     )
 
 

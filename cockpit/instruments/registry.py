@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -97,6 +97,10 @@ class UnknownInstrumentError(LookupError):
     """There is no instrument of this name."""
 
 
+class NothingToShowError(LookupError):
+    """The run has no records for what was asked."""
+
+
 def instrument(
     *,
     name: str,
@@ -168,13 +172,23 @@ def get(name: str, log: RunLog | None = None) -> Instrument:
     return known[name]
 
 
-def panels(log: RunLog, view: View | None = None) -> list[tuple[Instrument, Panel]]:
+def panels(
+    log: RunLog, view: View | None = None, names: Sequence[str] = ()
+) -> list[tuple[Instrument, Panel]]:
     """Every panel that a run has something for, in page order.
 
     An instrument that fails on odd data yields a panel that says so, and hides no other.
+
+    Args:
+        log: The run.
+        view: How to look at it.
+        names: Of the instruments wanted, in the order wanted; all if empty.
+
+    Raises:
+        UnknownInstrumentError: If there is no instrument of one of the names.
     """
     shown = []
-    for one in instruments_for(log):
+    for one in [get(name, log) for name in names] if names else instruments_for(log):
         try:
             panel = one(log, view)
         except Exception as error:

@@ -23,7 +23,8 @@ def user_curves(log: RunLog, wanted: Callable[[str], bool], first: int = 0) -> l
     for name in sorted((n for n in log.user_names if wanted(n)), key=_training_first):
         series = log.user_series(name)
         role, dash = series_style(first + len(curves))
-        curves.append(Curve(series.step, series.value, name, role, dash, smoothed=False))
+        style = {"role": role, "dash": dash, "smoothed": False, "dotted": True}
+        curves.append(Curve(series.step, series.value, name, **style))
     return curves
 
 

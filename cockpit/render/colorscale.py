@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cockpit.instruments.numbers import format_number
 from cockpit.instruments.panel import Axis, Heatmap
 from cockpit.instruments.scales import linear_threshold, to_scale
-from cockpit.render.ticks import Tick, linear_texts, log_ticks, symlog_ticks
+from cockpit.render.ticks import Tick, log_ticks, symlog_ticks
 
 
 @dataclass(frozen=True)
@@ -58,4 +59,4 @@ def _ticks(low: float, high: float, axis: Axis) -> tuple[Tick, ...]:
         ticks = symlog_ticks(ends[0], ends[1], axis, most=3)
         return tuple((float(to_scale(np.array(value), axis)), text) for value, text in ticks)
     values = np.linspace(low, high, 3)
-    return tuple(zip(values.tolist(), linear_texts(values), strict=True))
+    return tuple((float(value), format_number(value)) for value in values)

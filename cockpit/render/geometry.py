@@ -69,7 +69,12 @@ def columns(box: Box, weights: Sequence[float], gap: float) -> list[Box]:
 
 
 def legend_marks(panel: Panel) -> list[Mark]:
-    """The marks that a legend explains, one for each label; none if there is nothing to tell."""
+    """The marks that a legend explains, one for each label; none if there is nothing to tell.
+
+    A heat map has a color bar in the legend's place.
+    """
+    if color_bar_mark(panel):
+        return []
     found: dict[str, Mark] = {}
     for mark in panel.marks:
         label = "" if isinstance(mark, Text | Heatmap | Rule) else mark.label

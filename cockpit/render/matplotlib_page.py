@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from cockpit.instruments import View, panels
+from cockpit.instruments import NothingToShowError, View, panels
 from cockpit.instruments.run_summary import Fact, run_facts
 from cockpit.render.geometry import Box, columns, rows
 from cockpit.render.matplotlib_panel import CockpitFigure, draw
@@ -22,20 +23,25 @@ MARGIN, HEADER, GROUP_TITLE = 0.3, 0.5, 0.2
 GUTTER, BETWEEN = 0.22, 0.3  # inches between columns, between groups
 
 
-def cockpit_figure(log: RunLog, view: View | None = None, theme: str = "print") -> CockpitFigure:
+def cockpit_figure(
+    log: RunLog, view: View | None = None, theme: str = "print", names: Sequence[str] = ()
+) -> CockpitFigure:
     """Every instrument that the run has, in its group, under a header with the run's state.
 
     Args:
         log: The run.
         view: How to look at it; by default as of its last step.
         theme: ``print``, ``light`` or ``dark``.
+        names: Of the instruments to show; all if empty.
 
     Raises:
-        ValueError: If the run has nothing to show yet.
+        NothingToShowError: If the run has nothing to show (yet).
+        UnknownInstrumentError: If there is no instrument of one of the names.
     """
-    shown = [panel for _, panel in panels(log, view)]
+    shown = [panel for _, panel in panels(log, view, names)]
     if not shown:
-        raise ValueError(f"Run {log.name!r} ({log.path}) has no records yet: nothing to draw.")
+        wanted = f" for {', '.join(names)}" if names else ""
+        raise NothingToShowError(f"Run {log.name!r} ({log.path}) has no records{wanted} yet.")
     blocks = arrange(shown)
     widths = [block.columns for block in blocks]
     size = page_size(sum(widths))

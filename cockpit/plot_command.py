@@ -1,0 +1,74 @@
+"""The command ``cockpit plot``: pictures of a run as files, without torch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cockpit.log import RunLog
+
+FORMATS = (".pdf", ".png", ".svg")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``cockpit plot``."""
+    add = parser.add_argument
+    add("run", type=Path, help="folder of the run, or its log file")
+    add("-o", "--output", type=Path, default=Path("cockpit.pdf"),
+        help="file to write: .pdf, .png or .svg (%(default)s)")  # fmt: skip
+    add("-i", "--instrument", action="append", metavar="NAME",
+        help="draw this instrument alone; may be repeated (all; 'list' names them)")  # fmt: skip
+    add("--step", type=int, help="as of this step (the last one)")
+    add("--theme", choices=("print", "light", "dark"), default="print", help="(%(default)s)")
+    add("--x", choices=("step", "epoch", "time"), default="step",
+        help="horizontal axis of histories (%(default)s)")  # fmt: skip
+    add("--layer", action="append", metavar="NAME",
+        help="show this parameter instead of the whole network; may be repeated")  # fmt: skip
+    add("--quantity", help="what the layers instrument shows, e.g. GradNorm")
+    add("--smoothing", type=float, help="0 (none) to below 1 (chosen by the run's length)")
+    add("--dpi", type=int, default=150, help="resolution of a .png (%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw and write the file; returns the exit status."""
+    from cockpit.instruments import NothingToShowError, UnknownInstrumentError, View
+    from cockpit.log import RunLog
+    from cockpit.views import plot
+
+    view = View(
+        step=arguments.step,
+        layers=tuple(arguments.layer) if arguments.layer else None,
+        quantity=arguments.quantity,
+        x=arguments.x,
+        smoothing=arguments.smoothing,
+    )
+    names = arguments.instrument
+    try:
+        log = RunLog(arguments.run)
+        if names == ["list"]:
+            return _list(log)
+        if arguments.output.suffix.lower() not in FORMATS:
+            raise ValueError(
+                f"Cannot write {arguments.output}: the name must end in {', '.join(FORMATS)}."
+            )
+        chosen = names[0] if names and len(names) == 1 else names
+        figure = plot(log, chosen, theme=arguments.theme, view=view)
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(arguments.output, dpi=arguments.dpi, metadata={"Title": log.name})
+    except (OSError, ValueError, UnknownInstrumentError, NothingToShowError) as error:
+        print(f"cockpit plot: {error}", file=sys.stderr)
+        return 1
+    print(arguments.output)
+    return 0
+
+
+def _list(log: RunLog) -> int:
+    """Print the instruments that the run has something for."""
+    from cockpit.instruments import panels
+
+    for one, panel in panels(log):
+        print(f"{one.name:20} {panel.title}")
+    return 0

@@ -1,0 +1,179 @@
+"""Panels as interactive figures for the page, by plotly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from cockpit.instruments.panel import Band, Line, Panel, Place, Points
+from cockpit.render.geometry import color_bar_mark, legend_marks
+from cockpit.render.plotly_axes import FONT, Canvas, add_log_ticks, add_symlog_ticks, axis_settings
+from cockpit.render.plotly_marks import DRAW, Plot
+from cockpit.render.theme import get_theme
+
+Span = tuple[float, float]
+HISTORY_TOP, GAUGE_BOTTOM = 0.24, 0.42  # fractions of a figure with a history strip below
+SMALL_HEIGHT, ROW = 260, 14  # pixels: of a small figure, of a row of text
+MARGINAL_FROM, MAIN_TO = 0.86, 0.84  # fractions of a figure with marginals
+
+
+def figure(
+    panel: Panel, theme: str = "light", *, header: bool = False, height: int | None = None
+) -> go.Figure:
+    """A panel as a plotly figure.
+
+    Title, present value and note are left to the page unless ``header`` asks for them.
+
+    Args:
+        panel: What to draw.
+        theme: ``light``, ``dark`` or ``print``.
+        header: Whether the figure carries title and note itself (for export).
+        height: In pixels; without it the figure fills its container, and rows of names are
+            thinned as for a small one.
+    """
+    canvas = Canvas(get_theme(theme), names=max(4, ((height or SMALL_HEIGHT) - 90) // ROW))
+    spans = _spans(panel)
+    shared = {"showticklabels": False, "title": None}
+    main = _draw(canvas, panel, *spans["main"])
+    for place, side in panel.side.items():
+        drawn = _draw(canvas, side, *spans[place], side=place)
+        if place == "top":
+            canvas.settings(drawn.x_name).update(matches=main.x_name, **shared)
+        if place == "right":
+            canvas.settings(drawn.y_name).update(matches=main.y_name, **shared)
+    result = go.Figure(canvas.traces)
+    result.update_layout(
+        canvas.layout,
+        shapes=canvas.shapes,
+        annotations=canvas.annotations,
+        height=height,
+        **_style(canvas, panel, header),
+    )
+    return result
+
+
+def _style(canvas: Canvas, panel: Panel, header: bool) -> dict[str, Any]:
+    theme = canvas.theme
+    top = 30 if legend_marks(panel) or color_bar_mark(panel) else 10
+    if color_bar_mark(panel):
+        top += 12
+    style: dict[str, Any] = {
+        "template": "none",
+        "paper_bgcolor": theme.surface,
+        "plot_bgcolor": theme.surface,
+        "font": {"family": FONT, "size": 12, "color": theme.muted_text},
+        "margin": {"l": 56, "r": 18, "t": top + (48 if header else 0), "b": 40, "pad": 0},
+        "hovermode": "closest" if _is_gauge(panel) else "x unified",
+        "hoverlabel": {
+            "bgcolor": theme.surface,
+            "bordercolor": theme.axis,
+            "font": {"color": theme.text, "family": FONT, "size": 12},
+        },
+        "barmode": "overlay",
+        "bargap": 0,
+        "legend": {
+            "orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom",
+            "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)", "itemwidth": 30,
+        },
+    }  # fmt: skip
+    if header:
+        text = f"<b>{panel.title}</b>  {panel.current}<br><sup>{panel.note}</sup>"
+        style["title"] = {
+            "text": text,
+            "x": 0.02,
+            "xanchor": "left",
+            "font": {"color": theme.text, "size": 15},
+        }
+    return style
+
+
+def _is_gauge(panel: Panel) -> bool:
+    """Whether the horizontal axis is something else than the course of the run."""
+    return (
+        panel.equal
+        or not panel.y.visible
+        or color_bar_mark(panel) is not None
+        or bool(panel.x.ticks)
+    )
+
+
+def _spans(panel: Panel) -> dict[Place | str, tuple[Span, Span]]:
+    """Horizontal and vertical extent of the panel and its sides, in fractions."""
+    spans: dict[Place | str, tuple[Span, Span]] = {"main": ((0.0, 1.0), (0.0, 1.0))}
+    if "below" in panel.side:
+        spans["below"] = ((0.0, 1.0), (0.0, HISTORY_TOP))
+        spans["main"] = ((0.0, 1.0), (GAUGE_BOTTOM, 1.0))
+    x, y = spans["main"]
+    if "right" in panel.side:
+        spans["right"] = ((MARGINAL_FROM, 1.0), y)
+        x = (0.0, MAIN_TO)
+    if "top" in panel.side:
+        spans["top"] = (x, (MARGINAL_FROM, 1.0))
+        y = (y[0], MAIN_TO)
+        if "right" in spans:
+            spans["right"] = (spans["right"][0], y)
+    spans["main"] = (x, y)
+    return spans
+
+
+def _draw(
+    canvas: Canvas, panel: Panel, x_span: Span, y_span: Span, side: Place | None = None
+) -> Plot:
+    """Draw the panel itself, without its sides, into a part of the figure."""
+    bare = side in ("top", "right")
+    theme = canvas.theme
+    grid = not bare and not panel.equal and panel.y.visible and color_bar_mark(panel) is None
+    first, second = _axis_colors(panel, theme.colors) if panel.y2 and panel.y2.visible else ("", "")
+    x = canvas.add_axis("x", domain=x_span, **axis_settings(panel.x, theme, grid=grid))
+    y = canvas.add_axis(
+        "y", domain=y_span, anchor=x,
+        **axis_settings(panel.y, theme, grid=grid, color=first, most=canvas.names),
+    )  # fmt: skip
+    canvas.settings(x)["anchor"] = y
+    if panel.equal:
+        canvas.settings(y)["scaleanchor"] = x
+    over = {"overlaying": y, "anchor": x}
+    y2 = ""
+    if panel.y2 is not None:
+        settings = axis_settings(panel.y2, theme, grid=False, color=second)
+        y2 = canvas.add_axis("y", side="right", **over, **settings)
+    hidden = ""
+    if any(isinstance(mark, Points) and mark.y_axes for mark in panel.marks):
+        hidden = canvas.add_axis("y", **over, visible=False, range=[0, 1], fixedrange=True)
+    legend = frozenset() if side else frozenset(m.label for m in legend_marks(panel))
+    plot = Plot(canvas, panel.x, panel.y, panel.y2, x, y, y2, hidden, legend)
+    for mark in panel.marks:
+        DRAW[type(mark)](plot, mark)
+    for name, axis in ((y, panel.y), (y2, panel.y2)):
+        if axis is None or axis.ticks or not axis.visible:
+            continue
+        values = _values(panel, axis is panel.y2)
+        if axis.scale == "symlog":
+            add_symlog_ticks(canvas.settings(name), axis, values)
+        elif axis.scale == "log":
+            add_log_ticks(canvas.settings(name), values)
+    return plot
+
+
+def _values(panel: Panel, secondary: bool) -> np.ndarray:
+    """All values that a vertical axis shows."""
+    values = [np.zeros(0)]
+    for mark in panel.marks:
+        if getattr(mark, "secondary_y", False) != secondary:
+            continue
+        if isinstance(mark, Line) or (isinstance(mark, Points) and not mark.y_axes):
+            values.append(mark.y)
+        elif isinstance(mark, Band):
+            values += [mark.low, mark.high]
+    return np.concatenate(values)
+
+
+def _axis_colors(panel: Panel, colors: Any) -> tuple[str, str]:
+    """With two vertical axes, the color of the labelled line that belongs to each."""
+    found = ["", ""]
+    for mark in panel.marks:
+        if isinstance(mark, Line) and mark.label:
+            found[mark.secondary_y] = found[mark.secondary_y] or colors[mark.role]
+    return found[0], found[1]

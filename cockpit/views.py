@@ -1,0 +1,113 @@
+"""Pictures of a run from Python: ``cockpit.plot(run)`` and ``cockpit.show(run)``.
+
+Works on the log alone, during training and long after it; needs no torch.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cockpit.instruments import NothingToShowError, View, get
+from cockpit.instruments.layers import layer_quantities
+from cockpit.log import RunLog
+
+if TYPE_CHECKING:
+    from cockpit.render.matplotlib import CockpitFigure
+
+
+def plot(
+    run: Any,
+    instrument: str | Sequence[str] | None = None,
+    step: int | None = None,
+    *,
+    theme: str = "print",
+    view: View | None = None,
+) -> CockpitFigure:
+    """Draw a run: the whole cockpit, or the instruments named.
+
+    Args:
+        run: Folder of the run, its log file, a :class:`~cockpit.log.RunLog`, or a ``Cockpit``.
+        instrument: Name of an instrument (``"alpha"``), or several; ``None`` draws all.
+        step: Show the run as of this step; ``None``: as of the last one.
+        theme: ``print``, ``light`` or ``dark``.
+        view: More choices: horizontal axis, smoothing, layers. ``step`` overrides its step.
+
+    Returns:
+        A matplotlib figure: ``.savefig("view.pdf")``. A notebook shows it.
+
+    Raises:
+        FileNotFoundError: If there is no such run.
+        UnknownInstrumentError: If there is no such instrument; the message lists them.
+        NothingToShowError: If the run has no records of it.
+        ValueError: If the theme, a layer or the quantity of the view does not exist.
+    """
+    from cockpit.render.matplotlib import cockpit_figure, panel_figure
+
+    log = _open(run)
+    view = view or View()
+    if step is not None:
+        view = replace(view, step=step)
+    _check(log, view)
+    if instrument is None or not isinstance(instrument, str):
+        return cockpit_figure(log, view, theme, tuple(instrument or ()))
+    panel = get(instrument, log)(log, view)
+    if panel is None:
+        raise NothingToShowError(f"Run {log.name!r} ({log.path}) has no records for {instrument}.")
+    return panel_figure(panel, theme)
+
+
+def show(run: Any, instrument: str | Sequence[str] | None = None, **options: Any) -> None:
+    """Draw a run and look at it: in the notebook, or, elsewhere, as a PDF in the usual viewer.
+
+    Args:
+        run: As for :func:`plot`.
+        instrument: As for :func:`plot`.
+        **options: As for :func:`plot`.
+    """
+    figure = plot(run, instrument, **options)
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
+        ipython.display.display(figure)
+        return
+    path = Path(tempfile.mkdtemp(prefix="cockpit-")) / "view.pdf"
+    figure.savefig(path)
+    webbrowser.open(path.as_uri())
+    print(f"Cockpit: {path}")
+
+
+def _check(log: RunLog, view: View) -> None:
+    """Raise where the view asks for what the run does not have."""
+    known = [layer.name for layer in log.layers]
+    unknown = [name for name in view.layers or () if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=3, cutoff=0.4) or known[:3]
+        raise ValueError(
+            f"Run {log.name!r} has no parameter {unknown[0]!r}. There are {len(known)}, "
+            f"for example: {', '.join(near)}."
+        )
+    measured = layer_quantities(log)
+    if view.quantity is not None and view.quantity not in measured:
+        raise ValueError(
+            f"Run {log.name!r} has no per-layer values of {view.quantity!r}. "
+            f"It has those of: {', '.join(measured) or 'none'}."
+        )
+
+
+def _open(run: Any) -> RunLog:
+    """The log of what was given."""
+    if isinstance(run, RunLog):
+        return run
+    folder = getattr(run, "logdir", run)
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(
+            f"plot needs the folder of a run, a RunLog or a Cockpit; got {type(run).__name__}."
+        )
+    return RunLog(folder)
