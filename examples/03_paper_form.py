@@ -5,7 +5,10 @@ A list of quantities, each with its own schedule; what is known of the step is h
 BackPACK extensions run in the same backward pass.
 """
 
+import warnings
+
 import torch
+from backpack import extend
 from backpack.extensions import Variance
 from torch import nn
 
@@ -13,9 +16,13 @@ from cockpit import Cockpit, quantities
 from cockpit.problems.data import Batches, load
 from cockpit.schedules import linear
 
+# BackPACK's hooks make recent versions of torch say this; it is harmless.
+warnings.filterwarnings("ignore", message="Full backward hook is firing")
+
 loader = Batches(load("fashion-mnist", fallback=True).train, batch_size=128, shape=(1, 28, 28))
+# Cockpit itself needs no extend(); BackPACK's own extensions do.
 model = nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
-loss_fn = nn.CrossEntropyLoss()
+model, loss_fn = extend(model), extend(nn.CrossEntropyLoss())
 losses_fn = nn.CrossEntropyLoss(reduction="none")
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 

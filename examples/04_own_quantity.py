@@ -45,10 +45,8 @@ with Cockpit(model, loss_fn, optimizer, config=config, logdir="runs/own") as coc
         with cockpit(step):
             loss.backward()
         optimizer.step()
-        if step % 20 == 0:
-            print(
-                f"step {step}: the loudest sample is {cockpit.latest['LoudestSample']:.1f} times "
-                "as loud as the average"
-            )
+        if step % 20 == 19:
+            ratio = cockpit.latest["LoudestSample"]
+            print(f"step {step}: the loudest sample is {ratio:.1f} times as loud as the average")
 
 print("Look at it: cockpit ui runs, or cockpit plot runs/own -o own.pdf")

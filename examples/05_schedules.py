@@ -34,8 +34,8 @@ with Cockpit(model, loss_fn, optimizer, config=config, logdir="runs/schedules") 
         with cockpit(step):
             loss.backward()
         optimizer.step()
-        if step in (0, 10, 100, 299):
-            print(f"step {step}: λ_max {cockpit.latest['HessMaxEV']:.2f}")
+        if step % 50 == 49:
+            print(f"step {step}: λ_max was {cockpit.latest['HessMaxEV']:.2f} when last looked at")
     print(f"Tracking has cost {cockpit.overhead:.0%} of the training time.")
 
 print("Look at it: cockpit ui runs, or cockpit plot runs/schedules -o schedules.pdf")

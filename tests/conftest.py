@@ -1,4 +1,4 @@
-"""What all tests share: one thread per worker, no display, the browser, the real data."""
+"""What all tests share: one thread per process, no display, the browser, the real data."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 # Read when torch and matplotlib are imported, here and in what the tests start.
 os.environ.setdefault("MPLBACKEND", "Agg")
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

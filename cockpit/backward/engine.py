@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from backpack import backpack
 from torch import Tensor, nn
 
 from cockpit import linalg
@@ -66,7 +67,10 @@ class BackwardEngine:
         """Serve what needs the graph, before the user's backward pass frees it."""
         parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
-        _BeforeBackward(self, backward, loss).serve()
+        # Where the user has extended the model for BackPACK, our own passes must neither run their
+        # extensions nor clear what those will need.
+        with backpack(retain_graph=True):
+            _BeforeBackward(self, backward, loss).serve()
         return backward
 
     def answer(
