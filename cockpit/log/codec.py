@@ -256,22 +256,23 @@ def _decode_histogram2d(encoded: dict[str, Any], notes: dict[str, Any]) -> Histo
 
 def pack_counts(counts: np.ndarray) -> bytes:
     """Non-negative integers as unsigned LEB128: 7 bits a byte, low first, high bit = more."""
-    rest = counts.astype(np.uint64)
-    lengths = np.ones(rest.shape, dtype=np.int64)
-    for bits in range(7, 64, 7):
-        longer = rest >= np.uint64(1 << bits)
-        if not longer.any():
-            break
-        lengths += longer
-    ends = np.cumsum(lengths)
-    packed = np.zeros(int(ends[-1]) if ends.size else 0, dtype=np.uint8)
-    position, alive = ends - lengths, np.arange(rest.size)
-    while alive.size:
-        more = rest[alive] >= 128
-        packed[position[alive]] = (rest[alive] & np.uint64(127)) | (more * np.uint64(128))
-        alive = alive[more]
-        rest[alive] >>= np.uint64(7)
-        position[alive] += 1
+    large = np.flatnonzero(counts > 127)  # few: most cells of a histogram are empty
+    rest = counts[large]
+    extra = np.zeros(large.shape, dtype=np.int64)
+    for bits in range(7, 63, 7):
+        extra += rest >= 1 << bits
+    lengths = np.ones(counts.shape, dtype=np.int64)
+    lengths[large] += extra
+    starts = np.cumsum(lengths) - lengths
+    packed = np.zeros(int(lengths.sum()), dtype=np.uint8)
+    packed[starts] = counts & 127
+    position = starts[large]
+    while rest.size:
+        packed[position] |= 128
+        rest, position = rest >> 7, position + 1
+        packed[position] = rest & 127
+        goes_on = rest > 127
+        rest, position = rest[goes_on], position[goes_on]
     return packed.tobytes()
 
 

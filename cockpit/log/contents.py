@@ -102,9 +102,10 @@ class Contents:
             self.lr.add_row(row, line.lr, index)
         if line.batch_size is not None:
             self.batch_size.add_number(row, line.batch_size)
-        if line.overhead:
-            tracking, step = (to_float(line.overhead.get(k)) for k in ("tracking_s", "step_s"))
-            self.overhead.add_number(row, tracking / step if step > 0 else math.nan)
+        if (overhead := line.overhead) is not None:
+            step = to_float(overhead.step_s)
+            share = to_float(overhead.tracking_s) / step if step > 0 else math.nan
+            self.overhead.add_number(row, share)
 
     def _add_user(self, record: dict[str, Any], offset: int, length: int) -> None:
         step, time = as_int(record.get("step")), to_float(as_float(record.get("time")))

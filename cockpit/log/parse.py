@@ -32,6 +32,13 @@ class ValueLine(msgspec.Struct, gc=False):
     notes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+class OverheadLine(msgspec.Struct, gc=False):
+    """Seconds of the step without tracking, and of tracking."""
+
+    step_s: float | str | None = None
+    tracking_s: float | str | None = None
+
+
 class StepLine(msgspec.Struct, gc=False, tag="step", tag_field="type"):
     """A step's record without the large parts."""
 
@@ -39,7 +46,7 @@ class StepLine(msgspec.Struct, gc=False, tag="step", tag_field="type"):
     time: float | str = math.nan
     batch_size: _Step | None = None
     lr: list[float | str | None] | None = None
-    overhead: dict[str, float | str | None] | None = None
+    overhead: OverheadLine | None = None
     values: dict[str, ValueLine] = {}
 
 
@@ -127,13 +134,16 @@ def _odd_step(record: dict[str, Any]) -> StepLine | None:
     if step is None:
         return None
     time = as_float(record.get("time"))
+    overhead = as_dict(record.get("overhead"))
     values = {name: _odd_value(v) for name, v in as_dict(record.get("values")).items()}
     return StepLine(
         step=step,
         time=math.nan if time is None else time,
         batch_size=as_int(record.get("batch_size")),
         lr=[as_float(x) for x in as_list(record.get("lr"))] or None,
-        overhead={k: as_float(x) for k, x in as_dict(record.get("overhead")).items()} or None,
+        overhead=OverheadLine(
+            as_float(overhead.get("step_s")), as_float(overhead.get("tracking_s"))
+        ),
         values={name: v for name, v in values.items() if v is not None},
     )
 

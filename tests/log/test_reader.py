@@ -6,6 +6,8 @@ import json
 import math
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -453,3 +455,12 @@ def test_threads_may_read_while_it_grows(tmp_path: Path) -> None:
         thread.join()
     w.close()
     assert failures == []
+
+
+def test_reading_needs_no_torch_and_no_plotting_library() -> None:
+    code = (
+        "import sys, cockpit.log; "
+        "sys.exit(', '.join({'torch', 'backpack', 'matplotlib', 'plotly', 'dash'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
