@@ -9,7 +9,14 @@ import plotly.graph_objects as go
 
 from cockpit.instruments.panel import Band, Line, Panel, Place, Points
 from cockpit.render.geometry import color_bar_mark, legend_marks
-from cockpit.render.plotly_axes import FONT, Canvas, add_log_ticks, add_symlog_ticks, axis_settings
+from cockpit.render.plotly_axes import (
+    FONT,
+    Canvas,
+    add_log_ticks,
+    add_symlog_ticks,
+    axis_settings,
+    plain,
+)
 from cockpit.render.plotly_marks import DRAW, Plot
 from cockpit.render.theme import get_theme
 
@@ -33,9 +40,19 @@ def figure(
         height: In pixels; without it the figure fills its container, and rows of names are
             thinned as for a small one.
     """
+    return go.Figure(figure_dict(panel, theme, header=header, height=height))
+
+
+def figure_dict(
+    panel: Panel, theme: str = "light", *, header: bool = False, height: int | None = None
+) -> dict[str, Any]:
+    """As :func:`figure`: the ``data`` and ``layout`` that plotly.js reads, made much faster.
+
+    Arrays are numpy arrays.
+    """
     canvas = Canvas(get_theme(theme), names=max(4, ((height or SMALL_HEIGHT) - 90) // ROW))
     spans = _spans(panel)
-    shared = {"showticklabels": False, "title": None}
+    shared = {"showticklabels": False, "title": {"text": ""}}
     main = _draw(canvas, panel, *spans["main"])
     for place, side in panel.side.items():
         drawn = _draw(canvas, side, *spans[place], side=place)
@@ -43,15 +60,14 @@ def figure(
             canvas.settings(drawn.x_name).update(matches=main.x_name, **shared)
         if place == "right":
             canvas.settings(drawn.y_name).update(matches=main.y_name, **shared)
-    result = go.Figure(canvas.traces)
-    result.update_layout(
-        canvas.layout,
-        shapes=canvas.shapes,
-        annotations=canvas.annotations,
-        height=height,
+    layout = {
+        **canvas.layout,
+        "shapes": canvas.shapes,
+        "annotations": canvas.annotations,
         **_style(canvas, panel, header),
-    )
-    return result
+        **({} if height is None else {"height": height}),
+    }
+    return {"data": canvas.traces, "layout": layout}
 
 
 def _style(canvas: Canvas, panel: Panel, header: bool) -> dict[str, Any]:
@@ -79,7 +95,8 @@ def _style(canvas: Canvas, panel: Panel, header: bool) -> dict[str, Any]:
         },
     }  # fmt: skip
     if header:
-        text = f"<b>{panel.title}</b>  {panel.current}<br><sup>{panel.note}</sup>"
+        title, current, note = map(plain, (panel.title, panel.current, panel.note))
+        text = f"<b>{title}</b>  {current}<br><sup>{note}</sup>"
         style["title"] = {
             "text": text,
             "x": 0.02,

@@ -32,7 +32,7 @@ class Canvas:
     def __init__(self, theme: Theme, names: int) -> None:
         self.theme = theme
         self.names = names
-        self.traces: list[Any] = []
+        self.traces: list[dict[str, Any]] = []
         self.layout: dict[str, dict[str, Any]] = {}
         self.shapes: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
@@ -46,9 +46,19 @@ class Canvas:
         self.layout[f"{which}axis{number}"] = settings
         return f"{which}{number}"
 
+    def add_trace(self, kind: str, **settings: Any) -> None:
+        """Add a trace: a plain dictionary, since plotly's own classes take milliseconds each."""
+        given = {key: value for key, value in settings.items() if value is not None}
+        self.traces.append({"type": kind, **given})
+
     def settings(self, name: str) -> dict[str, Any]:
         """The settings of an axis, by the name that traces use."""
         return self.layout[f"{name[0]}axis{name[1:]}"]
+
+
+def plain(text: str) -> str:
+    """A text that plotly shows as it is: names from a log may look like markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br>")
 
 
 def on_axis(values: np.ndarray, axis: Axis) -> np.ndarray:
@@ -70,7 +80,7 @@ def axis_settings(
     """
     settings: dict[str, Any] = {
         "visible": axis.visible,
-        "title": {"text": axis.label, "standoff": 6, "font": {"size": LABEL_SIZE}},
+        "title": {"text": plain(axis.label), "standoff": 6, "font": {"size": LABEL_SIZE}},
         "type": "log" if axis.scale == "log" else "linear",
         "showgrid": grid,
         "gridcolor": theme.grid,
@@ -94,7 +104,7 @@ def axis_settings(
         ticks = axis.ticks[::stride]
         settings["tickmode"] = "array"
         settings["tickvals"] = [value for value, _ in ticks]
-        settings["ticktext"] = [text.replace("\n", "<br>") for _, text in ticks]
+        settings["ticktext"] = [plain(text) for _, text in ticks]
     return settings
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from cockpit.instruments.panel import (
     Axis,
@@ -21,7 +20,7 @@ from cockpit.instruments.panel import (
     Text,
 )
 from cockpit.render.colorscale import color_scale
-from cockpit.render.plotly_axes import Canvas, on_axis, rgba
+from cockpit.render.plotly_axes import Canvas, on_axis, plain, rgba
 
 SYMBOLS = {
     "circle": "circle", "cross": "x", "left": "triangle-left", "right": "triangle-right",
@@ -54,24 +53,23 @@ class Plot:
         shown = label in self.legend and label not in self.canvas.explained
         if shown:
             self.canvas.explained.add(label)
-        return {"name": label, "showlegend": shown}
+        return {"name": plain(label), "showlegend": shown}
 
 
 def _line(plot: Plot, mark: Line) -> None:
     axis, name = plot.vertical(mark.secondary_y)
     width = 1.0 if mark.faint else 1.3 if mark.role == "muted" else 2.0
-    plot.canvas.traces.append(
-        go.Scatter(
-            x=mark.x, y=on_axis(mark.y, axis), customdata=mark.y, mode="lines",
-            line={
-                "color": plot.canvas.theme.colors[mark.role], "width": width,
-                "dash": "5px,3px" if mark.dash else "solid",
-            },
-            opacity=0.4 if mark.faint else 1.0,
-            hovertemplate=HOVER + ("<extra>measured</extra>" if mark.faint else ""),
-            hoverinfo=None if mark.label or mark.faint else "skip",
-            xaxis=plot.x_name, yaxis=name, **plot.named(mark.label),
-        )
+    plot.canvas.add_trace(
+        "scatter",
+        x=mark.x, y=on_axis(mark.y, axis), customdata=mark.y, mode="lines",
+        line={
+            "color": plot.canvas.theme.colors[mark.role], "width": width,
+            "dash": "5px,3px" if mark.dash else "solid",
+        },
+        opacity=0.4 if mark.faint else 1.0,
+        hovertemplate=HOVER + ("<extra>measured</extra>" if mark.faint else ""),
+        hoverinfo=None if mark.label or mark.faint else "skip",
+        xaxis=plot.x_name, yaxis=name, **plot.named(mark.label),
     )  # fmt: skip
 
 
@@ -80,21 +78,20 @@ def _points(plot: Plot, mark: Points) -> None:
     y = mark.y if mark.y_axes else on_axis(mark.y, axis)
     edge = mark.symbol != "circle"
     theme = plot.canvas.theme
-    plot.canvas.traces.append(
-        go.Scatter(
-            x=mark.x, y=y, customdata=mark.y, mode="markers+text" if mark.texts else "markers",
-            marker={
-                "color": theme.colors[mark.role], "symbol": SYMBOLS[mark.symbol],
-                "size": 9 if edge else 7, "line": {"color": theme.surface, "width": 1},
-            },
-            text=list(mark.texts) or None,
-            textposition="middle left" if mark.symbol == "right" else "middle right",
-            textfont={"size": SMALL, "color": theme.muted_text},
-            cliponaxis=not edge,
-            hovertemplate=(mark.label or HOVER) + "<extra></extra>",
-            xaxis=plot.x_name, yaxis=plot.fraction_name if mark.y_axes else name,
-            **plot.named(mark.label),
-        )
+    plot.canvas.add_trace(
+        "scatter",
+        x=mark.x, y=y, customdata=mark.y, mode="markers+text" if mark.texts else "markers",
+        marker={
+            "color": theme.colors[mark.role], "symbol": SYMBOLS[mark.symbol],
+            "size": 9 if edge else 7, "line": {"color": theme.surface, "width": 1},
+        },
+        text=[plain(text) for text in mark.texts] or None,
+        textposition="middle left" if mark.symbol == "right" else "middle right",
+        textfont={"size": SMALL, "color": theme.muted_text},
+        cliponaxis=not edge,
+        hovertemplate=(plain(mark.label) or HOVER) + "<extra></extra>",
+        xaxis=plot.x_name, yaxis=plot.fraction_name if mark.y_axes else name,
+        **plot.named(mark.label),
     )  # fmt: skip
 
 
@@ -111,13 +108,12 @@ def _band(plot: Plot, mark: Band) -> None:
         xs += [mark.x[part], mark.x[part][::-1], np.array([np.nan])]
         ys += [high[part], low[part][::-1], np.array([np.nan])]
     color = plot.canvas.theme.colors[mark.role]
-    plot.canvas.traces.append(
-        go.Scatter(
-            x=np.concatenate(xs) if xs else [], y=np.concatenate(ys) if ys else [],
-            mode="lines", fill="toself", fillcolor=rgba(color, 0.22),
-            line={"color": rgba(color, 0.5), "width": 0.7}, hoverinfo="skip",
-            xaxis=plot.x_name, yaxis=name, **plot.named(mark.label),
-        )
+    plot.canvas.add_trace(
+        "scatter",
+        x=np.concatenate(xs) if xs else [], y=np.concatenate(ys) if ys else [],
+        mode="lines", fill="toself", fillcolor=rgba(color, 0.22),
+        line={"color": rgba(color, 0.5), "width": 0.7}, hoverinfo="skip",
+        xaxis=plot.x_name, yaxis=name, **plot.named(mark.label),
     )  # fmt: skip
 
 
@@ -128,20 +124,19 @@ def _bars(plot: Plot, mark: Bars) -> None:
     heights = np.where(mark.heights > 0, mark.heights, np.nan)
     spans = [f"{a:.4g} to {b:.4g}" for a, b in zip(mark.edges[:-1], mark.edges[1:], strict=True)]
     lengthwise = {"y": centers, "x": heights} if mark.horizontal else {"x": centers, "y": heights}
-    plot.canvas.traces.append(
-        go.Bar(
-            **lengthwise, width=widths, orientation="h" if mark.horizontal else "v",
-            marker={
-                "color": rgba(color, 0.0) if mark.outline else color,
-                "line": {
-                    "color": color if mark.outline else theme.surface,
-                    "width": 1.5 if mark.outline else 0.5,
-                },
+    plot.canvas.add_trace(
+        "bar",
+        **lengthwise, width=widths, orientation="h" if mark.horizontal else "v",
+        marker={
+            "color": rgba(color, 0.0) if mark.outline else color,
+            "line": {
+                "color": color if mark.outline else theme.surface,
+                "width": 1.5 if mark.outline else 0.5,
             },
-            customdata=np.asarray(mark.heights), text=spans, textposition="none",
-            hovertemplate="%{text}: %{customdata:,}<extra></extra>",
-            xaxis=plot.x_name, yaxis=plot.y_name, **plot.named(mark.label),
-        )
+        },
+        customdata=np.asarray(mark.heights), text=spans, textposition="none",
+        hovertemplate="%{text}: %{customdata:,}<extra></extra>",
+        xaxis=plot.x_name, yaxis=plot.y_name, **plot.named(mark.label),
     )  # fmt: skip
 
 
@@ -150,24 +145,23 @@ def _heatmap(plot: Plot, mark: Heatmap) -> None:
     theme = plot.canvas.theme
     colors = theme.diverging if scale.diverging else theme.sequential
     steps = np.linspace(0, 1, len(colors))
-    rows = np.array(mark.y_labels or [""] * mark.z.shape[0], dtype=object)
+    rows = np.array([plain(name) for name in mark.y_labels] or [""] * mark.z.shape[0], dtype=object)
     text = np.broadcast_to(rows[:, None], mark.z.shape)
     where = "%{text}, %{x:~g}: " if mark.y_labels else "(%{x:.3~g}, %{y:.3~g}): "
-    plot.canvas.traces.append(
-        go.Heatmap(
-            x=mark.x_edges, y=mark.y_edges, z=scale.cells, customdata=mark.z, text=text,
-            zmin=scale.low, zmax=scale.high,
-            colorscale=[[float(at), c] for at, c in zip(steps, colors, strict=True)],
-            hovertemplate=where + "%{customdata:.4~g} " + mark.label + "<extra></extra>",
-            hoverongaps=False, xaxis=plot.x_name, yaxis=plot.y_name,
-            colorbar={
-                "orientation": "h", "thickness": 7, "len": 0.45, "x": 0.0, "xanchor": "left",
-                "y": 1.0, "yanchor": "bottom", "outlinewidth": 0, "xpad": 0, "ypad": 4,
-                "tickvals": [at for at, _ in scale.ticks],
-                "ticktext": [label for _, label in scale.ticks],
-                "tickfont": {"size": SMALL, "color": theme.muted_text},
-            },
-        )
+    plot.canvas.add_trace(
+        "heatmap",
+        x=mark.x_edges, y=mark.y_edges, z=scale.cells, customdata=mark.z, text=text,
+        zmin=scale.low, zmax=scale.high,
+        colorscale=[[float(at), c] for at, c in zip(steps, colors, strict=True)],
+        hovertemplate=where + "%{customdata:.4~g} " + plain(mark.label) + "<extra></extra>",
+        hoverongaps=False, xaxis=plot.x_name, yaxis=plot.y_name,
+        colorbar={
+            "orientation": "h", "thickness": 7, "len": 0.45, "x": 0.0, "xanchor": "left",
+            "y": 1.0, "yanchor": "bottom", "outlinewidth": 0, "xpad": 0, "ypad": 4,
+            "tickvals": [at for at, _ in scale.ticks],
+            "ticktext": [label for _, label in scale.ticks],
+            "tickfont": {"size": SMALL, "color": theme.muted_text},
+        },
     )  # fmt: skip
 
 
@@ -188,7 +182,7 @@ def _rule(plot: Plot, mark: Rule) -> None:
         anchors = {"xanchor": "left", "yanchor": "bottom" if lying else "top"}
         where = {along: 0 if lying else 1, across: position}
         font = {"size": SMALL, "color": plot.canvas.theme.muted_text}
-        text = {"text": mark.label, "showarrow": False, "font": font}
+        text = {"text": plain(mark.label), "showarrow": False, "font": font}
         plot.canvas.annotations.append({**text, **place, **where, **anchors})
 
 
@@ -233,7 +227,7 @@ def _text(plot: Plot, mark: Text) -> None:
     color = theme.muted_text if mark.role == "muted" else theme.colors[mark.role]
     plot.canvas.annotations.append(
         {
-            "text": mark.text, "showarrow": False, "align": mark.align,
+            "text": plain(mark.text), "showarrow": False, "align": mark.align,
             "xref": f"{plot.x_name} domain", "yref": f"{plot.y_name} domain",
             "x": mark.x, "y": mark.y, "xanchor": mark.align,
             "yanchor": "top" if mark.y > 0.8 else "middle",
