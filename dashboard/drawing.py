@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from cockpit.dashboard.encode import encode
 from cockpit.instruments import Instrument, View
+from cockpit.instruments.horizontal import Horizontal
 from cockpit.instruments.panel import Heatmap, Panel, Text
 from cockpit.log import RunLog
-from cockpit.render.plotly import figure
+from cockpit.render.plotly import figure_dict
 
 log_messages = logging.getLogger("cockpit.dashboard")
 
@@ -63,12 +64,13 @@ def draw(instrument: Instrument, log: RunLog, view: View, theme: str) -> Drawing
     """Draw one instrument; one that fails says so in its place, and hides no other."""
     try:
         panel = instrument(log, view)
-        text = "null" if panel is None else _panel_text(panel, theme)
+        label = Horizontal(log, view).axis.label
+        text = "null" if panel is None else _panel_text(panel, theme, label)
     except Exception as error:
         log_messages.exception("Instrument %s could not be drawn", instrument.name)
         reason = f"could not be drawn: {type(error).__name__}: {error}"
         marks = (Text(0.5, 0.5, reason, "caution", "center"),)
-        text = _panel_text(Panel(instrument.title, instrument.group, marks=marks), theme)
+        text = _panel_text(Panel(instrument.title, instrument.group, marks=marks), theme, "")
     return Drawing(hashlib.blake2b(text.encode(), digest_size=8).hexdigest(), text)
 
 
@@ -78,12 +80,28 @@ def _size(panel: Panel) -> str:
     return "tall" if roomy else "normal"
 
 
-def _panel_text(panel: Panel, theme: str) -> str:
-    """A panel as JSON: its texts, its size on the page, and the figure."""
+def _panel_text(panel: Panel, theme: str, horizontal: str) -> str:
+    """A panel as JSON: its texts, its size on the page, and the figure.
+
+    ``history`` names the figure's axes that are the course of the run: the page zooms them
+    together.
+    """
+    drawn = figure_dict(panel, theme)
+    axes = [
+        name
+        for name, axis in drawn["layout"].items()
+        if name.startswith("xaxis") and _title(axis) == horizontal
+    ]
     words = {
         "title": panel.title,
         "current": panel.current,
         "note": panel.note,
         "size": _size(panel),
+        "history": axes if horizontal else [],
+        "figure": drawn,
     }
-    return f'{json.dumps(words)[:-1]}, "figure": {figure(panel, theme).to_json()}}}'
+    return encode(words)
+
+
+def _title(axis: dict[str, Any]) -> str:
+    return str(axis["title"]["text"])

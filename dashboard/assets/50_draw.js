@@ -21,12 +21,19 @@
     }
   }
 
-  async function draw(card, figure) {
+  /* In a small card every pixel counts: the axis is named in the head of the page. */
+  function compact(layout, history) {
+    layout.margin = { l: 8, r: 8, t: 6, b: 4, pad: 0 }; // labels and legend push it outward
+    for (const name of history) layout[name].title = { text: "" };
+  }
+
+  async function draw(card, { figure, history }) {
     const started = performance.now();
     const layout = figure.layout;
-    card.history = figure.history || [];
-    keepZoom(layout, card.history);
+    card.history = history;
+    keepZoom(layout, history);
     layout.autosize = true;
+    if (cockpit.state.focus !== card.name) compact(layout, history);
     await window.Plotly.react(card.plot, figure.data, layout, CONFIG);
     if (!card.drawn) listen(card);
     card.drawn = true;

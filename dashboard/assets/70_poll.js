@@ -100,7 +100,7 @@
     }
     if (!panel) return;
     try {
-      await cockpit.draw(card, panel.figure);
+      await cockpit.draw(card, panel);
       stats.drawn += 1;
     } catch (error) {
       console.error(`${card.name} could not be drawn`, error);

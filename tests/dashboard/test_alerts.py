@@ -1,0 +1,51 @@
+"""What is an alert, and what it says."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from cockpit.dashboard.alerts import alerts
+from cockpit.log import RunLog
+from tests.dashboard.conftest import LiveRun
+from tests.synthetic import write_run
+
+
+def test_a_healthy_run_is_quiet(tmp_path: Path) -> None:
+    assert alerts(RunLog(write_run(tmp_path / "a", steps=30))) == []
+
+
+def test_each_diverged_quantity_is_told_once(tmp_path: Path) -> None:
+    log = RunLog(
+        write_run(tmp_path / "a", steps=60, diverge_at=30, quantities=("Loss", "GradNorm"))
+    )
+    found = alerts(log)
+    assert {a["quantity"] for a in found} == {"Loss", "GradNorm"}
+    assert all(a["level"] == "warning" and a["advice"] for a in found)
+    told = next(a for a in found if a["quantity"] == "GradNorm")
+    assert (told["step"], told["last"], told["count"]) == (38, 59, 22)
+
+
+def test_like_events_are_one_alert(live_run: LiveRun) -> None:
+    for step in (1, 4, 2):
+        live_run.writer.event("caution", "absent", "too few samples", step=step, time=0.1)
+    live_run.writer.event("warning", "fault", "broken", step=2, quantity="CABS", time=0.2)
+    live_run.writer.event("info", "note", "nothing", time=0.3)
+    fault, absent = alerts(RunLog(live_run.writer.path))
+    assert (fault["level"], fault["quantity"]) == ("warning", "CABS")
+    assert (absent["step"], absent["last"], absent["count"]) == (1, 4, 3)
+
+
+def test_how_a_run_ended(live_run: LiveRun) -> None:
+    live_run.writer.end("failed", time=1.0, steps=5, message="ZeroDivisionError")
+    (found,) = alerts(RunLog(live_run.writer.path))
+    assert found["level"] == "warning"
+    assert "ZeroDivisionError" in found["message"]
+
+
+def test_a_stalled_run_is_a_caution(live_run: LiveRun) -> None:
+    then = time.time() - 1000
+    os.utime(live_run.writer.path, (then, then))
+    (found,) = alerts(RunLog(live_run.writer.path))
+    assert (found["level"], found["kind"]) == ("caution", "stalled")
