@@ -25,6 +25,7 @@ class Schedule:
     name: str
 
     def __call__(self, step: int) -> bool:
+        """Whether the step is tracked."""
         return bool(self.rule(step))
 
     def __or__(self, other: Callable[[int], bool]) -> Schedule:

@@ -1,0 +1,1 @@
+"""What is taken from the user's backward pass. The only importer of BackPACK."""

@@ -16,6 +16,10 @@ from cockpit.backward.extensions import Unsupported
 
 __all__ = ["LossHessianRoot", "root_of_loss_hessian"]
 
+LINEAR = (
+    "the loss is linear in the model's output, where the Gauss-Newton matrix is zero "
+    "(a log-softmax inside the model?)"
+)
 MAX_DENSE = 128  # outputs per sample up to which the Hessian's blocks are formed
 
 
@@ -72,7 +76,7 @@ class ElementwiseRoot(LossHessianRoot):
         self._root = diagonal.clamp_min(0).sqrt()
 
     def columns(self) -> Iterator[Tensor]:
-        flat = self._root.flatten(1)
+        flat = self._root.reshape(len(self._root), -1)
         for k in range(flat.shape[1]):
             column = torch.zeros_like(flat)
             column[:, k] = flat[:, k]
@@ -123,13 +127,12 @@ def root_of_loss_hessian(
         return SoftmaxRoot(probabilities, _cross_entropy_weights(loss_fn, output.detach(), target))
     (grad,) = torch.autograd.grad(loss, output, create_graph=True, allow_unused=True)
     if grad is None or not grad.requires_grad:
-        raise Unsupported(
-            "the loss is linear in the model's output, where the Gauss-Newton matrix is zero "
-            "(a log-softmax inside the model?)"
-        )
+        raise Unsupported(LINEAR)
     diagonal = _second(grad.sum(), output)
     signs = _signs(grad, generator)
     if _close(_second((grad * signs).sum(), output), signs * diagonal):
+        if not diagonal.any():
+            raise Unsupported(LINEAR)
         return ElementwiseRoot(diagonal)
     return DenseRoot(_blocks(grad, output, generator))
 

@@ -14,7 +14,7 @@ from cockpit.backward.statistics import Statistic
 __all__ = ["Absent", "BackwardStats"]
 
 
-class Absent(Exception):
+class Absent(Exception):  # noqa: N818 - not an error: a fact about a step
     """A quantity has no value at this step; the text says why, in words for the user."""
 
 

@@ -31,7 +31,7 @@ def cabs(learning_rates: Mapping[str, float], traces: Mapping[str, Tensor], loss
 
 
 class CABS(Quantity):
-    """Batch size that maximizes the expected gain per cost of SGD at this learning rate, in samples.
+    """Batch size with the best expected gain per cost of SGD at this learning rate, in samples.
 
     Derived for plain SGD; with any other optimizer the record says ``assumption: outside``.
     Reference: Balles et al. (2017); thesis C.5, C.6.

@@ -17,7 +17,8 @@ __all__ = ["UpdateSize"]
 class UpdateSize(Quantity):
     """Update size ‖s‖₂ = ‖θ(t+1) − θ(t)‖₂, in the unit of the parameters.
 
-    The real update, whatever the optimizer does. Reference: Frankle et al. (2020); thesis table C.1.
+    The real update, whatever the optimizer does.
+    Reference: Frankle et al. (2020); thesis table C.1.
     """
 
     tier: ClassVar[Tier | None] = "economy"

@@ -19,7 +19,7 @@ from cockpit.backward.capture import LayerCall
 __all__ = ["Chunked", "Contribution", "Outer", "Unsupported", "contributions", "rule"]
 
 
-class Unsupported(Exception):
+class Unsupported(Exception):  # noqa: N818 - not an error: a fact about a layer
     """A layer call whose individual gradients can't be known; the text says why."""
 
 
