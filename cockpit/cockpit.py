@@ -215,11 +215,8 @@ class Cockpit:
         if self._closed:
             raise RuntimeError("This cockpit is closed. Make a new one to go on.")
         if self._open is not None and step == self._last_step and not self._optimizers.stepped:
-            self._tracker.event(
-                "caution",
-                "accumulation",
-                "several backward passes in one step: the first one is tracked",
-                step=step,
+            self._tracker.caution(
+                "accumulation", "several backward passes in one step: the first is tracked", step
             )
             return None
         with self._stopwatch.measure(), torch.no_grad():
@@ -263,8 +260,7 @@ class Cockpit:
         problem = _problem(loss, size)
         if problem:
             tracker.abandon()
-            for quantity in due:
-                tracker.event("caution", "absent", problem, step=step, quantity=quantity.name)
+            tracker.caution("absent", f"nothing can be tracked: {problem}", step)
             return None
         losses = engine.probe.individual(size) if losses is None else losses.detach().flatten()
         mean = float(loss) / (size if self._reduction == "sum" else 1)

@@ -160,6 +160,12 @@ class Tracker:
             lambda: self.writer.event(level, kind, message, step=step, quantity=quantity, time=time)
         )
 
+    def caution(self, kind: str, message: str, step: int | None) -> None:
+        """Record something that the user should know now, and warn; once for each text."""
+        if (None, message) not in self._said:
+            self.event("caution", kind, message, step=step)
+            warnings.warn(f"Cockpit: {message}", CockpitWarning, stacklevel=5)
+
     def write(self, function: Callable[[], None]) -> None:
         """Write to the log; a fault of the disk ends the log, not the training."""
         if not self._writing:
@@ -185,8 +191,7 @@ class Tracker:
         self._following, self._record = [], None
         self.engine.detach()
         text = f"tracking is switched off: {type(error).__name__}: {error}"
-        self.event("caution", "fault", text, step=step)
-        warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=3)
+        self.caution("fault", text, step)
 
     def _complete_previous(
         self, completing: list[Quantity], info: StepInfo, stats: BackwardStats
