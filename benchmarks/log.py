@@ -166,9 +166,10 @@ import sys, time
 import psutil
 from cockpit.log import RunLog
 process = psutil.Process()
-before, begin = process.memory_info().rss, time.perf_counter()
+before, begin, cpu = process.memory_info().rss, time.perf_counter(), time.process_time()
 log = RunLog(sys.argv[1])
-print(time.perf_counter() - begin, (process.memory_info().rss - before) / 2**20)
+print(time.perf_counter() - begin, time.process_time() - cpu)
+print((process.memory_info().rss - before) / 2**20)
 """
 
 
@@ -176,7 +177,7 @@ def load(log: Path) -> dict[str, float]:
     """Costs of reading, each time in a fresh process; then of what a live page does."""
     command = [sys.executable, "-c", LOAD, str(log)]
     runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
-    took, memory = zip(*(map(float, run.stdout.split()) for run in runs), strict=True)
+    took, cpu, memory = zip(*(map(float, run.stdout.split()) for run in runs), strict=True)
     run = RunLog(log)
     with log.open("ab") as file:
         file.write(log.open("rb").readlines()[-1].replace(b'"step":', b'"step":9', 1))
@@ -190,6 +191,7 @@ def load(log: Path) -> dict[str, float]:
     return {
         "size, MB": round(log.stat().st_size / 1e6),
         "load, s": round(min(took), 2),
+        "load, s of processor time": round(min(cpu), 2),
         "memory, MiB": round(max(memory)),
         "refresh after one record, ms": round((refreshed - begin) * 1e3, 2),
         "then a series, ms": round((asked - refreshed) * 1e3, 2),
