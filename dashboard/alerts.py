@@ -13,7 +13,8 @@ import numpy as np
 from cockpit.log import RunLog
 
 LEVELS = ("warning", "caution")
-SHOWN = 40
+SHOWN = 40  # alerts
+NAMED = 4  # quantities in one alert
 
 # kind of event: what to do about it
 ADVICE = {
@@ -58,13 +59,12 @@ def alerts(log: RunLog) -> list[dict[str, Any]]:
     """The alerts of a run, warnings first, then the latest first; JSON-able."""
     found: dict[str, Alert] = {}
     for event in log.events:
-        if event.get("level") in LEVELS:
+        # What is not finite is found in the values themselves: all of it, as one alert.
+        if event.get("level") in LEVELS and event.get("kind") != "nonfinite":
             _add_event(found, event)
-    told = {alert.quantity for alert in found.values() if alert.kind == "nonfinite"}
-    for alert in [*_nonfinite(log, told), *_status(log)]:
-        found[alert.id] = alert
     ordered = sorted(
-        found.values(), key=lambda a: (LEVELS.index(a.level), -(a.last if a.last else -1))
+        [*_nonfinite(log), *_status(log), *found.values()],
+        key=lambda a: (LEVELS.index(a.level), -(a.last if a.last is not None else -1)),
     )
     return [asdict(alert) for alert in ordered[:SHOWN]]
 
@@ -85,22 +85,27 @@ def _add_event(found: dict[str, Alert], event: dict[str, Any]) -> None:
         known.last = step if known.last is None else max(known.last, step)
 
 
-def _nonfinite(log: RunLog, told: set[str | None]) -> list[Alert]:
-    """Quantities with NaN or ±Inf values that no event told of."""
-    made = []
+def _nonfinite(log: RunLog) -> list[Alert]:
+    """One alert for all quantities with NaN or ±Inf values: they share a cause."""
+    first: dict[str, int] = {}
+    last, steps = -1, set()
     for name in log.quantities:
         series = log.series(name)
-        bad = np.flatnonzero(~np.isfinite(series.value))
-        if name in told or not bad.size:
-            continue
-        first, last = int(series.step[bad[0]]), int(series.step[bad[-1]])
-        message = f"{name} is not finite at step {first:,}."
-        key = f"warning/nonfinite/{name}"
-        advice = ADVICE["nonfinite"]
-        made.append(
-            Alert(key, "warning", "nonfinite", name, message, advice, first, last, bad.size)
-        )
-    return made
+        bad = series.step[~np.isfinite(series.value)]
+        if bad.size:
+            first[name] = int(bad[0])
+            last = max(last, int(bad[-1]))
+            steps.update(bad.tolist())
+    if not first:
+        return []
+    names = sorted(first, key=lambda name: first[name])
+    listed = ", ".join(names[:NAMED])
+    if len(names) > NAMED:
+        listed += f" and {len(names) - NAMED} more"
+    message = f"{listed}: not a finite number."
+    key = f"warning/nonfinite/{first[names[0]]}"
+    count, advice = len(steps), ADVICE["nonfinite"]
+    return [Alert(key, "warning", "nonfinite", None, message, advice, first[names[0]], last, count)]
 
 
 def _status(log: RunLog) -> list[Alert]:

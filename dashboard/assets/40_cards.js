@@ -38,6 +38,7 @@
       explanation(described.help),
     );
     button.setAttribute("popovertarget", id);
+    button.classList.add("help");
     popover.addEventListener("toggle", (event) => {
       if (event.newState === "open") place(popover, button);
     });

@@ -11,7 +11,6 @@
   const integer = (value) => value.toLocaleString("en-US");
 
   function duration(seconds) {
-    if (seconds < 10) return `${seconds.toFixed(1)} s`;
     if (seconds < 60) return `${Math.round(seconds)} s`;
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
     if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
@@ -48,8 +47,10 @@
   /* Once a second: how old is what is shown. */
   function tick() {
     if (!facts) return;
-    const age = Math.max(0, Date.now() / 1000 + clockShift - facts.changed);
-    setFact("age", duration(age < 10 ? Math.floor(age) : age).replace(".0", ""));
+    const age = duration(Math.floor(Math.max(0, Date.now() / 1000 + clockShift - facts.changed)));
+    const open = ["running", "stalled"].includes(facts.status);
+    setText(find("fact-age").previousElementSibling, open ? "Data age" : "Ended");
+    setFact("age", open ? age : `${age} ago`);
   }
 
   function acknowledged() {
@@ -81,7 +82,7 @@
   }
 
   function row(alert) {
-    const button = element("button", { type: "button", class: "acknowledge" }, "Acknowledge");
+    const button = element("button", { type: "button", class: "quiet-button" }, "Acknowledge");
     button.addEventListener("click", () => acknowledge(alert));
     return element(
       "li",

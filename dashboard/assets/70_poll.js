@@ -8,6 +8,7 @@
   const cockpit = window.cockpit;
   const TIMEOUT_MS = 20000;
   const HIDDEN_MS = 5000;
+  const SLOW_MS = 1500;
   const RETRY_MS = 2000;
   const stats = { polls: 0, failures: 0, bytes: 0, inFlight: 0, drawn: 0, pollMs: 0 };
   const known = { stamp: "", runs: "", offers: "" };
@@ -121,7 +122,7 @@
       cockpit.setConnected(true);
       if ([null, reply.name].includes(cockpit.state.run)) await apply(reply, asked);
       stats.pollMs = performance.now() - started;
-      wait = Math.max(wait, stats.pollMs); // leave the training at least half of the time
+      wait = Math.min(Math.max(wait, stats.pollMs), SLOW_MS); // leave some time to the training
     } catch (error) {
       stats.inFlight = 0;
       stats.failures += 1;

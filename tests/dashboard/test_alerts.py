@@ -16,15 +16,13 @@ def test_a_healthy_run_is_quiet(tmp_path: Path) -> None:
     assert alerts(RunLog(write_run(tmp_path / "a", steps=30))) == []
 
 
-def test_each_diverged_quantity_is_told_once(tmp_path: Path) -> None:
-    log = RunLog(
-        write_run(tmp_path / "a", steps=60, diverge_at=30, quantities=("Loss", "GradNorm"))
-    )
-    found = alerts(log)
-    assert {a["quantity"] for a in found} == {"Loss", "GradNorm"}
-    assert all(a["level"] == "warning" and a["advice"] for a in found)
-    told = next(a for a in found if a["quantity"] == "GradNorm")
-    assert (told["step"], told["last"], told["count"]) == (38, 59, 22)
+def test_what_is_not_finite_is_one_alert(tmp_path: Path) -> None:
+    names = ("Loss", "GradNorm", "Alpha", "Distance", "UpdateSize", "HessMaxEV")
+    (found,) = alerts(RunLog(write_run(tmp_path / "a", 60, diverge_at=25, quantities=names)))
+    assert (found["level"], found["kind"]) == ("warning", "nonfinite")
+    assert "and 2 more: not a finite number" in found["message"]
+    assert found["advice"]
+    assert (found["step"], found["last"], found["count"]) == (33, 59, 27)
 
 
 def test_like_events_are_one_alert(live_run: LiveRun) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cockpit.instruments import View, panels
+from cockpit.instruments.horizontal import Horizontal
 from cockpit.log import RunLog
 from tests.dashboard.conftest import LiveRun, Open, Serve, fact, shown_cards, trace_data, wait_fact
 from tests.synthetic import write_run
@@ -148,18 +149,17 @@ def test_the_quantity_of_the_layers_instrument(full: Path, serve: Serve, open_pa
     assert query(page)["quantity"] == ["Distance"]
 
 
-def test_horizontal_axis(full: Path, serve: Serve, open_page: Open) -> None:
-    page = open_page(serve(full.parent))
+@pytest.mark.parametrize("axis", ["Step", "Epoch", "Time"])
+def test_horizontal_axis(full: Path, serve: Serve, open_page: Open, axis: str) -> None:
+    other = "time" if axis == "Step" else "step"
+    page = open_page(f"{serve(full.parent)}?x={other}")
     settled(page)
-    page.get_by_text("Epoch", exact=True).last.click()
-    page.wait_for_function(
-        """() => Math.max(...Array.from(cockpit.cards.get("loss").plot._fullData.at(-1).x)) < 10"""
-    )
-    assert query(page)["x"] == ["epoch"]
-    page.get_by_text("Time", exact=True).last.click()
-    page.wait_for_function(
-        "() => document.querySelector('[data-name=loss]').textContent.includes('time [')"
-    )
+    page.get_by_role("radiogroup", name="Horizontal axis").get_by_text(axis).click()
+    page.wait_for_function(f"() => cockpit.state.x === '{axis.lower()}'")
+    settled(page)
+    (last,) = Horizontal(RunLog(full), View(x=axis.lower())).positions([119])
+    shown = max(max(t["x"]) for t in trace_data(page, "grad_norm"))
+    assert shown == pytest.approx(last, rel=1e-5)
 
 
 def test_the_zoom_of_one_is_the_zoom_of_all_and_stays(

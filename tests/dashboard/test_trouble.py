@@ -149,10 +149,10 @@ def test_names_and_texts_are_shown_and_never_run(
     page = open_page(serve(tmp_path))
     page.wait_for_timeout(1500)
     page.locator("#run").click()
-    page.get_by_role("option").first.click()
+    page.locator("[role=option]:visible").first.click()
     page.get_by_role("textbox", name="Layers").click()
-    page.get_by_role("option").nth(0).click()
-    page.get_by_role("option").nth(4).click()
+    page.locator("[role=option]:visible").nth(0).click()
+    page.locator("[role=option]:visible").nth(4).click()
     page.keyboard.press("Escape")
     for card in page.locator(".card").all():
         card.scroll_into_view_if_needed()
