@@ -14,7 +14,7 @@ from cockpit.backward.extensions import Contribution, Unsupported, contributions
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
 from cockpit.backward.stats import Absent, BackwardStats
-from cockpit.log.record import Counts1d
+from cockpit.log.record import Bins, Counts1d
 
 __all__ = ["FIRST_ORDER", "IndividualGradients", "contributions_by_name"]
 
@@ -116,14 +116,13 @@ class IndividualGradients:
         if contribution is None:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
             return
-        dots = [r for r in known if isinstance(r, (st.DotGrad, st.DotUpdate, st.DotPreviousUpdate))]
-        vectors = [grad if isinstance(r, st.DotGrad) else directions[type(r)][name] for r in dots]
-        counters = {r: c for r in known if (c := _counter(r, weights[name])) is not None}
+        along = [r for r in known if isinstance(r, (st.DotUpdate, st.DotPreviousUpdate))]
+        counters = _counters(known, weights[name])
         wanted = Wanted(
-            vectors=[*vectors, grad],
+            vectors=[grad, *(directions[type(r)][name] for r in along)],
             sq_norms=True,
             sum_sq=any(isinstance(r, st.SumSq) for r in known),
-            counters=list(counters.values()),
+            counters=list({id(c): c for c in counters.values()}.values()),
         )
         result = evaluate(contribution, grad.shape, self._scale, wanted)
         problem = _inconsistency(result, grad)
@@ -139,12 +138,14 @@ class IndividualGradients:
             elif request in counters:
                 answers[name] = _counts(request, counters[request])
             else:
-                answers[name] = result.dots[dots.index(request)]
+                # The first dot product is the one with ḡ.
+                place = 0 if isinstance(request, st.DotGrad) else 1 + along.index(request)
+                answers[name] = result.dots[place]
 
 
 def _inconsistency(result: ParameterStatistics, grad: Tensor) -> str:
     """Whether the individual gradients fail to average to ḡ along ḡ; empty if they agree."""
-    mean_dot, sq_norm = result.dots[-1].mean(), grad.square().sum()
+    mean_dot, sq_norm = result.dots[0].mean(), grad.square().sum()
     size = (result.sq_norms.mean() * sq_norm).sqrt()
     tolerance = TOLERANCE.get(grad.dtype, HALF_TOLERANCE)
     if not torch.isfinite(size) or (mean_dot - sq_norm).abs() <= tolerance * size:
@@ -156,20 +157,31 @@ def _inconsistency(result: ParameterStatistics, grad: Tensor) -> str:
     )
 
 
-def _counter(request: st.Statistic, weights: Tensor) -> HistogramCounter | None:
-    if isinstance(request, st.GradientHistogram):
-        return HistogramCounter(request.bins, None, 1, weights.device)
-    if isinstance(request, st.JointHistogram):
-        rows = bin_index(weights.flatten(), request.x)
-        return HistogramCounter(request.y, rows, request.x.count + 2, weights.device)
-    return None
+def _counters(
+    requests: list[st.Statistic], weights: Tensor
+) -> dict[st.Statistic, HistogramCounter]:
+    """A counter for each histogram; a joint one serves the plain one over the same bins."""
+    device = weights.device
+    counters: dict[st.Statistic, HistogramCounter] = {}
+    shared: dict[Bins, HistogramCounter] = {}
+    for request in requests:
+        if isinstance(request, st.JointHistogram):
+            rows = bin_index(weights.flatten(), request.x)
+            counters[request] = HistogramCounter(request.y, rows, request.x.count + 2, device)
+            shared[request.y] = counters[request]
+    for request in requests:
+        if isinstance(request, st.GradientHistogram):
+            counters[request] = shared.get(request.bins) or HistogramCounter(
+                request.bins, None, 1, device
+            )
+    return counters
 
 
 def _counts(request: st.Statistic, counter: HistogramCounter) -> Counts1d | Tensor:
     table = counter.table.cpu()
     if isinstance(request, st.JointHistogram):
         return table
-    row = table[0].numpy()
+    row = table.sum(0).numpy()
     return Counts1d(
         counts=row[1:-1],
         under=int(row[0]),

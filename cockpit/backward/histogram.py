@@ -49,71 +49,93 @@ class HistogramCounter:
 
     def add(self, chunk: Tensor) -> None:
         """Count individual gradients, shape [n, P]."""
-        inside = chunk.abs() < self._core  # False for NaN
-        negative = (chunk < 0) & inside
-        if self._row_of is None:
-            self._add_core(negative.count_nonzero(), inside.count_nonzero())
-        else:
-            self._add_core(negative.sum(0), inside.sum(0))
         self.zeros += chunk.numel() - chunk.count_nonzero()
-        outside = torch.logical_not(inside, out=inside)
-        values = chunk[outside]
-        if values.numel():
-            rows = None
-            if self._row_of is not None:
-                rows = self._row_of.expand(chunk.shape)[outside]
-            self._add_one_by_one(values, rows)
+        self._add_by_sign(chunk < 0, chunk.shape)
+        low, high = chunk.aminmax()
+        if -self._core < low and high < self._core:  # not so where one is NaN
+            return
+        outside = ~(chunk.abs() < self._core)
+        rows = None if self._row_of is None else self._row_of.expand(chunk.shape)[outside]
+        self._move(chunk[outside], rows)
 
     def add_rank_one(self, a: Tensor, b: Tensor) -> None:
-        """Count gₙ = bₙaₙᵀ for a [N, i] and b [N, o], forming only the rows that leave the core."""
-        tame = a.abs().amax(1, keepdim=True) * b.abs() < self._core
-        up, down = (b > 0) & tame, (b < 0) & tame
-        a_up, a_down = a > 0, a < 0
-        nonzero = (up | down).sum(1) * (a_up | a_down).sum(1)
-        self.zeros += (tame.sum(1) * a.shape[1] - nonzero).sum()
+        """Count gₙ = bₙaₙᵀ for a [N, i] and b [N, o], forming only elements beyond the core."""
+        if self._core == 0 or not bool(torch.isfinite(a.sum() * b.sum())):
+            step = max(1, CHUNK // (a.shape[1] * b.shape[1]))
+            for x, y in zip(a.split(step), b.split(step), strict=True):
+                self.add((y.unsqueeze(2) * x.unsqueeze(1)).flatten(1))
+            return
+        nonzero = b.count_nonzero(1) * a.count_nonzero(1)
+        self.zeros += a.shape[1] * b.numel() - nonzero.sum()
+        self._add_signs_of_products(a, b)
+        self._move_large_products(a, b)
+
+    def _add_by_sign(self, negative: Tensor, shape: torch.Size) -> None:
+        """Count all elements beside zero, on the side of their sign."""
         if self._row_of is None:
-            negative = (up.sum(1) * a_down.sum(1) + down.sum(1) * a_up.sum(1)).sum()
-            self._add_core(negative, tame.count_nonzero() * a.shape[1])
+            below = negative.count_nonzero()
+            self.table[0, self._negative] += below
+            self.table[0, self._positive] += shape.numel() - below
+        else:
+            self._add_columns(negative.sum(0), shape[0])
+
+    def _add_signs_of_products(self, a: Tensor, b: Tensor) -> None:
+        a_up, a_down, b_up, b_down = a > 0, a < 0, b > 0, b < 0
+        if self._row_of is None:
+            below = (b_up.sum(1) * a_down.sum(1) + b_down.sum(1) * a_up.sum(1)).sum()
+            self.table[0, self._negative] += below
+            self.table[0, self._positive] += a.shape[1] * b.numel() - below
         else:
             # Counts up to 2^24 are exact in single precision.
-            negative = up.float().T @ a_down.float() + down.float().T @ a_up.float()
-            total = tame.sum(0).unsqueeze(1).expand_as(negative)
-            self._add_core(negative.flatten().long(), total.flatten())
-        self._add_wild_units(a, b, ~tame)
+            below = b_up.float().T @ a_down.float() + b_down.float().T @ a_up.float()
+            self._add_columns(below.flatten().long(), a.shape[0])
 
-    def _add_wild_units(self, a: Tensor, b: Tensor, wild: Tensor) -> None:
-        samples, units = wild.nonzero(as_tuple=True)
-        width = a.shape[1]
-        row_of = None if self._row_of is None else self._row_of.view(-1, width)
-        step = max(1, CHUNK // width)
-        for start in range(0, len(samples), step):
-            n, j = samples[start : start + step], units[start : start + step]
-            chunk = a[n] * b[n, j].unsqueeze(1)
-            self.zeros += chunk.numel() - chunk.count_nonzero()
-            if row_of is not None:
-                self._add_one_by_one(chunk.flatten(), row_of[j].flatten())
-                continue
-            inside = chunk.abs() < self._core
-            self._add_core(((chunk < 0) & inside).count_nonzero(), inside.count_nonzero())
-            self._add_one_by_one(chunk[~inside], None)
+    def _add_columns(self, below: Tensor, samples: int) -> None:
+        """Count ``samples`` elements for each of the P elements, ``below`` of them negative."""
+        self.table[:, self._negative].index_add_(0, self._row_of, below)
+        self.table[:, self._positive].index_add_(0, self._row_of, samples - below)
 
-    def _add_core(self, negative: Tensor, total: Tensor) -> None:
-        """Count core elements by sign: numbers, or one number for each of the P elements."""
-        for column, counts in ((self._negative, negative), (self._positive, total - negative)):
-            if self._row_of is None:
-                self.table[0, column] += counts
-            else:
-                self.table[:, column].index_add_(0, self._row_of, counts)
+    def _move_large_products(self, a: Tensor, b: Tensor) -> None:
+        """Find the elements that may leave the core from sorted |a|, without forming the others."""
+        size, order = a.abs().sort(1)
+        # A little less than needed, so that rounding loses none; :meth:`_move` looks exactly.
+        needed = self._core * (1 - 1e-5) / b.abs()
+        found = a.shape[1] - torch.searchsorted(size, needed)
+        samples, units = found.nonzero(as_tuple=True)
+        counts = found[samples, units]
+        ends = counts.cumsum(0)
+        start = 0
+        while start < len(counts):
+            limit = ends[start] - counts[start] + max(CHUNK, int(counts[start]))
+            stop = int(torch.searchsorted(ends, limit, right=True))
+            part = slice(start, stop)
+            n = samples[part].repeat_interleave(counts[part])
+            j = units[part].repeat_interleave(counts[part])
+            # Counts down from the largest |a| of the sample.
+            place = ends[part].repeat_interleave(counts[part]) - torch.arange(
+                int(ends[start] - counts[start]), int(ends[stop - 1]), device=a.device
+            )
+            k = order[n, a.shape[1] - place]
+            rows = None if self._row_of is None else self._row_of[j * a.shape[1] + k]
+            self._move(a[n, k] * b[n, j], rows)
+            start = stop
 
-    def _add_one_by_one(self, values: Tensor, rows: Tensor | None) -> None:
+    def _move(self, values: Tensor, rows: Tensor | None) -> None:
+        """Take elements that were counted by their sign, and count them where they belong."""
+        if not values.numel():
+            return
+        first = 0 if rows is None else rows * self.table.shape[1]
+        beside_zero = torch.where(values < 0, self._negative, self._positive)
+        self.table.view(-1).sub_(self._tally(first + beside_zero))
         finite = torch.isfinite(values)
+        place = first + bin_index(values, self._y)
         if not bool(finite.all()):
             self.nonfinite += torch.count_nonzero(~finite)
-            values = values[finite]
-            rows = None if rows is None else rows[finite]
-        place = bin_index(values, self._y)
-        flat = place if rows is None else rows * self.table.shape[1] + place
-        self.table.view(-1).add_(torch.bincount(flat, minlength=self.table.numel()))
+            place = place[finite]
+        self.table.view(-1).add_(self._tally(place))
+
+    def _tally(self, places: Tensor) -> Tensor:
+        return torch.bincount(places, minlength=self.table.numel())
 
 
 def core(bins: Bins) -> tuple[int, int, float]:

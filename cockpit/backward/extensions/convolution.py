@@ -62,9 +62,14 @@ def _padded(module: Conv, a: Tensor) -> tuple[Tensor, tuple[int, ...]]:
 
 def _unfold(x: Tensor, module: Conv | ConvTranspose, padding: tuple[int, ...]) -> Tensor:
     """Patches [n, channels · prod(k), positions]."""
-    return unfoldNd(
-        x, module.kernel_size, dilation=module.dilation, padding=padding, stride=module.stride
-    )
+    kernel, dilation, stride = module.kernel_size, module.dilation, module.stride
+    if len(kernel) == 3:
+        return unfoldNd(x, kernel, dilation=dilation, padding=padding, stride=stride)
+    if len(kernel) == 1:
+        x = x.unsqueeze(2)
+        kernel, dilation, stride = (1, *kernel), (1, *dilation), (1, *stride)
+        padding = (0, *padding)
+    return F.unfold(x, kernel, dilation=dilation, padding=padding, stride=stride)
 
 
 def _crop(patches: Tensor, a: Tensor, b: Tensor, module: ConvTranspose) -> Tensor:
