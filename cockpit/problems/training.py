@@ -12,6 +12,7 @@ import torch
 from cockpit.cockpit import Cockpit
 from cockpit.problems.data import Batches, ImageSet, fit_images
 from cockpit.problems.problem import Problem, evaluate, parameter_groups
+from cockpit.quantities.base import Tier
 
 Watch = Callable[[int, Cockpit], None]
 """Called after each step with its number and the cockpit."""
@@ -45,7 +46,7 @@ class Settings:
     optimizer: str = "sgd"
     lr: float | None = None
     batch_size: int | None = None
-    config: str = "economy"
+    config: Tier = "economy"
     seed: int = 0
     device: str = "cpu"
 
