@@ -45,18 +45,13 @@ def grad_norm(gradients: Gradients) -> PerParameter:
     return _network_and_layers(lambda g: float(g.mean(0).norm()), gradients)
 
 
-def _without_signal(g: Tensor) -> float:
-    """A gradient test where ḡ = 0: infinite, or NaN where there is no noise either (0/0)."""
-    return math.inf if bool((g != 0).any()) else math.nan
-
-
 def norm_test(gradients: Gradients) -> PerParameter:
-    """√ of C.18, the unexpanded form of C.20."""
+    """√ of C.18, the unexpanded form of C.20; infinite for noise without signal."""
 
     def test(g: Tensor) -> float:
         n, mean = g.shape[0], g.mean(0)
         if not mean.any():
-            return _without_signal(g)
+            return math.inf if bool(g.any()) else math.nan
         residuals = sum(float((row - mean).square().sum()) for row in g)
         return math.sqrt(residuals / (n * (n - 1)) / float(mean.square().sum()))
 
@@ -64,12 +59,12 @@ def norm_test(gradients: Gradients) -> PerParameter:
 
 
 def inner_test(gradients: Gradients) -> PerParameter:
-    """√ of C.24, the unexpanded form of C.26."""
+    """√ of C.24, the unexpanded form of C.26; NaN where ḡ = 0 has no direction."""
 
     def test(g: Tensor) -> float:
         n, mean = g.shape[0], g.mean(0)
         if not mean.any():
-            return _without_signal(g)
+            return math.nan
         parallel = [float(row @ mean) / float(mean @ mean) for row in g]
         return math.sqrt(sum((p - 1.0) ** 2 for p in parallel) / (n * (n - 1)))
 
@@ -77,12 +72,12 @@ def inner_test(gradients: Gradients) -> PerParameter:
 
 
 def ortho_test(gradients: Gradients) -> PerParameter:
-    """√ of C.32, the unexpanded form of C.33: the part of g_n orthogonal to ḡ."""
+    """√ of C.32, the unexpanded form of C.33: what of g_n is orthogonal to ḡ; NaN where ḡ = 0."""
 
     def test(g: Tensor) -> float:
         n, mean = g.shape[0], g.mean(0)
         if not mean.any():
-            return _without_signal(g)
+            return math.nan
         orthogonal = [row - (row @ mean) / (mean @ mean) * mean for row in g]
         total = sum(float(o @ o) for o in orthogonal)
         return math.sqrt(total / (n * (n - 1)) / float(mean @ mean))
@@ -109,20 +104,19 @@ def cabs(
 
 
 def _ratios(g: Tensor, divisor: int) -> tuple[list[float], int]:
-    """ḡ_j² / (Σ_n (g_nj − ḡ_j)² / divisor) of the live elements, and the number of dead ones."""
+    """ḡ_j² / (Σ_n (g_nj − ḡ_j)² / divisor) of the elements with noise, and how many have none.
+
+    Rounding leaves some noise even where all samples agree: what is far below it counts as none.
+    """
     mean = g.mean(0)
-    live, dead = [], 0
+    ratios, without = [], 0
     for column, average in zip(g.T, mean, strict=True):
         variance = float((column - average).square().sum()) / divisor
-        signal = float(average) ** 2
-        if variance == 0.0:
-            if signal == 0.0:
-                dead += 1
-            else:
-                live.append(math.inf)
-            continue
-        live.append(signal / variance)
-    return live, dead
+        if variance <= 1e-28 * float(average) ** 2:
+            without += 1
+        else:
+            ratios.append(float(average) ** 2 / variance)
+    return ratios, without
 
 
 def _average(values: list[float]) -> float:
@@ -130,19 +124,19 @@ def _average(values: list[float]) -> float:
 
 
 def mean_gsnr(gradients: Gradients) -> PerParameter:
-    """C.41: the mean of ḡ_j² / ((1/N) Σ_n (g_nj − ḡ_j)²) over the elements that are not dead."""
+    """C.41: the mean of ḡ_j² / ((1/N) Σ_n (g_nj − ḡ_j)²) over the elements with noise."""
     n = next(iter(gradients.values())).shape[0]
     parts = {name: _ratios(g.flatten(1), n) for name, g in gradients.items()}
     everything = [ratio for ratios, _ in parts.values() for ratio in ratios]
     return PerParameter(
         _average(everything),
         {name: _average(ratios) for name, (ratios, _) in parts.items()},
-        excluded=sum(dead for _, dead in parts.values()),
+        excluded=sum(without for _, without in parts.values()),
     )
 
 
 def early_stopping(gradients: Gradients) -> tuple[float, int]:
-    """C.10: 1 − (N/D) Σ_j ḡ_j² / ((1/(N−1)) Σ_n (g_nj − ḡ_j)²), and the dead elements left out."""
+    """C.10: 1 − (N/D) Σ_j ḡ_j² / ((1/(N−1)) Σ_n (g_nj − ḡ_j)²), and the elements left out."""
     g = flatten(gradients)
-    ratios, dead = _ratios(g, g.shape[0] - 1)
-    return 1.0 - g.shape[0] * _average(ratios), dead
+    ratios, without = _ratios(g, g.shape[0] - 1)
+    return 1.0 - g.shape[0] * _average(ratios), without

@@ -68,4 +68,6 @@ def alpha(
     w, *_ = np.linalg.lstsq(design / sigma[:, None], observed / sigma, rcond=None)
     if w[2] <= 0:
         return -1.0, True
-    return length / (-w[1] / (2.0 * w[2])) - 1.0, False
+    if w[1] == 0:
+        return math.inf, False  # the step began in the minimum
+    return float(length / (-w[1] / (2.0 * w[2])) - 1.0), False

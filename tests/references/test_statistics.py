@@ -72,13 +72,13 @@ def test_norm_test_is_the_hypotenuse() -> None:
         )
 
 
-@pytest.mark.parametrize("test", [norm_test, inner_test, ortho_test])
-def test_no_signal(test) -> None:
-    opposite = torch.tensor([[1.0, -2.0], [-1.0, 2.0]])
-    result = test({"noise": opposite, "dead": torch.zeros(2, 3)})
-    assert result.network == math.inf
-    assert result.layers["noise"] == math.inf
+def test_no_signal() -> None:
+    opposite = {"noise": torch.tensor([[1.0, -2.0], [-1.0, 2.0]]), "dead": torch.zeros(2, 3)}
+    result = norm_test(opposite)
+    assert result.network == result.layers["noise"] == math.inf
     assert math.isnan(result.layers["dead"])
+    for test in (inner_test, ortho_test):
+        assert math.isnan(test(opposite).network)
 
 
 def test_dead_elements_are_left_out() -> None:
@@ -89,10 +89,11 @@ def test_dead_elements_are_left_out() -> None:
     assert early_stopping(dead) == (pytest.approx(0.0), 4)
 
 
-def test_certain_element_has_infinite_signal_to_noise() -> None:
-    certain = {"w": torch.tensor([[2.0], [2.0]])}
-    assert mean_gsnr(certain).network == math.inf
-    assert early_stopping(certain)[0] == -math.inf
+def test_certain_elements_are_left_out() -> None:
+    certain = {"w": torch.tensor([[2.0, 1.0], [2.0, 0.0]])}
+    assert mean_gsnr(certain).network == pytest.approx(1.0)
+    assert mean_gsnr(certain).excluded == 1
+    assert early_stopping(certain) == (pytest.approx(0.0), 1)
 
 
 def test_lengths() -> None:

@@ -12,7 +12,7 @@ class PerParameter:
     Attributes:
         network: The network-wide number.
         layers: By parameter name; frozen parameters are missing.
-        excluded: Elements left out of a network-wide mean (dead ones), else 0.
+        excluded: Elements left out of a network-wide mean, as they have no noise, else 0.
     """
 
     network: float
