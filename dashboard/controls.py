@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dash import ClientsideFunction, Dash, Input
 
-CONTROLS = {"run": "run", "x": "x", "layers": "layers", "theme": "theme", "smoothing": "smoothing"}
+CONTROLS = {  # id: function
+    "run": "run",
+    "x": "x",
+    "layers": "layers",
+    "smoothing": "smoothing",
+    "scrubber": "scrub",
+    "theme": "theme",
+    "refresh": "refresh",
+}
 
 
 def connect(app: Dash) -> None:
     """Let the browser hear of every control; none of them needs the server."""
     app.clientside_callback(ClientsideFunction("cockpit", "start"), Input("shell", "id"))
-    for component, function in CONTROLS.items() | {("scrubber", "scrub")}:
+    for component, function in CONTROLS.items():
         app.clientside_callback(
             ClientsideFunction("cockpit", function),
             Input(component, "value"),

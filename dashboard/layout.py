@@ -26,7 +26,7 @@ SHORTCUTS = {
     "s e t": "horizontal axis: steps, epochs, time",
     "a": "all of the horizontal axis (undo zoom)",
     "d": "dark or light",
-    "?": "this list",
+    "?": "these options",
 }
 
 
@@ -46,7 +46,7 @@ def layout(folder: str) -> dmc.MantineProvider:
         },
         children=html.Div(
             id="shell",
-            children=[_top(folder), _messages(folder), _groups(), _shortcuts()],
+            children=[_top(folder), _messages(folder), _groups(), _options()],
         ),
     )
 
@@ -121,20 +121,7 @@ def _head(folder: str) -> html.Header:
 
 
 def _head_tools() -> list[Any]:
-    return [
-        dmc.SegmentedControl(
-            id="theme",
-            size="xs",
-            value="system",
-            data=[
-                {"value": "system", "label": "Auto"},
-                {"value": "light", "label": "Light"},
-                {"value": "dark", "label": "Dark"},
-            ],
-            **_named("Theme"),
-        ),
-        html.Button("Keys", id="keys", type="button", className="quiet-button"),
-    ]
+    return [html.Button("Options", id="options-button", type="button", className="quiet-button")]
 
 
 def _controls() -> html.Nav:
@@ -156,17 +143,7 @@ def _control(label: str, content: list[Any], kind: str) -> html.Div:
 
 def _axis() -> list[Any]:
     return [
-        dmc.SegmentedControl(
-            id="x",
-            size="xs",
-            value="step",
-            data=[
-                {"value": "step", "label": "Step"},
-                {"value": "epoch", "label": "Epoch"},
-                {"value": "time", "label": "Time"},
-            ],
-            **_named("Horizontal axis"),
-        ),
+        _choice("x", "Horizontal axis", {"step": "Step", "epoch": "Epoch", "time": "Time"}),
         html.Button("Undo zoom", id="whole", type="button", className="quiet-button", hidden=True),
     ]
 
@@ -239,9 +216,9 @@ def _messages(folder: str) -> html.Div:
                 className="message-box",
                 children=[
                     html.H2(id="missing-text"),
-                    html.P(f"This page shows the runs in {folder}. A run appears here as soon as"),
+                    html.P(f"This page shows the runs in {folder}."),
+                    html.P("A run appears here by itself as soon as it has begun:"),
                     html.Pre('cockpit = Cockpit(model, loss_fn, optimizer, logdir="runs/first")'),
-                    html.P("has written its first record."),
                 ],
             ),
             html.Div(
@@ -269,16 +246,33 @@ def _groups() -> html.Main:
     )
 
 
-def _shortcuts() -> html.Div:
+def _options() -> html.Div:
     rows = [
         html.Tr([html.Td([html.Kbd(k) for k in keys.split()]), html.Td(text)])
         for keys, text in SHORTCUTS.items()
     ]
     return html.Div(
-        id="shortcuts",
-        className="popover shortcuts",
+        id="options",
+        className="popover options",
         hidden=True,  # until the script has made a popover of it
-        children=[html.H4("Keyboard"), html.Table(html.Tbody(rows))],
+        children=[
+            html.H4("Theme"),
+            _choice("theme", "Theme", {"system": "System", "light": "Light", "dark": "Dark"}),
+            html.H4("Refresh"),
+            _choice("refresh", "Refresh", {"normal": "Normal", "fast": "Fast"}),
+            html.H4("Keys"),
+            html.Table(html.Tbody(rows)),
+        ],
+    )
+
+
+def _choice(name: str, label: str, values: dict[str, str]) -> dmc.SegmentedControl:
+    return dmc.SegmentedControl(
+        id=name,
+        size="xs",
+        value=next(iter(values)),
+        data=[{"value": value, "label": text} for value, text in values.items()],
+        **_named(label),
     )
 
 

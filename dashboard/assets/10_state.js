@@ -13,6 +13,7 @@
     quantity: null, // of the layers instrument
     focus: null, // instrument in full screen
     theme: "system", // system, light or dark
+    refresh: "normal", // normal or fast
   };
   const state = Object.assign({}, DEFAULTS);
   const listeners = [];
@@ -22,6 +23,7 @@
     smoothing: number,
     step: number,
     x: (text) => (["step", "epoch", "time"].includes(text) ? text : "step"),
+    refresh: (text) => (text === "fast" ? "fast" : "normal"),
     theme: (text) => (["system", "light", "dark"].includes(text) ? text : "system"),
     window: (text) => {
       const ends = text.split("~").map(number);

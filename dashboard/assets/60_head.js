@@ -50,7 +50,7 @@
     const age = duration(Math.floor(Math.max(0, Date.now() / 1000 + clockShift - facts.changed)));
     const open = ["running", "stalled"].includes(facts.status);
     setText(find("fact-age").previousElementSibling, open ? "Data age" : "Ended");
-    setFact("age", open ? age : `${age} ago`);
+    setFact("age", open ? age : `${age.split(" ", 2).join(" ")} ago`);
   }
 
   function acknowledged() {
@@ -125,7 +125,7 @@
 
   function setMissing(on, name) {
     find("missing").hidden = !on;
-    const text = name ? `There is no run “${name}” in this folder.` : "No run here yet.";
+    const text = name ? `There is no run “${name}” here. Choose another one above.` : "No run here yet.";
     setText(find("missing-text"), text);
     document.body.toggleAttribute("data-missing", on);
   }

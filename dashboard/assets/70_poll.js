@@ -7,6 +7,8 @@
   "use strict";
   const cockpit = window.cockpit;
   const TIMEOUT_MS = 20000;
+  const NORMAL_MS = 600;
+  const FAST_MS = 120;
   const HIDDEN_MS = 5000;
   const SLOW_MS = 1500;
   const RETRY_MS = 2000;
@@ -113,7 +115,7 @@
     again = false;
     const asked = viewAt;
     const started = performance.now();
-    let wait = cockpit.fast ? 120 : 600;
+    let wait = cockpit.state.refresh === "fast" ? FAST_MS : NORMAL_MS;
     try {
       stats.inFlight += 1;
       const reply = await ask(question());

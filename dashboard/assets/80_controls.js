@@ -10,12 +10,13 @@
 
   /* Put the state into the controls. */
   function show() {
-    const { run, x, smoothing, step, layers, theme } = cockpit.state;
+    const { run, x, smoothing, step, layers, theme, refresh } = cockpit.state;
     setProps("run", { value: run });
     setProps("x", { value: x });
     setProps("smoothing", { value: smoothing === null ? 0 : Math.round(100 * smoothing) });
     setProps("layers", { value: layers || [] });
     setProps("theme", { value: theme });
+    setProps("refresh", { value: refresh });
     setProps("scrubber", { value: step === null ? lastStep : step });
     const live = step === null;
     find("live").setAttribute("aria-pressed", String(live));
@@ -88,13 +89,13 @@
     t: () => cockpit.set({ x: "time" }),
     d: cycleTheme,
     a: () => cockpit.set({ window: null }),
-    "?": () => toggle("shortcuts"),
+    "?": () => toggle("options"),
   };
 
   function listen() {
-    find("shortcuts").popover = "auto";
-    find("shortcuts").hidden = false;
-    find("keys").popoverTargetElement = find("shortcuts");
+    find("options").popover = "auto";
+    find("options").hidden = false;
+    find("options-button").popoverTargetElement = find("options");
     find("live").addEventListener("click", live);
     find("whole").addEventListener("click", () => cockpit.set({ window: null }));
     find("smoothing-auto").addEventListener("click", () => cockpit.set({ smoothing: null }));
@@ -123,6 +124,7 @@
     x: (value) => void cockpit.set({ x: value }),
     layers: (value) => void cockpit.set({ layers: value && value.length ? value : null }),
     theme: (value) => void cockpit.set({ theme: value }),
+    refresh: (value) => void cockpit.set({ refresh: value }),
     smoothing(value) {
       const shown = Math.round(100 * (cockpit.state.smoothing || 0));
       if (value !== shown) cockpit.set({ smoothing: value / 100 });

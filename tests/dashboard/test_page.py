@@ -202,6 +202,7 @@ def test_theme_follows_the_system_until_chosen(
     attribute = "() => document.documentElement.dataset.mantineColorScheme"
     assert page.evaluate(attribute) == scheme
     before = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Options").click()
     page.get_by_text(other, exact=True).click()
     page.wait_for_function(f"() => ({attribute})() === '{other.lower()}'")
     assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") != before
@@ -228,7 +229,7 @@ def test_keys(full: Path, serve: Serve, open_page: Open) -> None:
     page.keyboard.press("t")
     page.wait_for_function("() => cockpit.state.x === 'time'")
     page.keyboard.press("?")
-    expect(page.locator("#shortcuts")).to_be_visible()
+    expect(page.locator("#options")).to_be_visible()
     page.keyboard.press("Escape")
     page.locator("[data-name=loss]").hover()
     page.keyboard.press("f")
