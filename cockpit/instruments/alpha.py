@@ -102,7 +102,9 @@ def _read(log: RunLog, view: View) -> _Steps:
     equal = sum(n.get("weights") == "equal" for n in notes[:seen])
     usable = np.isfinite(values) & ~concave
     late = np.arange(seen) >= seen - max(1, round(RECENT * seen))
-    texts = [f"{format_share(int(concave.sum()), seen)} concave" if concave.any() else ""]
+    texts = []
+    if concave.any():
+        texts.append(f"{format_share(int(concave.sum()), seen)} of steps concave, left out")
     if bad := int((~np.isfinite(values)).sum()):
         texts.append(f"{format_share(bad, seen)} not finite")
     if equal:

@@ -104,7 +104,9 @@ def _reference() -> list[Mark]:
     angle = np.linspace(0, 2 * np.pi, 121)
     zero = np.zeros(1)
     return [
-        Line(LIMIT * np.cos(angle), LIMIT * np.sin(angle), role="muted", dash=True),
+        Line(
+            LIMIT * np.cos(angle), LIMIT * np.sin(angle), f"norm limit {LIMIT}", "muted", dash=True
+        ),
         Line(np.zeros(2), np.array([-1.0, 0.0]), role="muted"),
         Points(zero, zero, role="muted", symbol="up"),
     ]

@@ -40,7 +40,9 @@ def tic(log: RunLog, view: View) -> Panel | None:
     curves += diagonal
     notes.append(layer_note)
     if not (layers and diagonal):
-        curves += quantity_curves(log, view, "TICTrace", label="trace", role="secondary")[0]
+        trace, note = quantity_curves(log, view, "TICTrace", label="trace", role="secondary")
+        curves += trace
+        notes.append(note)
     name = "TICDiag" if diagonal else "TICTrace"
     value_notes = notes_at(log, name, view)
     notes.append(curvature_note(value_notes))

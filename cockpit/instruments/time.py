@@ -39,15 +39,16 @@ TOWERING = 8.0  # times the median
 def time(log: RunLog, view: View) -> Panel | None:
     """Milliseconds per step, and the overhead of tracking on a second axis."""
     step, milliseconds = step_times(log)
-    overhead, percent = log.overhead, 100 * log.overhead.value
+    known = np.isfinite(log.overhead.value)  # unknown where the plain step took no time at all
+    tracked, percent = log.overhead.step[known], 100 * log.overhead.value[known]
     plain = Curve(step, milliseconds, "time per step")
-    tracking = Curve(overhead.step, percent, "tracking", "secondary", secondary_y=len(step) > 0)
+    tracking = Curve(tracked, percent, "tracking", "secondary", secondary_y=len(step) > 0)
     left = from_zero("ms per step", milliseconds, room=1.15)
     right = from_zero("tracking adds [%]", percent, room=1.6)
     texts = []
     if (now := value_at(step, milliseconds, view.step)) is not None:
         texts.append(f"{format_number(now)} ms")
-    if (share := value_at(overhead.step, percent, view.step)) is not None:
+    if (share := value_at(tracked, percent, view.step)) is not None:
         texts.append(f"+{format_number(share, 2)} %")
     return history_panel(
         log, view, [plain, tracking], axis=left if len(step) else right,

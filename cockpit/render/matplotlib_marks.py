@@ -121,7 +121,7 @@ def _heatmap(ax: Axes, mark: Heatmap, theme: Theme) -> None:
 
 def _rule(ax: Axes, mark: Rule, theme: Theme) -> None:
     style: dict[str, Any] = {
-        "color": theme.colors[mark.role], "linewidth": 0.8, "dashes": (3, 2), "zorder": 2.3,
+        "color": theme.colors[mark.role], "linewidth": 0.65, "dashes": (3, 2), "zorder": 2.3,
     }  # fmt: skip
     if mark.orientation == "horizontal":
         ax.axhline(mark.at, **style)

@@ -30,9 +30,11 @@ from cockpit.render.geometry import (
 )
 from cockpit.render.matplotlib_axes import finish_axis, scale_axis, style_frame
 from cockpit.render.matplotlib_marks import MARKERS, draw_color_bar, draw_mark
+from cockpit.render.pagination import wanted_height
 from cockpit.render.theme import Theme, get_theme
 
 FONTS = ("Inter", "Source Sans 3", "Helvetica Neue", "Helvetica", "Arial", "Liberation Sans")
+SINGLE_WIDTH = 5.6  # inches
 TITLE_SIZE, NOTE_SIZE, LABEL_SIZE = 8.4, 6.4, 6.4
 
 
@@ -86,15 +88,16 @@ class CockpitFigure(Figure):
 
 
 def panel_figure(
-    panel: Panel, theme: str = "print", size: tuple[float, float] = (5.2, 3.6)
+    panel: Panel, theme: str = "print", size: tuple[float, float] | None = None
 ) -> CockpitFigure:
     """One panel as a figure.
 
     Args:
         panel: What to draw.
         theme: ``print``, ``light`` or ``dark``.
-        size: Width and height in inches.
+        size: Width and height in inches; ``None`` chooses what suits the panel.
     """
+    size = size or (SINGLE_WIDTH, 0.8 + 1.15 * wanted_height(panel))
     figure = CockpitFigure(size, get_theme(theme))
     figure.set_facecolor(figure.theme.surface)
     draw(panel, figure, Box(0, 0, *size).inset(0.12, 0.08, 0.12, 0.08))

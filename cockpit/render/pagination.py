@@ -16,6 +16,7 @@ TITLE = 0.55  # inches, what one more group in a column costs
 GAP = 0.2  # inches between panels
 LANDSCAPE = 2**0.5  # width over height, of any A format
 HEADER = 0.9  # inches of a page that no column has
+FEWEST_COLUMNS = 2  # of a page
 MOST_COLUMNS = 4  # of one group
 
 Column = list[Panel]
@@ -56,7 +57,7 @@ def wanted_height(panel: Panel) -> float:
 
 def page_size(columns: int) -> tuple[float, float]:
     """Width and height in inches of a landscape page with this many columns."""
-    width = max(2, columns) * COLUMN + 0.4
+    width = max(FEWEST_COLUMNS, columns) * COLUMN + 0.4
     return width, width / LANDSCAPE
 
 
@@ -92,6 +93,8 @@ def arrange(panels: Sequence[Panel]) -> list[Block]:
             for part in parts
         ]
         for numbers in product(*choices):
+            if sum(numbers) < min(FEWEST_COLUMNS, len(panels)):
+                continue
             blocks = [_block(part, members, n) for part, n in zip(parts, numbers, strict=True)]
             if (cost := misfit(blocks)) < lowest:
                 best, lowest = blocks, cost

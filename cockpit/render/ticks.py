@@ -74,7 +74,7 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[Tick]:
 def _digits_text(value: float) -> str:
     exponent = int(np.floor(np.log10(value) + 1e-9))
     if -3 <= exponent <= 3:
-        return f"{value:.3g}"
+        return f"{float(f'{value:.3g}'):g}"
     digit = value / 10.0**exponent
     prefix = "" if abs(digit - 1) < 1e-6 else f"{digit:.2g}·"
     return prefix + "10" + str(exponent).translate(SUPERSCRIPTS)
