@@ -65,6 +65,15 @@ class LossProbe:
             return None
         return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
 
+    def again(self) -> Tensor:
+        """The loss of the last call, evaluated once more on the same graph."""
+        args, kwargs = self._arguments
+        handle, self._handle = self._handle, None
+        try:
+            return self.loss_fn(*args, **kwargs)
+        finally:
+            self._handle = handle
+
     def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
         if self._handle is None or not isinstance(output, Tensor) or not output.requires_grad:
             return

@@ -125,7 +125,7 @@ class _BeforeBackward:
         engine, parameters = self._engine, self._pass.parameters
         if request.curvature == "hessian":
             scale = self._pass.mean_scale
-            exact = engine.exact_hessian.compute(self._loss, parameters)
+            exact = engine.exact_hessian.compute(engine.probe, parameters)
             return {name: part * scale for name, part in exact.items()}
         if request.curvature == "hutchinson":
             return diag_hutchinson(self._operator, parameters, request.samples, engine.generator)

@@ -6,6 +6,8 @@ that it knows. Anything else it would break or get wrong, so it is refused befor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from backpack import backpack, extend
 from backpack.context import CTX
@@ -13,6 +15,7 @@ from backpack.extensions import DiagHessian
 from torch import Tensor, nn
 
 from cockpit.backward.extensions import Unsupported
+from cockpit.losses import LossProbe
 
 __all__ = ["ExactDiagHessian"]
 
@@ -58,30 +61,45 @@ class ExactDiagHessian:
                     module.__dict__.pop(name, None)
         self._handles = []
 
-    def compute(self, loss: Tensor, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    def compute(self, probe: LossProbe, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The diagonal of ∇²loss by parameter name; the graph is kept and no ``.grad`` changes.
 
         It runs in a backward pass of its own, so that a failure can't reach the user's.
+
+        Args:
+            probe: Has seen the loss. Module hooks wrap the loss that the user holds, and the probe
+                saw it before that; so it is evaluated once more, to begin at the wrapper.
+            parameters: Trainable parameters by name.
 
         Raises:
             Unsupported: If model or loss are not of the kind that BackPACK handles exactly.
         """
         if self.reason:
             raise Unsupported(self.reason)
+        ignored = getattr(probe.loss_fn, "ignore_index", None)
+        if ignored is not None and bool((probe.target == ignored).any()):
+            raise Unsupported("BackPACK's exact Hessian diagonal counts targets that are ignored")
         try:
             with backpack(DiagHessian(), retain_graph=True):
-                torch.autograd.grad(loss, list(parameters.values()), retain_graph=True)
+                torch.autograd.grad(probe.again(), list(parameters.values()), retain_graph=True)
             return {name: p.diag_h.detach() for name, p in parameters.items()}
+        except NotImplementedError as limit:
+            raise Unsupported(f"BackPACK's exact Hessian diagonal: {limit}") from limit
         finally:
             for p in parameters.values():
                 p.__dict__.pop("diag_h", None)
 
 
+def _is_special(loss_fn: nn.Module) -> bool:
+    """Whether the loss weighs its targets, which BackPACK's rules leave out."""
+    return any(getattr(loss_fn, name, None) is not None for name in ("weight", "pos_weight"))
+
+
 def _refusal(model: nn.Module, loss_fn: object) -> str:
-    if not isinstance(loss_fn, KNOWN_LOSSES):
+    if type(loss_fn) not in KNOWN_LOSSES or _is_special(loss_fn):
         return (
             "the exact Hessian diagonal needs the loss as a module: CrossEntropyLoss, MSELoss or "
-            f"BCEWithLogitsLoss; got {type(loss_fn).__name__}"
+            f"BCEWithLogitsLoss without weights; got {type(loss_fn).__name__}"
         )
     seen: set[int] = set()
     for name, module in model.named_modules(remove_duplicate=False):
