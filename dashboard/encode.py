@@ -1,6 +1,6 @@
 """Figures as compact JSON: arrays as the typed arrays that plotly.js reads.
 
-A number of a curve takes four bytes: nine digits where it is a step, seven elsewhere, more than any
+A number of a curve takes four bytes: steps are exact, others keep seven digits, more than any
 screen shows. What is drawn as text in the figure keeps all its digits.
 """
 
