@@ -25,10 +25,13 @@ from rich.progress import (
 
 if TYPE_CHECKING:
     from cockpit.cockpit import Cockpit
+    from cockpit.configuration import Configuration
     from cockpit.problems.data import ImageSet
+    from cockpit.quantities.base import Tier
 
 PROBLEM = "2c2d"
 PLAIN_LINES = 10
+EXPENSIVE_EVERY = 10
 
 LOOK_AT = {
     "economy": (
@@ -44,7 +47,8 @@ LOOK_AT = {
     ),
     "full": (
         "HessMaxEV: the sharpest direction; plain SGD is stable below 2 / learning rate.",
-        "GradHist2d: gradient elements against the weights they belong to.",
+        "GradHist2d: gradient elements against the weights they belong to. "
+        f"These two are taken every {EXPENSIVE_EVERY} steps.",
     ),
 }
 
@@ -52,7 +56,7 @@ LOOK_AT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``cockpit demo``."""
     add = parser.add_argument
-    add("--steps", type=_positive(int), default=1000, help="optimizer steps (%(default)s)")
+    add("--steps", type=_positive(int), default=500, help="optimizer steps (%(default)s)")
     add("--config", choices=tuple(LOOK_AT), default="economy", help="what to track (%(default)s)")
     add("--optimizer", default="sgd", help="sgd, momentum, adam or adamw (%(default)s)")
     add("--lr", type=_positive(float), help="learning rate (one that suits the optimizer)")
@@ -170,7 +174,7 @@ def _train(arguments: argparse.Namespace, images: ImageSet, logdir: Path, consol
         optimizer=arguments.optimizer,
         lr=arguments.lr,
         batch_size=arguments.batch_size,
-        config=arguments.config,
+        config=_configuration(arguments.config),
         seed=arguments.seed,
         device=arguments.device,
     )
@@ -196,6 +200,22 @@ def _train(arguments: argparse.Namespace, images: ImageSet, logdir: Path, consol
         accuracy = train(problems.get(PROBLEM), images, settings, watch)
     seconds = time.monotonic() - began
     console.print(f"Trained in {seconds:.0f} s; {accuracy:.1%} of the test images are right.")
+
+
+def _configuration(tier: Tier) -> Configuration:
+    """The tier at every step; with `full` all there is, but what costs most at every tenth step."""
+    from cockpit.configuration import Configuration
+    from cockpit.quantities import QUANTITIES
+
+    if tier != "full":
+        return Configuration(tier)
+    expensive = [kind(EXPENSIVE_EVERY) for kind in QUANTITIES.values() if kind.tier == "full"]
+    on_request = [
+        kind()
+        for name, kind in QUANTITIES.items()
+        if kind.tier is None and name != "Parameters"  # a large log, and no instrument
+    ]
+    return Configuration("full", also=[*expensive, *on_request])
 
 
 def gauges(cockpit: Cockpit) -> str:

@@ -94,7 +94,8 @@ def initialize(
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             weights(module.weight, generator)
-            nn.init.constant_(module.bias, bias)
+            if module.bias is not None:
+                nn.init.constant_(module.bias, bias)
     return model
 
 

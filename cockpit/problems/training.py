@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from cockpit.cockpit import Cockpit
+from cockpit.configuration import Configuration
 from cockpit.problems.data import Batches, ImageSet, fit_images
 from cockpit.problems.problem import Problem, evaluate, parameter_groups
 from cockpit.quantities.base import Tier
@@ -46,7 +47,7 @@ class Settings:
     optimizer: str = "sgd"
     lr: float | None = None
     batch_size: int | None = None
-    config: Tier = "economy"
+    config: Tier | Configuration = "economy"
     seed: int = 0
     device: str = "cpu"
 

@@ -18,6 +18,7 @@ import pytest
 from cockpit import demo
 from cockpit.log import RunLog
 from cockpit.problems.training import OPTIMIZERS, make_optimizer
+from cockpit.quantities import QUANTITIES
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,6 +104,18 @@ def test_a_script_gets_a_log_and_an_end(tmp_path: Path, free_port: int) -> None:
     assert {"epoch", "train_accuracy", "valid_loss", "valid_accuracy"} <= set(log.user_names)
 
 
+def test_the_full_rate_tracks_all_and_what_costs_most_less_often(tmp_path: Path) -> None:
+    words = ("--steps", "12", "--no-ui", "--config", "full", "--batch-size", "16")
+    done = run(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    log = RunLog(tmp_path / "runs" / "demo-1")
+    assert list(log.series("HessMaxEV").step) == [0, 10]
+    assert list(log.histogram_steps("GradHist2d")) == [0, 10]
+    assert list(log.series("HessTrace").step) == list(range(12))
+    assert set(log.quantities) == set(QUANTITIES) - {"Parameters"}
+    assert log.header["config"]["tier"] == "full"
+
+
 def test_the_page_stays_until_ctrl_c(tmp_path: Path, free_port: int, start) -> None:
     running = start(tmp_path, "--steps", "2", "--port", str(free_port))
     running.wait_for("until you press Ctrl-C")
@@ -173,7 +186,7 @@ def test_a_setting_that_cannot_be_is_refused(tmp_path: Path, words, complaint: s
 
 def test_defaults_are_those_of_the_help() -> None:
     arguments = parse()
-    assert (arguments.steps, arguments.config, arguments.port) == (1000, "economy", 8050)
+    assert (arguments.steps, arguments.config, arguments.port) == (500, "economy", 8050)
     assert not arguments.no_ui
     assert arguments.data is None
 
