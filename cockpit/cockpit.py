@@ -136,7 +136,7 @@ class Cockpit:
             if opened is not None:
                 stack.enter_context(self._engine.capture.into(opened.backward.calls))
             yield
-        self._leave(opened)
+        self._leave(step, opened)
 
     def log(self, step: int, **values: Any) -> None:
         """Record what you measure: ``cockpit.log(step, epoch=3, valid_loss=0.4)``.
@@ -258,15 +258,14 @@ class Cockpit:
         loss = engine.probe.loss if loss is None else loss
         size = engine.capture.batch_size if batch_size is None else batch_size
         problem = _problem(loss, size)
-        if problem:
+        if problem or loss is None or size is None:
             tracker.abandon()
             tracker.caution("absent", f"nothing can be tracked: {problem}", step)
             return None
         losses = engine.probe.individual(size) if losses is None else losses.detach().flatten()
-        mean = float(loss) / (size if self._reduction == "sum" else 1)
         known = {
             "step": step,
-            "loss": mean,
+            "loss": float(loss) / (size if self._reduction == "sum" else 1),
             "batch_size": size,
             "individual_losses": losses,
             "reduction": self._reduction,
@@ -277,7 +276,7 @@ class Cockpit:
         with torch.enable_grad():
             return tracker.open(due, loss, known)
 
-    def _leave(self, opened: OpenStep | None) -> None:
+    def _leave(self, step: int, opened: OpenStep | None) -> None:
         """The backward pass is over."""
         with self._stopwatch.measure(), torch.no_grad():
             if opened is not None:
@@ -286,8 +285,8 @@ class Cockpit:
                     self._tracker.finish(opened)
                     self._open = opened
                 except Exception as error:
-                    self._tracker.fault(error, opened.info["step"])
-            self._prepare(self._last_step + self._stride)
+                    self._tracker.fault(error, step)
+            self._prepare(step + self._stride)
 
     def _prepare(self, next_step: int) -> None:
         """Attach to the next forward pass if its step is tracked, else stay out of its way."""

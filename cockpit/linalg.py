@@ -140,7 +140,9 @@ def _lanczos_run(
     previous: float,
 ) -> tuple[Eigenpair, float]:
     """One run of at most ``limit`` products; also returns the value, for the settling test."""
-    vectors, diagonal, off_diagonal = [start], [], []
+    vectors = [start]
+    diagonal: list[float] = []
+    off_diagonal: list[float] = []
     converged = False
     while True:
         image = matvec(vectors[-1])

@@ -67,6 +67,8 @@ class LossProbe:
 
     def again(self) -> Tensor:
         """The loss of the last call, evaluated once more on the same graph."""
+        if self._arguments is None:
+            raise RuntimeError("the loss function was not called in this step")
         args, kwargs = self._arguments
         handle, self._handle = self._handle, None
         try:
@@ -99,7 +101,7 @@ def individual_losses(
     reduction = getattr(loss_fn, "reduction", None)
     if reduction not in ("mean", "sum", "batchmean"):
         return None
-    unreduced = copy.copy(loss_fn)
+    unreduced: Any = copy.copy(loss_fn)
     unreduced.reduction = "none"
     unreduced._forward_hooks = {}
     with torch.no_grad():

@@ -10,7 +10,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -25,6 +26,9 @@ from cockpit.step import StepInfo
 from cockpit.timing import Stopwatch
 
 __all__ = ["CockpitWarning", "OpenStep", "Tracker"]
+
+
+Level = Literal["info", "caution", "warning"]
 
 
 class CockpitWarning(UserWarning):
@@ -149,7 +153,13 @@ class Tracker:
         self._flush()
 
     def event(
-        self, level: str, kind: str, message: str, *, step: int | None, quantity: str | None = None
+        self,
+        level: Level,
+        kind: str,
+        message: str,
+        *,
+        step: int | None,
+        quantity: str | None = None,
     ) -> None:
         """Record something once for each quantity and text."""
         if (quantity, message) in self._said:
@@ -198,7 +208,7 @@ class Tracker:
     ) -> None:
         record = self._record
         for quantity in completing:
-            value = self._guarded(quantity, lambda q=quantity: q.complete(info, stats), info.step)
+            value = self._guarded(quantity, partial(quantity.complete, info, stats), info.step)
             if isinstance(value, Value) and record is not None:
                 record.values[quantity.name] = _marked(value, quantity.requires_next(), stats)
         self._flush()
@@ -207,7 +217,7 @@ class Tracker:
         values: dict[str, Value] = {}
         self._following = []
         for quantity in due:
-            value = self._guarded(quantity, lambda q=quantity: q.compute(info, stats), info.step)
+            value = self._guarded(quantity, partial(quantity.compute, info, stats), info.step)
             if isinstance(value, Value):
                 values[quantity.name] = _marked(value, quantity.requires(), stats)
             elif value is None and quantity.follows_up:

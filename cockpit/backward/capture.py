@@ -35,7 +35,7 @@ class LayerCall:
         grads: Gradient with respect to each output tensor, by its place among the outputs.
     """
 
-    module: nn.Module
+    module: Any  # an nn.Module; rules know which
     inputs: tuple[Any, ...]
     keywords: dict[str, Any]
     versions: tuple[int, ...]

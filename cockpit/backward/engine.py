@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from backpack import backpack
@@ -16,7 +15,7 @@ from cockpit.backward.curvature import diag_ggn, diag_hutchinson
 from cockpit.backward.evaluate import Wanted, evaluate
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.extensions import Unsupported
-from cockpit.backward.first_order import IndividualGradients, contributions_by_name
+from cockpit.backward.first_order import IndividualGradients, Questions, contributions_by_name
 from cockpit.backward.hessian import HessianOperator
 from cockpit.backward.loss_hessian import root_of_loss_hessian
 from cockpit.backward.stats import Absent, BackwardStats
@@ -89,7 +88,9 @@ class BackwardEngine:
             weights: θ(t) by name.
         """
         with self.capture.paused(), torch.no_grad():
-            return backward.statistics(update, previous_update, weights)
+            return backward.statistics(
+                Questions(backward.requests, update, previous_update, weights)
+            )
 
 
 class _BeforeBackward:
@@ -150,10 +151,11 @@ class _BeforeBackward:
             name, reason = next(iter(missing.items()))
             raise Unsupported(f"{name}: {reason}")
         shapes = {name: self._pass.parameters[name].shape for name in found}
-        return {
+        sums = {
             name: evaluate(part, shapes[name], 1.0, Wanted(sum_sq=True)).sum_sq
             for name, part in found.items()
         }
+        return {name: part for name, part in sums.items() if part is not None}
 
     def _max_eigenvalue(self, request: st.MaxEigenvalue) -> linalg.Eigenpair:
         engine, operator = self._engine, self._operator
@@ -223,19 +225,10 @@ class BackwardPass:
             self.stats.grad[name] = own if self.mean_scale == 1.0 else own.mul_(self.mean_scale)
         self._before = {}
 
-    def statistics(
-        self,
-        update: Mapping[str, Tensor] | None,
-        previous_update: Mapping[str, Tensor] | None,
-        weights: Mapping[str, Tensor],
-    ) -> BackwardStats:
+    def statistics(self, questions: Questions) -> BackwardStats:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""
         scale = self.batch_size * self.mean_scale
         individual = IndividualGradients(self.calls, self.parameters, self.batch_size, scale)
         self.calls = []
-        directions: dict[type[st.Statistic], Any] = {
-            st.DotUpdate: update,
-            st.DotPreviousUpdate: previous_update,
-        }
-        individual.answer(self.stats, self.requests, directions, weights)
+        individual.answer(self.stats, questions)
         return self.stats

@@ -26,13 +26,11 @@ class Wanted:
 
     Attributes:
         vectors: Directions v of the dot products gₙᵀv, each in the parameter's shape.
-        sq_norms: Whether ‖gₙ‖² is wanted.
         sum_sq: Whether Σ gₙ² is wanted.
         counters: Histograms to add to.
     """
 
     vectors: list[Tensor] = field(default_factory=list)
-    sq_norms: bool = False
     sum_sq: bool = False
     counters: list[HistogramCounter] = field(default_factory=list)
 
@@ -42,12 +40,12 @@ class ParameterStatistics:
     """Statistics of the unscaled individual gradients of one parameter.
 
     Attributes:
-        sq_norms: Shape [N], or ``None`` if not wanted.
+        sq_norms: Shape [N].
         dots: One tensor of shape [N] for each wanted vector.
         sum_sq: In the parameter's shape, or ``None`` if not wanted.
     """
 
-    sq_norms: Tensor | None
+    sq_norms: Tensor
     dots: list[Tensor]
     sum_sq: Tensor | None
 
@@ -79,8 +77,9 @@ def merge(parts: list[Contribution]) -> Contribution:
     """The sum of what several calls contribute to one parameter (shared layers, tied weights)."""
     if len(parts) == 1:
         return parts[0]
-    if all(isinstance(part, Outer) for part in parts):
-        return Outer(torch.cat([p.a for p in parts], 1), torch.cat([p.b for p in parts], 1))
+    outer = [part for part in parts if isinstance(part, Outer)]
+    if len(outer) == len(parts):
+        return Outer(torch.cat([p.a for p in outer], 1), torch.cat([p.b for p in outer], 1))
 
     def make(start: int, stop: int) -> Tensor:
         first, *others = (part.make(start, stop) for part in parts)
@@ -110,7 +109,7 @@ def _evaluate_rank_one(
     a: Tensor, b: Tensor, shape: torch.Size, wanted: Wanted
 ) -> ParameterStatistics:
     """gₙ = bₙaₙᵀ: ‖gₙ‖² = ‖aₙ‖²‖bₙ‖², gₙᵀV = bₙᵀVaₙ, Σ gₙ² = (b²)ᵀ(a²)."""
-    sq_norms = a.square().sum(1) * b.square().sum(1) if wanted.sq_norms else None
+    sq_norms = a.square().sum(1) * b.square().sum(1)
     dots = [((b @ v.to(b.dtype).view(b.shape[1], -1)) * a).sum(1) for v in wanted.vectors]
     sum_sq = (b.square().T @ a.square()).view(shape) if wanted.sum_sq else None
     for counter in wanted.counters:
@@ -131,19 +130,17 @@ def _evaluate_chunks(
     vectors = torch.stack([v.flatten() for v in wanted.vectors]) if wanted.vectors else None
     sq_norms, dots, sum_sq = [], [], None
     for chunk in chunks:
-        if wanted.sq_norms or wanted.sum_sq:
-            square = chunk.square()
-            if wanted.sq_norms:
-                sq_norms.append(square.sum(1))
-            if wanted.sum_sq:
-                total = square.sum(0)
-                sum_sq = total if sum_sq is None else sum_sq.add_(total)
+        square = chunk.square()
+        sq_norms.append(square.sum(1))
+        if wanted.sum_sq:
+            total = square.sum(0)
+            sum_sq = total if sum_sq is None else sum_sq.add_(total)
         if vectors is not None:
             dots.append(chunk @ vectors.to(chunk.dtype).T)
         for counter in wanted.counters:
             counter.add(chunk)
     return ParameterStatistics(
-        torch.cat(sq_norms) if sq_norms else None,
+        torch.cat(sq_norms),
         list(torch.cat(dots).unbind(1)) if dots else [],
         None if sum_sq is None else sum_sq.view(shape),
     )

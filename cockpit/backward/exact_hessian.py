@@ -7,6 +7,7 @@ that it knows. Anything else it would break or get wrong, so it is refused befor
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from backpack import backpack, extend
@@ -36,7 +37,7 @@ class ExactDiagHessian:
         loss_fn: Cross-entropy, squared error or binary cross-entropy, as a module.
     """
 
-    def __init__(self, model: nn.Module, loss_fn: object) -> None:
+    def __init__(self, model: nn.Module, loss_fn: Any) -> None:
         self._parts = (model, loss_fn)
         self.reason = _refusal(model, loss_fn)
         self._handles: list = []
@@ -82,7 +83,7 @@ class ExactDiagHessian:
         try:
             with backpack(DiagHessian(), retain_graph=True):
                 torch.autograd.grad(probe.again(), list(parameters.values()), retain_graph=True)
-            return {name: p.diag_h.detach() for name, p in parameters.items()}
+            return {name: vars(p)["diag_h"].detach() for name, p in parameters.items()}
         except NotImplementedError as limit:
             raise Unsupported(f"BackPACK's exact Hessian diagonal: {limit}") from limit
         finally:
@@ -90,7 +91,7 @@ class ExactDiagHessian:
                 p.__dict__.pop("diag_h", None)
 
 
-def _is_special(loss_fn: nn.Module) -> bool:
+def _is_special(loss_fn: object) -> bool:
     """Whether the loss weighs its targets, which BackPACK's rules leave out."""
     return any(getattr(loss_fn, name, None) is not None for name in ("weight", "pos_weight"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from cockpit.backward.histogram import HistogramCounter, bin_index
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.log.record import Bins, Counts1d
 
-__all__ = ["FIRST_ORDER", "IndividualGradients", "contributions_by_name"]
+__all__ = ["FIRST_ORDER", "IndividualGradients", "Questions", "contributions_by_name"]
 
 FIRST_ORDER = (
     st.SqNorms,
@@ -49,6 +50,49 @@ def contributions_by_name(
     return merged, missing
 
 
+@dataclass(frozen=True)
+class Questions:
+    """The first-order requests of one step, with what they refer to.
+
+    Attributes:
+        requests: All requests of the step; others than first-order ones are passed over.
+        update: s = θ(t+1) − θ(t) by name, if known.
+        previous_update: s of the step before, if known.
+        weights: θ(t) by name, for joint histograms.
+    """
+
+    requests: frozenset[st.Statistic]
+    update: Mapping[str, Tensor] | None
+    previous_update: Mapping[str, Tensor] | None
+    weights: Mapping[str, Tensor]
+
+    @property
+    def unanswerable(self) -> list[st.Statistic]:
+        """Dot products with an update that is not known."""
+        return [
+            r
+            for r in self.requests
+            if (isinstance(r, st.DotUpdate) and self.update is None)
+            or (isinstance(r, st.DotPreviousUpdate) and self.previous_update is None)
+        ]
+
+    @property
+    def answerable(self) -> list[st.Statistic]:
+        """The others."""
+        refused = self.unanswerable
+        return [r for r in self.requests if isinstance(r, FIRST_ORDER) and r not in refused]
+
+    def directions(self, name: str) -> dict[st.Statistic, Tensor]:
+        """The vectors of the dot products with an update, for one parameter."""
+        found: dict[st.Statistic, Tensor] = {}
+        for request in self.answerable:
+            if isinstance(request, st.DotUpdate) and self.update is not None:
+                found[request] = self.update[name]
+            if isinstance(request, st.DotPreviousUpdate) and self.previous_update is not None:
+                found[request] = self.previous_update[name]
+        return found
+
+
 class IndividualGradients:
     """The individual gradients of one backward pass, held as layer inputs and output gradients.
 
@@ -78,32 +122,18 @@ class IndividualGradients:
         }
         self.coupled = tuple(name for name, p in parameters.items() if id(p) in coupled)
 
-    def answer(
-        self,
-        stats: BackwardStats,
-        requests: frozenset[st.Statistic],
-        directions: Mapping[type[st.Statistic], Mapping[str, Tensor] | None],
-        weights: Mapping[str, Tensor],
-    ) -> None:
-        """Add the answers to ``stats``, which holds ḡ already.
-
-        Args:
-            stats: Filled in place.
-            requests: First-order requests.
-            directions: Vectors of the dot products by request type and name; ``None`` if unknown.
-            weights: θ(t) by name, for joint histograms.
-        """
+    def answer(self, stats: BackwardStats, questions: Questions) -> None:
+        """Add the answers to ``stats``, which holds ḡ already."""
         stats.coupled, stats.missing = self.coupled, dict(self.missing)
         self._drop_unused(stats)
-        asked = [r for r in requests if isinstance(r, FIRST_ORDER)]
-        known = [r for r in asked if type(r) not in directions or directions[type(r)] is not None]
-        for request in asked:
-            if request in known:
-                stats.by_parameter[request] = {}
-            else:
-                stats.errors[request] = Absent("no update of the parameters was seen")
+        for request in questions.unanswerable:
+            stats.errors[request] = Absent("no update of the parameters was seen")
+        if not questions.answerable:
+            return
+        for request in questions.answerable:
+            stats.by_parameter[request] = {}
         for name, grad in stats.grad.items():
-            self._answer_for(name, grad, stats, known, directions, weights)
+            self._answer_for(name, grad, stats, questions)
 
     def _drop_unused(self, stats: BackwardStats) -> None:
         """Forget parameters that no layer call used and that got no gradient in this pass."""
@@ -111,17 +141,19 @@ class IndividualGradients:
             if not stats.grad[name].any():
                 del stats.grad[name]
 
-    def _answer_for(self, name, grad, stats, known, directions, weights) -> None:
+    def _answer_for(
+        self, name: str, grad: Tensor, stats: BackwardStats, questions: Questions
+    ) -> None:
         contribution = self._found.get(name)
         if contribution is None:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
             return
-        along = [r for r in known if isinstance(r, (st.DotUpdate, st.DotPreviousUpdate))]
-        counters = _counters(known, weights[name])
+        requests = questions.answerable
+        directions = questions.directions(name)
+        counters = _counters(requests, questions.weights[name])
         wanted = Wanted(
-            vectors=[grad, *(directions[type(r)][name] for r in along)],
-            sq_norms=True,
-            sum_sq=any(isinstance(r, st.SumSq) for r in known),
+            vectors=[grad, *directions.values()],
+            sum_sq=any(isinstance(r, st.SumSq) for r in requests),
             counters=list({id(c): c for c in counters.values()}.values()),
         )
         result = evaluate(contribution, grad.shape, self._scale, wanted)
@@ -129,7 +161,9 @@ class IndividualGradients:
         if problem:
             stats.missing[name] = problem
             return
-        for request in known:
+        # The first dot product is the one with ḡ.
+        dots = dict(zip([st.DotGrad(), *directions], result.dots, strict=True))
+        for request in requests:
             answers = stats.by_parameter[request]
             if isinstance(request, st.SqNorms):
                 answers[name] = result.sq_norms
@@ -138,9 +172,7 @@ class IndividualGradients:
             elif request in counters:
                 answers[name] = _counts(request, counters[request])
             else:
-                # The first dot product is the one with ḡ.
-                place = 0 if isinstance(request, st.DotGrad) else 1 + along.index(request)
-                answers[name] = result.dots[place]
+                answers[name] = dots[request]
 
 
 def _inconsistency(result: ParameterStatistics, grad: Tensor) -> str:

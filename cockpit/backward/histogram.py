@@ -92,8 +92,8 @@ class HistogramCounter:
 
     def _add_columns(self, below: Tensor, samples: int) -> None:
         """Count ``samples`` elements for each of the P elements, ``below`` of them negative."""
-        self.table[:, self._negative].index_add_(0, self._row_of, below)
-        self.table[:, self._positive].index_add_(0, self._row_of, samples - below)
+        for column, counts in ((self._negative, below), (self._positive, samples - below)):
+            self.table[:, column].index_add_(0, self._row_of, counts)  # type: ignore[arg-type]
 
     def _move_large_products(self, a: Tensor, b: Tensor) -> None:
         """Find the elements that may leave the core from sorted |a|, without forming the others."""

@@ -171,7 +171,7 @@ def _cross_entropy_weights(loss_fn: nn.CrossEntropyLoss, logits: Tensor, target:
         target = (1 - smooth) * target + smooth / classes
         shape = [classes if i == axis else 1 for i in range(logits.dim())]
         kappa = (target * weight.view(shape)).sum(axis)
-        normalizer = logits.numel() / classes
+        normalizer = kappa.new_tensor(logits.numel() / classes)
     else:
         valid = target != loss_fn.ignore_index
         own = weight[target.clamp_min(0) * valid] * valid

@@ -52,22 +52,16 @@ class BackwardStats:
         self._check(statistic)
         return self.network[statistic]
 
-    def of_parameters(self, statistic: Statistic) -> Mapping[str, Any]:
-        """The answers for those parameters that have one, by name.
-
-        Raises:
-            Absent: If there is none at all.
-        """
-        self._check(statistic)
-        return self.by_parameter[statistic]
-
     def complete(self, statistic: Statistic) -> Mapping[str, Any]:
         """The answers for all parameters that took part, as a network-wide sum needs them.
 
         Raises:
-            Absent: If one of them has none.
+            Absent: If one of them has none, with the reason.
         """
-        answers = self.of_parameters(statistic)
+        self._check(statistic)
+        if not self.grad:
+            raise Absent("the backward pass gave no parameter a gradient")
+        answers = self.by_parameter[statistic]
         for name in self.grad:
             if name not in answers:
                 raise Absent(f"{name}: {self.missing.get(name, 'no individual gradients')}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import Scalar
 from cockpit.quantities.base import Absent, Quantity, Tier, scalar
 from cockpit.quantities.norms import network_norm, squared_norm
+from cockpit.schedules import Schedule
 from cockpit.step import StepInfo
 
 __all__ = ["Alpha", "Observation", "QuadraticFit", "alpha", "fit_quadratic"]
@@ -96,7 +98,7 @@ class Alpha(Quantity):
     tier: ClassVar[Tier | None] = "economy"
     follows_up: ClassVar[bool] = True
 
-    def __init__(self, schedule=None) -> None:
+    def __init__(self, schedule: Schedule | Callable[[int], bool] | int | None = None) -> None:
         super().__init__(schedule)
         self._start: tuple[Observation, float] | None = None
 

@@ -83,33 +83,23 @@ def scalar(value: Tensor | float, **notes: Any) -> Scalar:
 
 
 def per_layer(
-    info: StepInfo,
-    layers: Mapping[str, Tensor],
-    network: Callable[[], Tensor | float],
-    **notes: Any,
+    info: StepInfo, network: Tensor | float, layers: Mapping[str, Tensor], **notes: Any
 ) -> PerLayer:
     """A value for the network and each layer, in the order of the log's header.
 
     Args:
         info: The step.
+        network: The network-wide value.
         layers: Scalars by parameter name; a parameter that isn't there has no value.
-        network: Computes the network-wide value; may raise :class:`Absent`, which then is noted.
         notes: Added to the value, unless ``None``.
-
-    Raises:
-        Absent: If neither network nor any layer has a value.
     """
-    notes = {k: v for k, v in notes.items() if v is not None}
-    try:
-        value: float | None = float(network())
-    except Absent as reason:
-        if not layers:
-            raise
-        value, notes["absent"] = None, str(reason)
     names = [name for name in info.layers if name in layers]
     found: dict[str, float] = {}
     if names:
-        found = dict(
-            zip(names, torch.stack([layers[n].double() for n in names]).tolist(), strict=True)
-        )
-    return PerLayer(value, tuple(found.get(name) for name in info.layers), notes)
+        numbers = torch.stack([layers[name].double() for name in names]).tolist()
+        found = dict(zip(names, numbers, strict=True))
+    return PerLayer(
+        float(network),
+        tuple(found.get(name) for name in info.layers),
+        {k: v for k, v in notes.items() if v is not None},
+    )

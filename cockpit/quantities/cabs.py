@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from cockpit.backward.statistics import SqNorms, Statistic
@@ -27,7 +28,8 @@ def cabs(learning_rates: Mapping[str, float], traces: Mapping[str, Tensor], loss
 
     Reference: Balles et al. (2017), eq. 22; thesis C.6.
     """
-    return sum(learning_rates[name] * trace for name, trace in traces.items()) / loss
+    weighted = [learning_rates[name] * trace for name, trace in traces.items()]
+    return torch.stack(weighted).sum() / loss
 
 
 class CABS(Quantity):

@@ -31,4 +31,4 @@ class Distance(Quantity):
             if name in info.initial
         }
         layers = {name: square.sqrt() for name, square in squares.items()}
-        return per_layer(info, layers, lambda: network_norm(squares))
+        return per_layer(info, network_norm(squares), layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from cockpit.backward.statistics import Statistic, SumSq
@@ -46,14 +47,17 @@ class EarlyStopping(Quantity):
         """The right side of C.11."""
         if info.batch_size < 2:
             raise Absent("EarlyStopping needs at least two samples in the mini-batch; got one")
-        total, noisy, elements = 0.0, 0, 0
-        for name, sum_sq in stats.complete(SumSq()).items():
-            ratio, count = sum_of_signal_to_noise(sum_sq, stats.grad[name], info.batch_size)
-            total, noisy, elements = total + ratio, noisy + count, elements + sum_sq.numel()
+        sums = {
+            name: sum_of_signal_to_noise(sum_sq, stats.grad[name], info.batch_size)
+            for name, sum_sq in stats.complete(SumSq()).items()
+        }
+        noisy = sum(count for _, count in sums.values())
         if noisy == 0:
             raise Absent("no element of the gradient has any noise")
+        total = torch.stack([part for part, _ in sums.values()]).sum()
+        excluded = sum(stats.grad[name].numel() for name in sums) - noisy
         return scalar(
             early_stopping(total, noisy, info.batch_size),
-            excluded=(elements - noisy) or None,
+            excluded=excluded or None,
             assumption=outside_plain_sgd(info),
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from cockpit.backward.statistics import GradientHistogram, Statistic
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import Bins, Counts1d, Histogram1d
@@ -33,7 +35,7 @@ def sum_counts(parts: Iterable[Counts1d]) -> Counts1d:
     """Counts of all elements together."""
     parts = list(parts)
     return Counts1d(
-        counts=sum(part.counts for part in parts),
+        counts=np.sum([part.counts for part in parts], axis=0),
         under=sum(part.under for part in parts),
         over=sum(part.over for part in parts),
         zeros=sum(part.zeros for part in parts),
@@ -82,8 +84,9 @@ class GradHist1d(Quantity):
 
     def compute(self, info: StepInfo, stats: BackwardStats) -> Histogram1d:
         """The counts of the network and of each parameter."""
-        network = sum_counts(stats.complete(self.request).values())
-        layers = stats.of_parameters(self.request)
+        layers = stats.complete(self.request)
         return Histogram1d(
-            self.request.bins, network, tuple(layers.get(name) for name in info.layers)
+            self.request.bins,
+            sum_counts(layers.values()),
+            tuple(layers.get(name) for name in info.layers),
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from cockpit.backward.statistics import JointHistogram, Statistic
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import Histogram2d
@@ -57,11 +59,10 @@ class GradHist2d(Quantity):
 
     def compute(self, info: StepInfo, stats: BackwardStats) -> Histogram2d:
         """The counts of the network and of each parameter."""
-        tables = {k: t.numpy() for k, t in stats.of_parameters(self.request).items()}
-        stats.complete(self.request)
+        tables = {k: t.numpy() for k, t in stats.complete(self.request).items()}
         return Histogram2d(
             self.request.x,
             self.request.y,
-            sum(tables.values()),
+            np.sum(list(tables.values()), axis=0),
             tuple(tables.get(name) for name in info.layers),
         )

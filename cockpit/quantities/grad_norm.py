@@ -28,4 +28,4 @@ class GradNorm(Quantity):
             raise Absent("the backward pass gave no parameter a gradient")
         squares = {name: squared_norm(g) for name, g in stats.grad.items()}
         layers = {name: square.sqrt() for name, square in squares.items()}
-        return per_layer(info, layers, lambda: network_norm(squares))
+        return per_layer(info, network_norm(squares), layers)

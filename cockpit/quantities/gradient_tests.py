@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from cockpit.backward.statistics import DotGrad, SqNorms, Statistic
@@ -36,15 +37,15 @@ class GradientTest(Quantity):
         """The value for the network and for each parameter by itself."""
         if info.batch_size < 2:
             raise Absent("gradient tests need at least two samples in the mini-batch; got one")
-        sq_norms, dots = stats.of_parameters(SqNorms()), stats.of_parameters(DotGrad())
+        sq_norms, dots = stats.complete(SqNorms()), stats.complete(DotGrad())
         squares = {name: squared_norm(stats.grad[name]) for name in sq_norms}
         layers = {
             name: self.measure(sq_norms[name].double(), dots[name].double(), squares[name])
             for name in sq_norms
         }
-
-        def network() -> Tensor:
-            norms, products = stats.total(SqNorms()).double(), stats.total(DotGrad()).double()
-            return self.measure(norms, products, sum(squares.values()))
-
-        return per_layer(info, layers, network)
+        network = self.measure(
+            stats.total(SqNorms()).double(),
+            stats.total(DotGrad()).double(),
+            torch.stack(list(squares.values())).sum(),
+        )
+        return per_layer(info, network, layers)

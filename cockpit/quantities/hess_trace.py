@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
 
 from cockpit.backward.statistics import Statistic
 from cockpit.backward.stats import BackwardStats
@@ -32,11 +31,7 @@ class HessTrace(CurvatureQuantity):
 
     def compute(self, info: StepInfo, stats: BackwardStats) -> PerLayer:
         """Sums of the diagonal over the network and over each parameter."""
-        diagonal = stats.of_parameters(self.diagonal)
+        diagonal = stats.complete(self.diagonal)
         layers = {name: h.sum(dtype=torch.float64) for name, h in diagonal.items()}
-
-        def network() -> Tensor:
-            stats.complete(self.diagonal)
-            return sum(layers.values())
-
-        return per_layer(info, layers, network, **self.notes())
+        network = torch.stack(list(layers.values())).sum()
+        return per_layer(info, network, layers, **self.notes())

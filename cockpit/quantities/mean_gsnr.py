@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from torch import Tensor
+import torch
 
 from cockpit.backward.statistics import Statistic, SumSq
 from cockpit.backward.stats import BackwardStats
@@ -35,16 +35,12 @@ class MeanGSNR(Quantity):
             raise Absent("MeanGSNR needs at least two samples in the mini-batch; got one")
         sums = {
             name: sum_of_signal_to_noise(sum_sq, stats.grad[name], info.batch_size)
-            for name, sum_sq in stats.of_parameters(SumSq()).items()
+            for name, sum_sq in stats.complete(SumSq()).items()
         }
-        layers = {name: total / count for name, (total, count) in sums.items() if count}
         noisy = sum(count for _, count in sums.values())
+        if noisy == 0:
+            raise Absent("no element of the gradient has any noise")
+        network = torch.stack([total for total, _ in sums.values()]).sum() / noisy
+        layers = {name: total / count for name, (total, count) in sums.items() if count}
         excluded = sum(stats.grad[name].numel() for name in sums) - noisy
-
-        def network() -> Tensor:
-            stats.complete(SumSq())
-            if noisy == 0:
-                raise Absent("no element of the gradient has any noise")
-            return sum(total for total, _ in sums.values()) / noisy
-
-        return per_layer(info, layers, network, excluded=excluded or None)
+        return per_layer(info, network, layers, excluded=excluded or None)

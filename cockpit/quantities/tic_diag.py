@@ -76,16 +76,10 @@ class TICDiag(CurvatureQuantity):
 
     def compute(self, info: StepInfo, stats: BackwardStats) -> PerLayer:
         """The criterion for the network and for each parameter."""
-        diagonal, sums = stats.of_parameters(self.diagonal), stats.of_parameters(SumSq())
+        diagonal, sums = stats.complete(self.diagonal), stats.complete(SumSq())
         layers = {
             name: tic_diag(sum_sq, diagonal[name], info.batch_size, self.epsilon)
             for name, sum_sq in sums.items()
-            if name in diagonal
         }
-
-        def network() -> Tensor:
-            stats.complete(self.diagonal)
-            stats.complete(SumSq())
-            return sum(layers.values())
-
-        return per_layer(info, layers, network, **self.notes(), epsilon=self.epsilon)
+        network = torch.stack(list(layers.values())).sum()
+        return per_layer(info, network, layers, **self.notes(), epsilon=self.epsilon)

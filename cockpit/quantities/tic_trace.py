@@ -27,7 +27,7 @@ class TICTrace(CurvatureQuantity):
     def compute(self, info: StepInfo, stats: BackwardStats) -> Scalar:
         """The ratio of the traces."""
         diagonal = stats.complete(self.diagonal)
-        trace = sum(h.sum(dtype=torch.float64) for h in diagonal.values())
+        trace = torch.stack([h.sum(dtype=torch.float64) for h in diagonal.values()]).sum()
         if trace == 0:
             raise Absent("the curvature's trace is zero")
         return scalar(stats.total(SqNorms()).double().mean() / trace, **self.notes())

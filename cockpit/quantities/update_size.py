@@ -34,4 +34,4 @@ class UpdateSize(Quantity):
             raise Absent("no update of the parameters was seen after this backward pass")
         squares = {name: squared_norm(s) for name, s in info.update.items()}
         layers = {name: square.sqrt() for name, square in squares.items()}
-        return per_layer(info, layers, lambda: network_norm(squares))
+        return per_layer(info, network_norm(squares), layers)

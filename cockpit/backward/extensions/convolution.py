@@ -7,6 +7,8 @@ kernel-size times the memory of the input.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ def convolution(call: LayerCall) -> dict[str, Contribution]:
 @rule(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 def transposed_convolution(call: LayerCall) -> dict[str, Contribution]:
     """Weight [i, o/groups, *k]: the convolution's rule with input and output gradient swapped."""
-    module: ConvTranspose = call.module
+    module: Any = call.module
     b = widened(call.grads[0])
     a = call.inputs[0].to(b.dtype)
 

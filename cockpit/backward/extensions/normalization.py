@@ -7,6 +7,8 @@ result is, by definition, what sample n contributes to the batch gradient.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -70,7 +72,7 @@ def uses_batch_statistics(module: nn.Module) -> bool:
     )
 
 
-def _normalized(module: nn.Module, a: Tensor) -> Tensor:
+def _normalized(module: Any, a: Tensor) -> Tensor:
     """x̂, from copies of the running statistics where those are used."""
     if isinstance(module, nn.GroupNorm):
         return F.group_norm(a, module.num_groups, eps=module.eps)
