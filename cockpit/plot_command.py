@@ -38,15 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
     from cockpit.log import RunLog
     from cockpit.views import plot
 
-    view = View(
-        step=arguments.step,
-        layers=tuple(arguments.layer) if arguments.layer else None,
-        quantity=arguments.quantity,
-        x=arguments.x,
-        smoothing=arguments.smoothing,
-    )
     names = arguments.instrument
     try:
+        view = View(
+            step=arguments.step,
+            layers=tuple(arguments.layer) if arguments.layer else None,
+            quantity=arguments.quantity,
+            x=arguments.x,
+            smoothing=arguments.smoothing,
+        )
         log = RunLog(arguments.run)
         if names == ["list"]:
             return _list(log)

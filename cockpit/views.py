@@ -85,6 +85,8 @@ def show(run: Any, instrument: str | Sequence[str] | None = None, **options: Any
 
 def _check(log: RunLog, view: View) -> None:
     """Raise where the view asks for what the run does not have."""
+    if view.step is not None and log.record(view.step) is None:
+        raise NothingToShowError(f"Run {log.name!r} has no records up to step {view.step}.")
     known = [layer.name for layer in log.layers]
     unknown = [name for name in view.layers or () if name not in known]
     if unknown:

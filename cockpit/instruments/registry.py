@@ -11,6 +11,7 @@ from cockpit.instruments.panel import GROUPS, Group, Panel, Text
 if TYPE_CHECKING:
     from cockpit.log import RunLog
 
+FEWEST_POINTS = 20
 Builder = Callable[["RunLog", "View"], Panel | None]
 
 
@@ -45,6 +46,9 @@ class View:
         smoothing: 0 (none) to below 1; ``None`` chooses gently by the number of points.
         max_points: How many points a line has at most.
         window: The visible part of the horizontal axis, in its units (``None``: all).
+
+    Raises:
+        ValueError: If a value is not among those named.
     """
 
     step: int | None = None
@@ -54,6 +58,14 @@ class View:
     smoothing: float | None = None
     max_points: int = 800
     window: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.x not in ("step", "epoch", "time"):
+            raise ValueError(f"x must be 'step', 'epoch' or 'time', got {self.x!r}.")
+        if self.smoothing is not None and not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing must be None or in [0, 1), got {self.smoothing}.")
+        if self.max_points < FEWEST_POINTS:
+            raise ValueError(f"max_points must be at least {FEWEST_POINTS}, got {self.max_points}.")
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,9 @@ def smoothing_radius(length: int, smoothing: float | None) -> int:
     Args:
         length: Number of points.
         smoothing: 0 (none) to below 1 (all); ``None`` chooses gently by the length.
-
-    Raises:
-        ValueError: If ``smoothing`` is outside [0, 1).
     """
     if smoothing is None:
         return 0 if length < AUTOMATIC_FROM else max(2, length // AUTOMATIC_PARTS)
-    if not 0 <= smoothing < 1:
-        raise ValueError(f"smoothing must be None or in [0, 1), got {smoothing}.")
     # Cubed, so that a slider has as much room for gentle as for strong smoothing.
     return round(0.5 * smoothing**3 * length)
 

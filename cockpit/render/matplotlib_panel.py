@@ -53,7 +53,7 @@ def _style(theme: Theme) -> dict[str, Any]:
         "axes.labelcolor": theme.muted_text,
         "pdf.fonttype": 42,
         "svg.fonttype": "path",
-        "path.simplify": True,
+        "text.parse_math": False,  # a "$" in a name is a dollar
     }
 
 
@@ -67,8 +67,10 @@ class CockpitFigure(Figure):
 
     @contextmanager
     def styled(self) -> Iterator[None]:
-        """Matplotlib's settings for this figure; those of the user stay as they are."""
-        with matplotlib.rc_context(_style(self.theme)):
+        """Matplotlib's settings for this figure; those of the user neither count nor change."""
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(_style(self.theme))
             yield
 
     def draw(self, renderer: Any) -> None:

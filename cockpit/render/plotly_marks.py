@@ -27,7 +27,6 @@ SYMBOLS = {
     "up": "triangle-up", "down": "triangle-down",
 }  # fmt: skip
 SMALL = 10.5
-HOVER = "%{customdata:.5~g}"
 
 
 @dataclass(frozen=True)
@@ -56,18 +55,24 @@ class Plot:
         return {"name": plain(label), "showlegend": shown}
 
 
+def _hover(axis: Axis) -> str:
+    """The value under the mouse: as it was, where plotly has a mapped one."""
+    return "%{customdata:.5~g}" if axis.scale == "symlog" else "%{y:.5~g}"
+
+
 def _line(plot: Plot, mark: Line) -> None:
     axis, name = plot.vertical(mark.secondary_y)
     width = 1.0 if mark.faint else 1.3 if mark.role == "muted" else 2.0
     plot.canvas.add_trace(
         "scatter",
-        x=mark.x, y=on_axis(mark.y, axis), customdata=mark.y, mode="lines",
+        x=mark.x, y=on_axis(mark.y, axis), mode="lines",
+        customdata=mark.y if axis.scale == "symlog" else None,
         line={
             "color": plot.canvas.theme.colors[mark.role], "width": width,
             "dash": "5px,3px" if mark.dash else "solid",
         },
         opacity=0.4 if mark.faint else 1.0,
-        hovertemplate=HOVER + ("<extra>measured</extra>" if mark.faint else ""),
+        hovertemplate=_hover(axis) + ("<extra>measured</extra>" if mark.faint else ""),
         hoverinfo=None if mark.label or mark.faint else "skip",
         xaxis=plot.x_name, yaxis=name, **plot.named(mark.label),
     )  # fmt: skip
@@ -89,7 +94,7 @@ def _points(plot: Plot, mark: Points) -> None:
         textposition="middle left" if mark.symbol == "right" else "middle right",
         textfont={"size": SMALL, "color": theme.muted_text},
         cliponaxis=not edge,
-        hovertemplate=(plain(mark.label) or HOVER) + "<extra></extra>",
+        hovertemplate=(plain(mark.label) or "%{customdata:.5~g}") + "<extra></extra>",
         xaxis=plot.x_name, yaxis=plot.fraction_name if mark.y_axes else name,
         **plot.named(mark.label),
     )  # fmt: skip

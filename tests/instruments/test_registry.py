@@ -103,6 +103,14 @@ def test_named_panels_in_the_order_asked_for(tmp_path):
         panels(log, names=("nope",))
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"smoothing": 1.0}, {"smoothing": -0.1}, {"x": "hour"}, {"max_points": 3}]
+)
+def test_a_view_refuses_what_makes_no_sense(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        View(**wrong)
+
+
 def custom(log):
     return {one.name: one(log, View()) for one in instruments_for(log) if ":" in one.name}
 
