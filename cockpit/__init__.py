@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cockpit.schedules import linear as linear
     from cockpit.schedules import logarithmic as logarithmic
     from cockpit.tracker import CockpitWarning as CockpitWarning
+    from cockpit.views import plot as plot
+    from cockpit.views import show as show
 
 _HOME = {
     "Absent": "cockpit.quantities.base",
@@ -31,6 +33,8 @@ _HOME = {
     "RunLog": "cockpit.log",
     "linear": "cockpit.schedules",
     "logarithmic": "cockpit.schedules",
+    "plot": "cockpit.views",
+    "show": "cockpit.views",
 }
 _MODULES = ("quantities", "schedules")
 
