@@ -41,7 +41,7 @@ class Alert:
         advice: What to do.
         step: The first step it was seen at.
         last: The last one.
-        count: How often it was seen.
+        count: At how many steps it was seen.
     """
 
     id: str
@@ -88,14 +88,13 @@ def _add_event(found: dict[str, Alert], event: dict[str, Any]) -> None:
 def _nonfinite(log: RunLog) -> list[Alert]:
     """One alert for all quantities with NaN or ±Inf values: they share a cause."""
     first: dict[str, int] = {}
-    last, steps = -1, set()
+    last, count = -1, 0
     for name in log.quantities:
         series = log.series(name)
         bad = series.step[~np.isfinite(series.value)]
         if bad.size:
             first[name] = int(bad[0])
-            last = max(last, int(bad[-1]))
-            steps.update(bad.tolist())
+            last, count = max(last, int(bad[-1])), max(count, bad.size)
     if not first:
         return []
     names = sorted(first, key=lambda name: first[name])
@@ -104,8 +103,8 @@ def _nonfinite(log: RunLog) -> list[Alert]:
         listed += f" and {len(names) - NAMED} more"
     message = f"{listed}: not a finite number."
     key = f"warning/nonfinite/{first[names[0]]}"
-    count, advice = len(steps), ADVICE["nonfinite"]
-    return [Alert(key, "warning", "nonfinite", None, message, advice, first[names[0]], last, count)]
+    start, advice = first[names[0]], ADVICE["nonfinite"]
+    return [Alert(key, "warning", "nonfinite", None, message, advice, start, last, count)]
 
 
 def _status(log: RunLog) -> list[Alert]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, make_response, redirect, request
 
-COOKIE = "cockpit_token"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -54,16 +55,23 @@ def _check_host() -> None:
         abort(_plain(f"This page answers to localhost only, not to {host!r}.\n", 403))
 
 
-def _check_token(token: str):  # type: ignore[no-untyped-def]
+def _check_token(token: str) -> Callable[[], Response | None]:
+    cookie = _cookie_name(token)
+
     def check() -> Response | None:
         given = request.args.get("token", "")
         if hmac.compare_digest(given.encode(), token.encode()):
             return _remember(token)
-        if hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), token.encode()):
+        if hmac.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
             return None
         return _plain("Open the address that `cockpit ui` printed: it carries a token.\n", 401)
 
     return check
+
+
+def _cookie_name(token: str) -> str:
+    """One for each server: a browser sends the cookies of a host to all of its ports."""
+    return f"cockpit-{hashlib.blake2b(token.encode(), digest_size=6).hexdigest()}"
 
 
 def _remember(token: str) -> Response:
@@ -74,7 +82,7 @@ def _remember(token: str) -> Response:
     path = "/" + (request.script_root + request.path).lstrip("/")  # never to another host
     target = path + (f"?{rest}" if rest else "")
     response = make_response(redirect(target))
-    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
+    response.set_cookie(_cookie_name(token), token, httponly=True, samesite="Strict")
     return response
 
 

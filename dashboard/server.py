@@ -64,7 +64,8 @@ def make(
 ) -> tuple[BaseWSGIServer, str]:
     """A server that is ready to ``serve_forever()``, and the address of its page.
 
-    Off the loopback the address carries a token, without which the page answers nothing.
+    Off the loopback, and behind a proxy, the address carries a token, without which the page
+    answers nothing.
 
     Args:
         folder: A folder with runs, or one run.
@@ -79,7 +80,8 @@ def make(
     """
     from cockpit.dashboard.app import create_app
 
-    token = None if is_loopback(host) else secrets.token_urlsafe(18)
+    private = is_loopback(host) and not prefix.strip("/")
+    token = None if private else secrets.token_urlsafe(18)
     logging.getLogger("werkzeug").setLevel(logging.INFO if debug else logging.ERROR)
     app = create_app(folder, token=token, prefix=prefix)
     app.server.debug = debug
@@ -107,7 +109,7 @@ def serve(
 
     Args:
         folder: A folder with runs, or one run.
-        host: Address to listen on; any but the loopback's demands a token.
+        host: Address to listen on; any but the loopback's demands a token, as a prefix does.
         port: Port; 0 takes a free one.
         debug: Log requests and tracebacks.
         prefix: Path under which a proxy serves the page.

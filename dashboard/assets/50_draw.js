@@ -35,7 +35,10 @@
     layout.autosize = true;
     if (cockpit.state.focus !== card.name) compact(layout, history);
     await window.Plotly.react(card.plot, figure.data, layout, CONFIG);
-    if (!card.drawn) listen(card);
+    if (!card.drawn) {
+      listen(card);
+      cockpit.shareCrosshair(card);
+    }
     card.drawn = true;
     timings.push(performance.now() - started);
     if (timings.length > TIMINGS_KEPT) timings.shift();

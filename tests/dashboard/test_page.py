@@ -181,6 +181,38 @@ def test_the_zoom_of_one_is_the_zoom_of_all_and_stays(
     page.wait_for_function(f"() => ({shown})() !== '10,30'")
 
 
+def test_the_crosshair_is_shared(full: Path, serve: Serve, open_page: Open) -> None:
+    page = open_page(serve(full.parent))
+    settled(page)
+    box = page.locator("[data-name=grad_norm] .plot").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    lines = page.locator(".crosshair:visible")
+    expect(lines.first).to_be_visible()
+    steps = page.evaluate(
+        """() => ["loss", "mean_gsnr"].map(name => {
+            const {plot, crosshairs: [line]} = cockpit.cards.get(name);
+            const x = plot._fullLayout.xaxis;
+            return x.p2d(new DOMMatrix(line.style.transform).e - x._offset);
+        })"""
+    )
+    assert steps[0] == pytest.approx(steps[1], abs=0.05)
+    assert 40 < steps[0] < 80
+    page.mouse.move(5, 5)
+    expect(lines).to_have_count(0)
+
+
+@pytest.mark.parametrize("format", ["PNG", "SVG"])
+def test_a_picture_can_be_saved(full: Path, serve: Serve, open_page: Open, format: str) -> None:
+    page = open_page(f"{serve(full.parent)}?focus=loss")
+    settled(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=f"Save as {format}").locator("visible=true").click()
+    assert download.value.suggested_filename == f"full-loss.{format.lower()}"
+    content = Path(download.value.path()).read_bytes()
+    assert content.startswith(b"\x89PNG" if format == "PNG" else b"<svg")
+
+
 def test_smoothing(full: Path, serve: Serve, open_page: Open) -> None:
     page = open_page(serve(full.parent))
     settled(page)

@@ -156,11 +156,14 @@ def test_off_loopback_a_token_is_demanded(tmp_path: Path, serve: Serve) -> None:
     assert "Cockpit" in text
 
 
-def test_below_a_prefix(tmp_path: Path, serve: Serve) -> None:
+def test_below_a_prefix_a_token_is_demanded_too(tmp_path: Path, serve: Serve) -> None:
     url = serve(tmp_path, prefix="proxy/cockpit")
-    assert url.endswith("/proxy/cockpit/")
-    assert get(url)[0] == 200
-    assert poll(url, {})[0] == 200
+    bare = url.partition("?")[0]
+    assert bare.endswith("/proxy/cockpit/")
+    assert get(bare)[0] == 401
+    status, text = get(url, Host="portal.example")  # the proxy's name, not ours
+    assert status == 200
+    assert "/proxy/cockpit/plotly.min.js" in text
 
 
 def test_background_page_is_found_again_and_ends_with_its_parent(tmp_path: Path) -> None:
