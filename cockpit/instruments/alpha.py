@@ -11,7 +11,19 @@ from cockpit.instruments.density import kernel_density
 from cockpit.instruments.history import Curve, history_panel
 from cockpit.instruments.notes import joined
 from cockpit.instruments.numbers import format_number, format_share
-from cockpit.instruments.panel import Axis, Band, Line, Mark, Panel, Points, Region, Rule, Text
+from cockpit.instruments.panel import (
+    Axis,
+    Band,
+    Line,
+    Mark,
+    Panel,
+    Points,
+    Region,
+    Role,
+    Rule,
+    Symbol,
+    Text,
+)
 from cockpit.instruments.registry import Help, View, instrument
 
 if TYPE_CHECKING:
@@ -112,7 +124,7 @@ def _read(log: RunLog, view: View) -> _Steps:
     return _Steps(values[usable], values[usable & late], joined(*texts))
 
 
-def _ball(sample: np.ndarray, role: str) -> list[Mark]:
+def _ball(sample: np.ndarray, role: Role) -> list[Mark]:
     """The median on the parabola, at the edge if it lies beyond."""
     if len(sample) == 0:
         return []
@@ -123,7 +135,8 @@ def _ball(sample: np.ndarray, role: str) -> list[Mark]:
 def _beyond(sample: np.ndarray) -> list[Mark]:
     """Arrows at both edges with the number of steps beyond them."""
     marks: list[Mark] = []
-    for symbol, sign in (("left", -1.0), ("right", 1.0)):
+    edges: tuple[tuple[Symbol, float], ...] = (("left", -1.0), ("right", 1.0))
+    for symbol, sign in edges:
         if count := int((sign * sample > LIMIT).sum()):
             text = f"{count:,} ({format_share(count, len(sample))})"
             at, height = np.array([sign * LIMIT]), np.array([0.4])

@@ -5,6 +5,7 @@ One instrument per name, made from the log: a user's quantity appears without mo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cockpit.instruments.grad_hist1d import histogram_panel
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cockpit.instruments.panel import Panel
     from cockpit.log import RunLog
 
+NamedBuilder = Callable[["RunLog", View, str], "Panel | None"]
 PREFIX = "custom"
 SILENT = ("Parameters", "epoch")  # whole arrays; the axis of other instruments
 
@@ -41,7 +43,7 @@ def custom(log: RunLog) -> tuple[Instrument, ...]:
     return tuple(made)
 
 
-def _made(name: str, build: object, needs: tuple[str, ...]) -> Instrument:
+def _made(name: str, build: NamedBuilder, needs: tuple[str, ...]) -> Instrument:
     """An instrument for one name, whose title is the name."""
     explained = Help(
         shows=f"“{name}”, as "

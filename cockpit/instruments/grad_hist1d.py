@@ -53,9 +53,9 @@ def histogram_panel(log: RunLog, view: View, name: str, label: str) -> Panel | N
         label: What is counted.
     """
     found = log.histogram(name, view.step)
-    if found is None or not isinstance(found[1], Histogram1d):
+    step, histogram = found if found else (0, None)
+    if not isinstance(histogram, Histogram1d):
         return None
-    step, histogram = found
     counts, layer = _chosen_counts(log, view, histogram)
     total = counts.under + int(counts.counts.sum()) + counts.over
     note = joined(

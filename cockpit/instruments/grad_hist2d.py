@@ -51,9 +51,9 @@ def joint_panel(log: RunLog, view: View, name: str, x_label: str, y_label: str) 
         y_label: What the vertical axis counts.
     """
     found = log.histogram(name, view.step)
-    if found is None or not isinstance(found[1], Histogram2d):
+    step, histogram = found if found else (0, None)
+    if not isinstance(histogram, Histogram2d):
         return None
-    step, histogram = found
     counts, layer = _chosen_counts(log, view, histogram)
     x_edges, y_edges = _with_outside(histogram.x), _with_outside(histogram.y)
     x = Axis(x_label, range=(x_edges[0], x_edges[-1]), ticks=_ticks(histogram.x))

@@ -9,7 +9,7 @@ import numpy as np
 from cockpit.instruments.history import Curve, history_panel, value_at
 from cockpit.instruments.layer_history import chosen_layers
 from cockpit.instruments.numbers import format_number
-from cockpit.instruments.panel import Axis, Line, Mark, Panel, Points, Region, Role
+from cockpit.instruments.panel import Axis, Line, Mark, Panel, Points, Region, Role, Shape
 from cockpit.instruments.registry import Help, View, instrument
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ TESTS: tuple[tuple[str, str, Role], ...] = (
     ("InnerTest", "inner product", "secondary"),
     ("OrthoTest", "orthogonality", "tertiary"),
 )
+SHAPES: dict[str, Shape] = {
+    "norm": "disc", "inner product": "horizontal", "orthogonality": "vertical",
+}  # fmt: skip
 LIMIT = 0.9  # above it the norm test's authors enlarge the batch
 RANGES = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 
@@ -84,7 +87,6 @@ def _curves(
 
 def _zones(now: dict[str, float | None], reach: float) -> list[Mark]:
     """Disc and bands; a value that is not finite is marked by a cross at the center."""
-    shapes = {"norm": "disc", "inner product": "horizontal", "orthogonality": "vertical"}
     marks: list[Mark] = []
     for _, label, role in TESTS:
         value = now.get(label)
@@ -94,8 +96,8 @@ def _zones(now: dict[str, float | None], reach: float) -> list[Mark]:
             zero = np.zeros(1)
             marks.append(Points(zero, zero, f"{label} not finite", "warning", "cross"))
             continue
-        low = 0.0 if shapes[label] == "disc" else -value
-        marks.append(Region(low, value, shapes[label], label, role, outlined=True))
+        low = 0.0 if SHAPES[label] == "disc" else -value
+        marks.append(Region(low, value, SHAPES[label], label, role, outlined=True))
     return marks
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,10 +55,6 @@ def series_style(index: int) -> tuple[Role, bool]:
     return SERIES_ROLES[index % count], (index // count) % 2 == 1
 
 
-def _drawn(curve: Curve) -> dict[str, object]:
-    return {"role": curve.role, "dash": curve.dash, "secondary_y": curve.secondary_y}
-
-
 def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mark]:
     """Marks of one curve: a line, over its raw values where it is smoothed or summarized.
 
@@ -77,14 +73,18 @@ def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mar
             low_high = envelope(x, finite, view.max_points // 2)
             marks.append(Band(*low_high, role=curve.role, secondary_y=curve.secondary_y))
         else:
-            marks.append(Line(x, finite, faint=True, **_drawn(curve)))
-    marks.append(Line(*decimate(x, line, view.max_points), curve.label, **_drawn(curve)))
+            marks.append(replace(_line(x, finite, curve), label="", faint=True))
+    marks.append(_line(*decimate(x, line, view.max_points), curve))
     few = curve.dotted and len(line) <= MOST_DOTS
     dots = np.isfinite(line) if few else isolated(line)
     if dots.any() and dots.sum() <= view.max_points:
-        where = {"role": curve.role, "secondary_y": curve.secondary_y}
-        marks.append(Points(x[dots], line[dots], **where))
+        dotted = Points(x[dots], line[dots], role=curve.role, secondary_y=curve.secondary_y)
+        marks.append(dotted)
     return marks
+
+
+def _line(x: np.ndarray, y: np.ndarray, curve: Curve) -> Line:
+    return Line(x, y, curve.label, curve.role, dash=curve.dash, secondary_y=curve.secondary_y)
 
 
 def isolated(values: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ Role = Literal[
 Group = Literal["step size", "gradients", "curvature", "performance"]
 Place = Literal["top", "right", "below"]
 Symbol = Literal["circle", "cross", "left", "right", "up", "down"]
+Shape = Literal["horizontal", "vertical", "disc"]
 
 GROUPS: tuple[Group, ...] = ("step size", "gradients", "curvature", "performance")
 
@@ -149,7 +150,7 @@ class Region:
 
     low: float
     high: float
-    shape: Literal["horizontal", "vertical", "disc"]
+    shape: Shape
     label: str = ""
     role: Role = "muted"
     outlined: bool = False

@@ -19,12 +19,12 @@ def user_curves(log: RunLog, wanted: Callable[[str], bool], first: int = 0) -> l
         wanted: Whether a name is shown.
         first: How many curves the panel has already, for the colors.
     """
-    curves = []
+    curves: list[Curve] = []
     for name in sorted((n for n in log.user_names if wanted(n)), key=_training_first):
         series = log.user_series(name)
         role, dash = series_style(first + len(curves))
-        style = {"role": role, "dash": dash, "smoothed": False, "dotted": True}
-        curves.append(Curve(series.step, series.value, name, **style))
+        curve = Curve(series.step, series.value, name, role, dash, smoothed=False, dotted=True)
+        curves.append(curve)
     return curves
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cockpit.instruments.panel import Heatmap, Mark, Panel, Place, Points, Rule, Text
+from cockpit.instruments.panel import Band, Bars, Heatmap, Line, Panel, Place, Points, Region
 
 TITLE = 0.21
 NOTE = 0.135
@@ -18,6 +18,9 @@ LABEL = 0.12  # axis label below them
 GAP = 0.05  # between a picture and its marginal
 MARGINAL = 0.17  # of the picture's size
 HISTORY = 0.36  # of a gauge's height goes to the history under it
+
+
+Labelled = Line | Points | Band | Bars | Region
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,17 @@ def columns(box: Box, weights: Sequence[float], gap: float) -> list[Box]:
     return result
 
 
-def legend_marks(panel: Panel) -> list[Mark]:
+def legend_marks(panel: Panel) -> list[Labelled]:
     """The marks that a legend explains, one for each label; none if there is nothing to tell.
 
     A heat map has a color bar in the legend's place.
     """
     if color_bar_mark(panel):
         return []
-    found: dict[str, Mark] = {}
+    found: dict[str, Labelled] = {}
     for mark in panel.marks:
-        label = "" if isinstance(mark, Text | Heatmap | Rule) else mark.label
-        if label:
-            found.setdefault(label, mark)
+        if isinstance(mark, Labelled) and mark.label:
+            found.setdefault(mark.label, mark)
     marks = list(found.values())
     return marks if len(marks) > 1 or any(isinstance(m, Points) for m in marks) else []
 

@@ -126,23 +126,27 @@ def _rule(ax: Axes, mark: Rule, theme: Theme) -> None:
     if mark.orientation == "horizontal":
         ax.axhline(mark.at, **style)
         position, transform, offset = (0.0, mark.at), ax.get_yaxis_transform(), (3, 2)
-        align = {"ha": "left", "va": "bottom"}
+        align = "bottom"
     else:
         ax.axvline(mark.at, **style)
         position, transform, offset = (mark.at, 1.0), ax.get_xaxis_transform(), (2, -2)
-        align = {"ha": "left", "va": "top"}
+        align = "top"
     if mark.label:
         ax.annotate(
             mark.label, position, offset, xycoords=transform, textcoords="offset points",
-            color=theme.muted_text, fontsize=SMALL, zorder=6, **align,
+            color=theme.muted_text, fontsize=SMALL, zorder=6, ha="left", va=align,
             path_effects=[_halo(theme)],
         )  # fmt: skip
 
 
 def _region(ax: Axes, mark: Region, theme: Theme) -> None:
     color = theme.colors[mark.role]
-    fill = {"color": color, "alpha": 0.1 if mark.role == "muted" else 0.16, "linewidth": 0}
-    edge = {"color": color, "linewidth": 1.3, "zorder": 3}
+    fill: dict[str, Any] = {
+        "color": color,
+        "alpha": 0.1 if mark.role == "muted" else 0.16,
+        "linewidth": 0,
+    }
+    edge: dict[str, Any] = {"color": color, "linewidth": 1.3, "zorder": 3}
     if mark.shape == "disc":
         ax.add_patch(Circle((0, 0), mark.high, **fill, zorder=1.5))
         if mark.outlined:

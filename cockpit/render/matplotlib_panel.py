@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 from matplotlib import font_manager
@@ -16,13 +16,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from cockpit.instruments.panel import Band, Bars, Line, Mark, Panel, Points, Region
+from cockpit.instruments.panel import Band, Bars, Line, Panel, Points, Region
 from cockpit.render.geometry import (
     COLOR_BAR,
     LEGEND,
     NOTE,
     TITLE,
     Box,
+    Labelled,
     color_bar_mark,
     equal_ranges,
     legend_marks,
@@ -70,7 +71,7 @@ class CockpitFigure(Figure):
         """Matplotlib's settings for this figure; those of the user neither count nor change."""
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
-            matplotlib.rcParams.update(_style(self.theme))
+            matplotlib.rcParams.update(cast("Any", _style(self.theme)))
             yield
 
     def draw(self, renderer: Any) -> None:
@@ -195,10 +196,9 @@ def _header(panel: Panel, figure: CockpitFigure, box: Box) -> None:
     figure.text(left, base - NOTE * inch, panel.note, fontsize=NOTE_SIZE, color=theme.muted_text)
 
 
-def _handle(mark: Mark, theme: Theme) -> Line2D | Patch:
+def _handle(mark: Labelled, theme: Theme) -> Line2D | Patch:
     """What stands for a mark in a legend."""
-    label = getattr(mark, "label", "")
-    color = theme.colors[getattr(mark, "role", "muted")]
+    label, color = mark.label, theme.colors[mark.role]
     if isinstance(mark, Points):
         marker = MARKERS[mark.symbol]
         return Line2D([], [], color=color, marker=marker, markersize=4, linestyle="", label=label)
@@ -206,8 +206,10 @@ def _handle(mark: Mark, theme: Theme) -> Line2D | Patch:
         return Patch(facecolor=(color, 0.25), edgecolor=color, linewidth=0.8, label=label)
     if isinstance(mark, Bars):
         return Patch(facecolor=color, linewidth=0, label=label)
-    dash = (0, (3, 1.5)) if isinstance(mark, Line) and mark.dash else "-"
-    return Line2D([], [], color=color, linewidth=1.4, linestyle=dash, label=label)
+    line = Line2D([], [], color=color, linewidth=1.4, label=label)
+    if isinstance(mark, Line) and mark.dash:
+        line.set_dashes((3, 1.5))
+    return line
 
 
 def _legend(panel: Panel, figure: CockpitFigure, box: Box, main: Box) -> None:
