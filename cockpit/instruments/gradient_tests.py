@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 TESTS: tuple[tuple[str, str, Role], ...] = (
     ("NormTest", "norm", "primary"),
-    ("InnerTest", "inner product", "secondary"),
-    ("OrthoTest", "orthogonality", "tertiary"),
+    ("InnerTest", "inner", "secondary"),
+    ("OrthoTest", "ortho", "tertiary"),
 )
 SHAPES: dict[str, Shape] = {
-    "norm": "disc", "inner product": "horizontal", "orthogonality": "vertical",
+    "norm": "disc", "inner": "horizontal", "ortho": "vertical",
 }  # fmt: skip
 LIMIT = 0.9  # above it the norm test's authors enlarge the batch
 RANGES = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
@@ -106,9 +106,7 @@ def _reference() -> list[Mark]:
     angle = np.linspace(0, 2 * np.pi, 121)
     zero = np.zeros(1)
     return [
-        Line(
-            LIMIT * np.cos(angle), LIMIT * np.sin(angle), f"norm limit {LIMIT}", "muted", dash=True
-        ),
+        Line(LIMIT * np.cos(angle), LIMIT * np.sin(angle), f"limit {LIMIT}", "muted", dash=True),
         Line(np.zeros(2), np.array([-1.0, 0.0]), role="muted"),
         Points(zero, zero, role="muted", symbol="up"),
     ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cockpit.instruments.panel import Panel
     from cockpit.log import RunLog
 
-NEAR = 100.0  # the stability limit is drawn where it is within this factor of the eigenvalue
+NEAR = 10.0  # the stability limit is drawn where it is below this multiple of all eigenvalues
 
 
 @instrument(
@@ -75,7 +75,9 @@ def _limit(log: RunLog, eigenvalues: np.ndarray) -> list[Curve]:
     momentum = float(groups[0].get("momentum") or 0.0)
     limit = 2 * (1 + momentum) / rates[:, 0]
     finite = eigenvalues[np.isfinite(eigenvalues)]
-    if finite.size == 0 or not finite.max() > limit.min() / NEAR:
+    near = limit <= NEAR * finite.max(initial=0.0)
+    if not near.any():
         return []
     label = "2/η" if momentum == 0 else "2(1+β)/η"
-    return [Curve(steps, limit, label, "muted", dash=True, smoothed=False)]
+    shown = np.where(near, limit, np.nan)
+    return [Curve(steps, shown, label, "muted", dash=True, smoothed=False, gaps=True)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_REGIONS, MOST_CROSSES = 20, 100  # more say no more
 MOST_DOTS = 40
+MOST_CURRENT = 4
 SERIES_ROLES: tuple[Role, ...] = ("primary", "secondary", "tertiary", "quaternary")
 
 
@@ -36,6 +37,7 @@ class Curve:
         dash: Whether the line is dashed.
         secondary_y: Whether it belongs to the second axis.
         smoothed: Whether it is noisy enough to be worth smoothing.
+        gaps: Whether a value that is not finite is meant to be left out, and no trouble.
         dotted: Whether each value gets a dot as long as they are few (rare measurements).
     """
 
@@ -47,6 +49,7 @@ class Curve:
     secondary_y: bool = False
     smoothed: bool = True
     dotted: bool = False
+    gaps: bool = False
 
 
 def series_style(index: int) -> tuple[Role, bool]:
@@ -137,7 +140,9 @@ def value_at(step: np.ndarray, value: np.ndarray, at: int | None) -> float | Non
 
 
 def current_text(curves: Sequence[Curve], view: View) -> str:
-    """The present values of the curves, e.g. ``0.31 · 12.4``."""
+    """The present values of the curves, e.g. ``0.31 · 12.4``; nothing if they are many."""
+    if len(curves) > MOST_CURRENT:
+        return ""
     values = [value_at(c.step, c.value, view.step) for c in curves]
     return " · ".join(format_number(v) for v in values if v is not None)
 
@@ -184,7 +189,9 @@ def history_panel(
     axis = axis or choose_axis(label, *first, np.asarray(include, dtype=float))
     axis2 = axis2 or (choose_axis(label2, *second) if second else None)
     marks: list[Mark] = list(extra)
-    marks += nonfinite_marks([(horizontal.positions(c.step), c.value) for c in curves])
+    marks += nonfinite_marks(
+        [(horizontal.positions(c.step), c.value) for c in curves if not c.gaps]
+    )
     for curve in curves:
         x = horizontal.positions(curve.step)
         used = axis2 if curve.secondary_y and axis2 else axis

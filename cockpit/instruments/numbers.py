@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
@@ -71,6 +72,14 @@ def format_duration(seconds: float) -> str:
     return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
 
 
-def shorten(name: str, length: int = 16) -> str:
-    """A dotted name cut from the left, where it says least: ``…layer3.conv1.weight``."""
-    return name if len(name) <= length else "…" + name[-(length - 1) :]
+def shorten(name: str, length: int = 18) -> str:
+    """A dotted name in few characters that keeps what tells layers apart: numbers, and its end.
+
+    ``encoder.layers.3.attention.weight`` becomes ``enc.lay.3.att.weight``, and, where that is
+    still too long, is cut from the left.
+    """
+    if len(name) <= length:
+        return name
+    *path, last = name.split(".")
+    short = ".".join([*(re.sub(r"([^\W\d]{3})[^\W\d]+", r"\1", part) for part in path), last])
+    return short if len(short) <= length else "…" + short[-(length - 1) :]

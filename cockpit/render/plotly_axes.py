@@ -13,7 +13,7 @@ from cockpit.render.ticks import symlog_ticks
 
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 TICK_SIZE, LABEL_SIZE = 11, 11
-MANY_DECADES, FEW_DECADES = 2.5, 0.6
+MANY_DECADES, SOME_DECADES, FEW_DECADES = 3.5, 2.5, 0.6
 
 
 class Canvas:
@@ -93,6 +93,7 @@ def axis_settings(
         "tickcolor": theme.axis,
         "tickfont": {"size": TICK_SIZE, "color": theme.muted_text},
         "exponentformat": "power",
+        "minexponent": 3 if axis.scale == "log" else 5,
         "tickmode": "auto",
         "automargin": True,
     }
@@ -114,7 +115,8 @@ def add_log_ticks(settings: dict[str, Any], values: np.ndarray) -> None:
     decades = float(np.log10(known.max() / known.min())) if known.size else 9.0
     if decades < MANY_DECADES:
         settings["tickmode"] = "linear"
-        settings["dtick"] = "D2" if decades > FEW_DECADES else "D1"
+        settings["dtick"] = 1 if decades > SOME_DECADES else "D2" if decades > FEW_DECADES else "D1"
+    if decades < SOME_DECADES:
         settings["tickformat"] = "~g"  # without it the digits stand there alone
 
 

@@ -110,8 +110,8 @@ def test_gradient_tests_are_a_disc_and_two_bands(tmp_path):
     shapes = {r.label: (r.shape, r.low, r.high) for r in of(panel, Region)}
     assert shapes == {
         "norm": ("disc", 0.0, 1.2),
-        "inner product": ("horizontal", -0.5, 0.5),
-        "orthogonality": ("vertical", -0.8, 0.8),
+        "inner": ("horizontal", -0.5, 0.5),
+        "ortho": ("vertical", -0.8, 0.8),
     }
     assert panel.equal
     assert panel.current == "1.2 · 0.5 · 0.8"
@@ -140,7 +140,7 @@ def test_gradient_tests_histories_below(tmp_path):
     below = gradient_tests(tmp_path, 1.2, 0.5, 0.8).side["below"]
     drawn = {line.label: line.y.tolist() for line in of(below, Line)}
     assert drawn == {
-        "norm": [1.0, 1.2], "inner product": [1.0, 0.5], "orthogonality": [1.0, 0.8],
+        "norm": [1.0, 1.2], "inner": [1.0, 0.5], "ortho": [1.0, 0.8],
     }  # fmt: skip
 
 

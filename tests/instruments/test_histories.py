@@ -117,6 +117,13 @@ def test_limit_only_where_it_is_defined(tmp_path, optimizer, limit):
     assert found == pytest.approx(limit)
 
 
+def test_limit_is_drawn_where_it_is_near(tmp_path):
+    log = write_log(tmp_path, {"HessMaxEV": [5.0] * 3}, lr=[[0.1], [0.01], [0.2]])
+    panel = get("hess_max_ev")(log, View())
+    np.testing.assert_allclose(lines(panel)["2/η"].y, [20.0, NAN, 10.0])
+    assert not [m for m in panel.marks if isinstance(m, Points) and m.role == "warning"]
+
+
 def test_limit_out_of_sight_is_left_out(tmp_path):
     log = write_log(tmp_path, {"HessMaxEV": [5.0, 6.0]}, lr=[[1e-5]] * 2)
     assert list(lines(get("hess_max_ev")(log, View()))) == ["λ max"]

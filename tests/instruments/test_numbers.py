@@ -55,6 +55,15 @@ def test_durations(seconds, text):
     assert format_duration(seconds) == text
 
 
-def test_long_names_keep_their_end():
-    assert shorten("layer1.conv1.weight", 12) == "…onv1.weight"
-    assert shorten("0.weight", 12) == "0.weight"
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("0.weight", "0.weight"),
+        ("layer1.0.conv1.weight", "lay1.0.con1.weight"),
+        ("encoder.layers.11.self_attention.out.weight", "…11.sel.out.weight"),
+        ("a" * 40, "…" + "a" * 17),
+    ],
+)
+def test_long_names_keep_numbers_and_their_end(name, short):
+    assert shorten(name) == short
+    assert len(shorten(name)) <= 18

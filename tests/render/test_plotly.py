@@ -146,9 +146,7 @@ def test_log_axis_and_the_place_of_a_rule_on_it():
     assert made.layout.annotations[0].y == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(
-    ("top", "dtick"), [(3.0, "D1"), (50.0, "D2"), (1e6, None)], ids=["digits", "1-2-5", "decades"]
-)
+@pytest.mark.parametrize(("top", "dtick"), [(3.0, "D1"), (50.0, "D2"), (1e3, 1), (1e6, None)])
 def test_ticks_of_a_log_axis_by_its_span(top, dtick):
     panel = Panel(y=Axis("y", "log"), marks=(Line(X, np.array([1.0, 2.0, top, 1.0])),))
     assert figure(panel).layout.yaxis.dtick == dtick
