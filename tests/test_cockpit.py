@@ -128,7 +128,7 @@ def test_losses_can_be_passed_for_a_functional_loss(tmp_path: Path) -> None:
 
 def test_info_in_the_form_of_the_paper(tmp_path: Path) -> None:
     class Seen(Quantity):
-        def compute(self, info, stats):  # noqa: ANN001, ANN202
+        def compute(self, info, stats):
             return scalar(info.details["mine"])
 
     cockpit, model, optimizer, _ = start(tmp_path, config=[quantities.Loss(), Seen()])
@@ -175,7 +175,7 @@ def test_the_users_exception_passes_unhidden_and_tracking_goes_on(tmp_path: Path
 
 
 class Broken(Quantity):
-    def compute(self, info, stats):  # noqa: ANN001, ANN201
+    def compute(self, info, stats):
         if info.step == 2:
             raise ZeroDivisionError("my quantity is broken")
         return scalar(1.0)
@@ -584,7 +584,7 @@ def test_overhead_and_latest(tmp_path: Path) -> None:
 
 def test_absence_is_recorded_once_and_the_rest_goes_on(tmp_path: Path) -> None:
     class Sometimes(Quantity):
-        def compute(self, info, stats):  # noqa: ANN001, ANN202
+        def compute(self, info, stats):
             raise Absent("not today")
 
     cockpit, model, optimizer, _ = start(tmp_path, config=[quantities.Loss(), Sometimes()])
