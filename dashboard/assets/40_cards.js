@@ -61,6 +61,20 @@
     window.Plotly.downloadImage(card.plot, { format, filename, width, height, scale: 2 });
   }
 
+  /* The buttons at the right of a card's title; some only in full screen. */
+  function toolsOf(card, help) {
+    const focus = () => cockpit.set({ focus: cockpit.state.focus === card.name ? null : card.name });
+    card.expand = toolButton("Full screen", icon(cockpit.icons.expand), focus);
+    const inFocus = [
+      toolButton("Previous instrument", icon(cockpit.icons.previous), () => step(-1)),
+      toolButton("Next instrument", icon(cockpit.icons.next), () => step(1)),
+      toolButton("Save as PNG", "PNG", () => download(card, "png")),
+      toolButton("Save as SVG", "SVG", () => download(card, "svg")),
+    ];
+    for (const button of inFocus) button.classList.add("focus-only");
+    return element("span", { class: "tools" }, ...inFocus, help, card.expand);
+  }
+
   function make(described) {
     const id = `card-${made++}`;
     const card = { name: described.name, described, token: ["", ""], present: false };
@@ -69,32 +83,21 @@
     card.note = element("span", { class: "note" });
     card.plot = element("div", { class: "plot", role: "img", "aria-label": described.title });
     card.extra = element("span", { class: "extra" });
-    const focus = () => cockpit.set({ focus: cockpit.state.focus === card.name ? null : card.name });
-    const expand = toolButton("Full screen", icon(cockpit.icons.expand), focus);
-    card.expand = expand;
-    const only = (button) => (button.classList.add("focus-only"), button);
-    const header = element(
-      "header",
-      {},
-      element("h3", { id: `${id}-title` }, described.title),
-      card.extra,
+    const title = element("h3", { id: `${id}-title` }, described.title);
+    const attributes = { class: "card", "data-name": card.name, "aria-labelledby": title.id };
+    card.node = element(
+      "section",
+      attributes,
+      element("header", {}, title, card.extra, toolsOf(card, help)),
+      element("p", { class: "reading" }, card.current, card.note),
       element(
-        "span",
-        { class: "tools" },
-        only(toolButton("Previous instrument", icon(cockpit.icons.previous), () => step(-1))),
-        only(toolButton("Next instrument", icon(cockpit.icons.next), () => step(1))),
-        only(toolButton("Save as PNG", "PNG", () => download(card, "png"))),
-        only(toolButton("Save as SVG", "SVG", () => download(card, "svg"))),
-        help,
-        expand,
+        "div",
+        { class: "body" },
+        element("div", { class: "canvas" }, card.plot),
+        element("aside", { class: "focus-only" }, explanation(described.help)),
       ),
+      popover,
     );
-    const aside = element("aside", { class: "focus-only" }, explanation(described.help));
-    const canvas = element("div", { class: "canvas" }, card.plot);
-    const body = element("div", { class: "body" }, canvas, aside);
-    const attributes = { class: "card", "data-name": described.name, "aria-labelledby": `${id}-title` };
-    const reading = element("p", { class: "reading" }, card.current, card.note);
-    card.node = element("section", attributes, header, reading, body, popover);
     return card;
   }
 

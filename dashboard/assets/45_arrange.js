@@ -10,6 +10,7 @@
   const ROWS = 3; // units in a column, where there is room
   const WIDE = window.matchMedia("(min-width: 1200px)");
   const WIDER = window.matchMedia("(min-width: 1500px)");
+  const WIDEST = window.matchMedia("(min-width: 1900px)");
   const NARROW = window.matchMedia("(max-width: 699px)");
   const CARD_WIDTH = 260;
 
@@ -22,7 +23,8 @@
     if (!WIDE.matches) return Math.min(2, shown.length);
     const fitting = Math.floor((window.innerWidth - 48) / CARD_WIDTH);
     if (group === "performance") return Math.min(shown.length, fitting);
-    return Math.min(Math.ceil(sum(shown) / ROWS), shown.length, WIDER.matches ? 3 : 2);
+    const most = WIDEST.matches ? 4 : WIDER.matches ? 3 : 2;
+    return Math.min(Math.ceil(sum(shown) / ROWS), shown.length, most);
   }
 
   /* Fill columns up to a height, in order. */
@@ -68,6 +70,6 @@
     document.getElementById("nothing").hidden = cards.length > 0;
   }
 
-  for (const media of [WIDE, WIDER, NARROW]) media.addEventListener("change", arrange);
+  for (const media of [WIDE, WIDER, WIDEST, NARROW]) media.addEventListener("change", arrange);
   cockpit.arrange = arrange;
 })();
