@@ -188,17 +188,21 @@ def history_panel(
     second = [c.value for c in curves if c.secondary_y]
     axis = axis or choose_axis(label, *first, np.asarray(include, dtype=float))
     axis2 = axis2 or (choose_axis(label2, *second) if second else None)
-    marks: list[Mark] = list(extra)
-    marks += nonfinite_marks(
-        [(horizontal.positions(c.step), c.value) for c in curves if not c.gaps]
-    )
-    for curve in curves:
-        x = horizontal.positions(curve.step)
-        used = axis2 if curve.secondary_y and axis2 else axis
-        marks += curve_marks(x, curve, used, view)
-    if view.step is not None:
-        marks.append(Rule(float(horizontal.positions(np.array([view.step]))[0]), "vertical"))
+    marks = [*extra, *_all_marks(curves, horizontal, axis, axis2, view)]
     text = current_text(curves, view) if current is None else current
     return Panel(
         x=horizontal.spanning(curves), y=axis, y2=axis2, marks=tuple(marks), current=text, note=note
     )
+
+
+def _all_marks(
+    curves: Sequence[Curve], horizontal: Horizontal, axis: Axis, axis2: Axis | None, view: View
+) -> list[Mark]:
+    """What is not finite, then the curves, then the view's step."""
+    marks = nonfinite_marks([(horizontal.positions(c.step), c.value) for c in curves if not c.gaps])
+    for curve in curves:
+        used = axis2 if curve.secondary_y and axis2 else axis
+        marks += curve_marks(horizontal.positions(curve.step), curve, used, view)
+    if view.step is not None:
+        marks.append(Rule(float(horizontal.positions(np.array([view.step]))[0]), "vertical"))
+    return marks
