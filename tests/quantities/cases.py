@@ -185,6 +185,7 @@ GRID = [
 ODD = [
     Case(network="cnn", batch_sizes=(6, 6, 2)),
     Case(network="cnn", batch_sizes=(6, 6, 2), reduction="sum"),
+    Case(network="cnn", batch_sizes=(2, 9, 3)),
     Case(optimizer="momentum"),
     Case(optimizer="adam"),
     Case(optimizer="adam", reduction="sum", dtype=torch.float32),

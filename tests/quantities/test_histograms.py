@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cockpit import quantities
+from cockpit.log import RunLog
 from cockpit.log.record import Counts1d, Histogram1d, Histogram2d
 from tests import references
+from tests.quantities import training
 from tests.quantities.cases import GRID, Case
 from tests.quantities.training import Trained, train
 
@@ -96,6 +99,34 @@ def test_marginals_of_the_joint_histogram_are_the_histograms(trained) -> None:
     theta = torch.cat([p.flatten() for p in run.states[1].values()]).numpy()
     parameters = references.count_1d(theta, 40, (-1.0, 1.0))
     assert joint.network.sum(axis=1)[1:-1].tolist() == (6 * parameters.counts).tolist()
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(1, 1, bias=False), nn.Conv1d(1, 1, 1, bias=False)])
+def test_edges_belong_to_the_bin_above(tmp_path: Path, layer: nn.Module) -> None:
+    nn.init.zeros_(layer.weight)
+    gradients = torch.tensor([-1.5, -1.0, -0.5, 0.0, 0.5, 1.0])
+    x = torch.ones(6, 1, *layer.weight.shape[2:])
+    y = (-gradients / 2).view_as(x)  # the gradient of (wx − y)² at w = 0 is −2y, without rounding
+    chosen = [
+        quantities.GradHist1d(bins=4),
+        quantities.GradHist2d(bins=(1, 4)),
+    ]
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.0)
+    training.run(
+        layer,
+        nn.MSELoss(),
+        optimizer,
+        [(x, y)],
+        config=chosen,
+        logdir=tmp_path,
+        strict=True,
+    )
+    log = RunLog(tmp_path)
+    _, flat = log.histogram("GradHist1d", 0)
+    assert flat.network.counts.tolist() == [1, 1, 1, 1]
+    assert (flat.network.under, flat.network.over, flat.network.zeros) == (1, 1, 1)
+    _, joint = log.histogram("GradHist2d", 0)
+    assert joint.network[1].tolist() == [1] * 6
 
 
 def test_chosen_bins(tmp_path: Path) -> None:
