@@ -140,16 +140,18 @@ def _lanczos_run(
     previous: float,
 ) -> tuple[Eigenpair, float]:
     """One run of at most ``limit`` products; also returns the value, for the settling test."""
-    vectors = [start]
+    # Written row by row, so that no product copies what is there already.
+    basis = torch.empty(limit, len(start), dtype=start.dtype, device=start.device)
+    basis[0] = start
     diagonal: list[float] = []
     off_diagonal: list[float] = []
     converged = False
     while True:
+        vectors = basis[: len(diagonal) + 1]
         image = matvec(vectors[-1])
         diagonal.append(float(vectors[-1] @ image))
-        stacked = torch.stack(vectors)
         for _ in range(2):  # once is not enough in finite precision
-            image = image - stacked.T @ (stacked @ image)
+            image = image - vectors.T @ (vectors @ image)
         beta = float(image.norm())
         if not (math.isfinite(diagonal[-1]) and math.isfinite(beta)):
             return Eigenpair(math.nan, start, math.inf, len(diagonal), False), math.nan
@@ -163,8 +165,8 @@ def _lanczos_run(
         if converged or len(diagonal) >= limit:
             break
         off_diagonal.append(beta)
-        vectors.append(image / beta)
-    ritz = weights[:, -1].to(start) @ torch.stack(vectors)
+        basis[len(diagonal)] = image / beta
+    ritz = weights[:, -1].to(start) @ vectors
     pair = Eigenpair(
         value, ritz / ritz.norm(), residual, len(diagonal), converged, float(values[0])
     )

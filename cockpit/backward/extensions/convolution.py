@@ -74,10 +74,10 @@ def _unfold(x: Tensor, module: Conv | ConvTranspose, padding: tuple[int, ...]) -
     return F.unfold(x, kernel, dilation=dilation, padding=padding, stride=stride)
 
 
-def _crop(patches: Tensor, a: Tensor, b: Tensor, module: ConvTranspose) -> Tensor:
+def _crop(patches: Tensor, a: Tensor, b: Tensor, module: Any) -> Tensor:
     """Keep the patch positions that belong to an input position."""
     wanted = a.shape[2:]
-    have = [
+    have: list[int] = [
         (size + 2 * p - d * (k - 1) - 1) // s + 1
         for size, p, d, k, s in zip(
             b.shape[2:],
