@@ -56,7 +56,7 @@ LOOK_AT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``cockpit demo``."""
     add = parser.add_argument
-    add("--steps", type=_positive(int), default=500, help="optimizer steps (%(default)s)")
+    add("--steps", type=_positive(int), default=300, help="optimizer steps (%(default)s)")
     add("--config", choices=tuple(LOOK_AT), default="economy", help="what to track (%(default)s)")
     add("--optimizer", default="sgd", help="sgd, momentum, adam or adamw (%(default)s)")
     add("--lr", type=_positive(float), help="learning rate (one that suits the optimizer)")

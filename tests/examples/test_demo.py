@@ -186,7 +186,7 @@ def test_a_setting_that_cannot_be_is_refused(tmp_path: Path, words, complaint: s
 
 def test_defaults_are_those_of_the_help() -> None:
     arguments = parse()
-    assert (arguments.steps, arguments.config, arguments.port) == (500, "economy", 8050)
+    assert (arguments.steps, arguments.config, arguments.port) == (300, "economy", 8050)
     assert not arguments.no_ui
     assert arguments.data is None
 
