@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
+from cockpit.backward.stats import Absent
 from cockpit.configuration import Configuration, resolve
 from cockpit.header import describe_run
 from cockpit.log import LogWriter
@@ -134,7 +135,8 @@ class Cockpit:
             if extensions:
                 stack.enter_context(further_extensions(self._engine.capture, extensions))
             if opened is not None:
-                stack.enter_context(self._engine.capture.into(opened.backward.calls))
+                stack.enter_context(opened.backward.collect(self._engine.capture))
+                stack.enter_context(self._engine.exact_hessian.quiet())
             yield
         self._leave(step, opened)
 
@@ -255,7 +257,10 @@ class Cockpit:
                 step=step,
             )
             return None
-        loss = engine.probe.loss if loss is None else loss
+        if loss is None:
+            loss = engine.probe.loss
+        elif isinstance(loss, Tensor) and not engine.probe.is_of(loss):
+            engine.probe.forget()  # another objective than the loss function's own
         size = engine.capture.batch_size if batch_size is None else batch_size
         problem = _problem(loss, size)
         if problem or loss is None or size is None:
@@ -284,6 +289,9 @@ class Cockpit:
                     opened.info["time"] = self._stopwatch.elapsed()
                     self._tracker.finish(opened)
                     self._open = opened
+                except Absent as reason:
+                    self._tracker.abandon()
+                    self._tracker.caution("absent", f"nothing can be tracked: {reason}", step)
                 except Exception as error:
                     self._tracker.fault(error, step)
             self._prepare(step + self._stride)
@@ -335,6 +343,8 @@ def _problem(loss: Any, batch_size: Any) -> str:
             "the loss was not seen: loss_fn is no module, or was not called in this step. "
             "Pass loss=… to cockpit(step)"
         )
+    if not loss.requires_grad:
+        return "the loss has no graph. Pass the loss that you call backward() on as loss=…"
     if loss.numel() != 1:
         return f"the loss must be a single number; got shape {tuple(loss.shape)}"
     if not batch_size:

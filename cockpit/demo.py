@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import time
@@ -87,12 +88,19 @@ def run(arguments: argparse.Namespace) -> int:
             if address and not arguments.no_wait:
                 _wait(address, console)
     except KeyboardInterrupt:
-        console.print(f"\nStopped. Look at the run again with: cockpit ui {logdir.parent}")
+        console.print(f"\nStopped. Look at the run again with: {_command()} ui {logdir.parent}")
         return 0 if trained else 130
     except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
         print(f"cockpit demo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _command() -> str:
+    """How the user's shell finds ``cockpit``, also where the environment is not activated."""
+    if shutil.which("cockpit"):
+        return "cockpit"
+    return os.path.relpath(Path(sys.executable).parent / "cockpit")
 
 
 def next_free(stem: Path) -> Path:

@@ -50,13 +50,15 @@ def power_iteration(
 
     Plain power iteration finds the eigenvalue of largest magnitude. Where that one is negative,
     it is shifted to zero and the iteration goes on with A − λI, whose dominant eigenvalue is the
-    wanted one.
+    wanted one. A value that has settled while the residual is still large (two eigenvalues of
+    nearly one magnitude) is not taken for converged.
 
     Args:
         matvec: v ↦ Av, shape [D] to [D].
         start: Start vector, shape [D], not zero.
         max_iterations: At most so many products in each of the two phases.
-        rtol: Stop when the eigenvalue changes by less than ``rtol`` relative …
+        rtol: Stop when the residual is below √rtol relative and the eigenvalue changes by less
+            than ``rtol`` relative …
         atol: … or ``atol`` absolute.
 
     Reference: Yao et al. (2020); thesis C.34 and its stopping parameters.
@@ -83,7 +85,8 @@ def _power(matvec: Matvec, start: Tensor, limit: int, rtol: float, atol: float) 
         image = matvec(vector)
         previous, value = value, float(vector @ image)
         residual = float((image - value * vector).norm())
-        converged = abs(value - previous) <= max(atol, rtol * abs(value))
+        settled = abs(value - previous) <= max(atol, rtol * abs(value))
+        converged = settled and residual <= max(atol, math.sqrt(rtol) * abs(value))
         norm = float(image.norm())
         if converged or norm == 0 or not math.isfinite(norm):
             return Eigenpair(value, vector, residual, products, converged or norm == 0)
@@ -103,8 +106,9 @@ def lanczos(
 ) -> Eigenpair:
     """Largest algebraic eigenvalue by the Lanczos method, restarted from its Ritz vector.
 
-    For a symmetric operator the error of a Ritz value is about residual² / gap. So it stops when
-    the residual is below √rtol · |λ| and the value has settled to ``rtol``.
+    For a symmetric operator the error of a Ritz value is at most the residual, and about
+    residual² / gap, with the gap to the next one. It stops when the smaller of the two is below
+    ``rtol`` and the value has settled to that.
 
     Args:
         matvec: v ↦ Av, shape [D] to [D].
@@ -158,7 +162,9 @@ def _lanczos_run(
         values, weights = _tridiagonal_eigh(diagonal, off_diagonal)
         value, residual = float(values[-1]), beta * abs(float(weights[-1, -1]))
         settled = abs(value - previous) <= max(atol, rtol * abs(value))
-        small = residual <= max(atol, math.sqrt(rtol) * abs(value))
+        gap = value - float(values[-2]) if len(values) > 1 else 0.0
+        error = residual**2 / gap if gap > residual else residual
+        small = error <= max(atol, rtol * abs(value))
         exhausted = beta <= 1e-7 * max(abs(float(values[0])), abs(value), 1e-30)
         converged = exhausted or (small and settled and len(diagonal) >= min_iterations)
         previous = value

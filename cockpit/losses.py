@@ -59,6 +59,10 @@ class LossProbe:
         """``mean`` or ``sum`` as the loss module has it, else ``None``."""
         return getattr(self.loss_fn, "reduction", None)
 
+    def is_of(self, loss: Tensor) -> bool:
+        """Whether what was seen describes this loss: the same number from the same call."""
+        return self.loss is loss or (self.loss is not None and bool(self.loss == loss))
+
     def individual(self, batch_size: int) -> Tensor | None:
         """Individual losses ℓₙ of the last call, shape [N], or ``None`` if they can't be had."""
         if self._arguments is None or self.loss is None:

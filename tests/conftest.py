@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from cockpit.problems.data import ImageSet
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 # Read when torch and matplotlib are imported, here and in what the tests start.
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples in every CI run: a new one is found at home, not in somebody's submission.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

@@ -433,6 +433,78 @@ def test_a_loss_with_a_regularizer_is_not_passed_off_as_the_samples(tmp_path: Pa
     assert any("no function of single samples" in event["message"] for event in log.events)
 
 
+@pytest.mark.parametrize("factor", [0.25, 1024.0])
+def test_a_scaled_backward_pass_is_unscaled(factor: float, tmp_path: Path) -> None:
+    """Gradient accumulation divides the loss, mixed precision multiplies it."""
+    numbers = {}
+    everything = [kind() for kind in quantities.QUANTITIES.values() if kind.kind != "arrays"]
+    for scale in (1.0, factor):
+        config = copy.deepcopy(everything)
+        cockpit, model, optimizer, loss_fn = start(
+            tmp_path, config=config, logdir=tmp_path / str(scale)
+        )
+        for step in range(3):
+            x, y = batch(step)
+            optimizer.zero_grad()
+            loss = loss_fn(model(x), y)
+            with cockpit(step):
+                (scale * loss).backward()
+            for p in model.parameters():
+                p.grad /= scale
+            optimizer.step()
+        cockpit.close()
+        log = RunLog(cockpit.logdir)
+        names = set(log.quantities) - {"Time", "GradHist1d", "GradHist2d"}
+        numbers[scale] = {name: list(log.series(name).value) for name in names}
+    assert numbers[factor].keys() == numbers[1.0].keys()
+    for name, values in numbers[1.0].items():
+        assert numbers[factor][name] == pytest.approx(values, rel=1e-5), name
+
+
+def test_a_loss_that_is_passed_is_the_objective(tmp_path: Path) -> None:
+    """c times the loss has c times the gradient and curvature, in every quantity alike."""
+    numbers = {}
+    for c in (1.0, 3.0):
+        config = [
+            *(quantities.Loss(), quantities.GradNorm(), quantities.NormTest()),
+            *(quantities.HessTrace(curvature="ggn"), quantities.HessMaxEV(rtol=1e-6)),
+        ]
+        cockpit, model, optimizer, loss_fn = start(
+            tmp_path, config=config, logdir=tmp_path / str(c), strict=False
+        )
+        x, y = batch(0)
+        loss = c * loss_fn(model(x), y)
+        with cockpit(0, loss=loss):
+            loss.backward()
+        cockpit.close()
+        log = RunLog(cockpit.logdir)
+        numbers[c] = {name: log.series(name).value[0] for name in log.quantities}
+    for name in ("Loss", "GradNorm", "HessTrace", "HessMaxEV"):
+        assert numbers[3.0][name] == pytest.approx(3 * numbers[1.0][name], rel=1e-4), name
+    assert numbers[3.0]["NormTest"] == pytest.approx(numbers[1.0]["NormTest"], rel=1e-5)
+
+
+@pytest.mark.parametrize("other", [Tensor.detach, Tensor.clone], ids=["detached", "cloned"])
+def test_another_loss_than_the_differentiated_one_is_noticed(
+    other: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    cockpit, model, optimizer, _ = start(tmp_path, strict=False)
+    with pytest.warns(CockpitWarning, match="nothing can be tracked"):
+        loop(cockpit, model, optimizer, range(2), loss=lambda model, x, y, loss: other(loss))
+    cockpit.close()
+    assert RunLog(cockpit.logdir).quantities == ()
+
+
+def test_the_exact_hessian_brings_no_warning(tmp_path: Path) -> None:
+    config = [quantities.HessTrace(2, curvature="hessian")]
+    cockpit, model, optimizer, _ = start(tmp_path, config=config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loop(cockpit, model, optimizer, range(4))
+    cockpit.close()
+    assert list(RunLog(cockpit.logdir).series("HessTrace").step) == [0, 2]
+
+
 def test_gradients_that_were_there_before_do_not_count(tmp_path: Path) -> None:
     values = {}
     for kept in (False, True):

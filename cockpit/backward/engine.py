@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from backpack import backpack
@@ -66,9 +67,10 @@ class BackwardEngine:
         """Serve what needs the graph, before the user's backward pass frees it."""
         parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
+        loss.register_hook(backward.see_loss_gradient)
         # Where the user has extended the model for BackPACK, our own passes must neither run their
         # extensions nor clear what those will need.
-        with backpack(retain_graph=True):
+        with self.exact_hessian.quiet(), backpack(retain_graph=True):
             _BeforeBackward(self, backward, loss).serve()
         return backward
 
@@ -204,6 +206,8 @@ class BackwardPass:
         self.mean_scale = 1.0 if reduction == "mean" else 1.0 / batch_size
         self.stats = BackwardStats()
         self.calls: list[LayerCall] = []
+        self._loss_gradient: float | None = None
+        self._collecting = False
         self._names = {id(p): name for name, p in parameters.items()}
         self._before = {
             name: p.grad.detach().clone() for name, p in parameters.items() if p.grad is not None
@@ -213,8 +217,33 @@ class BackwardPass:
         """The name of a trainable parameter."""
         return self._names.get(id(parameter))
 
+    @contextmanager
+    def collect(self, capture: Capture) -> Iterator[None]:
+        """The context of the user's backward pass."""
+        self._collecting = True
+        try:
+            with capture.into(self.calls):
+                yield
+        finally:
+            self._collecting = False
+
+    def see_loss_gradient(self, grad: Tensor) -> None:
+        """Learn the factor between what is differentiated and the loss (AMP, accumulation)."""
+        if self._collecting:
+            self._loss_gradient = float(grad)
+
     def finish(self) -> None:
-        """Take ḡ: what this backward pass added to ``.grad``."""
+        """Take ḡ: what this backward pass added to ``.grad``, for the loss itself.
+
+        Raises:
+            Absent: If the loss was not differentiated.
+        """
+        if self._loss_gradient is None:
+            raise Absent(
+                "the loss was not differentiated inside the context. Pass the loss that you call "
+                "backward() on, or that it is computed from, as loss=…"
+            )
+        grad_scale = self.mean_scale / self._loss_gradient if self._loss_gradient else 1.0
         for name, p in self.parameters.items():
             if p.grad is None:
                 continue
@@ -222,12 +251,12 @@ class BackwardPass:
             grad = grad.to_dense() if grad.layout != torch.strided else grad
             before = self._before.get(name)
             own = grad.clone() if before is None else grad - before
-            self.stats.grad[name] = own if self.mean_scale == 1.0 else own.mul_(self.mean_scale)
+            self.stats.grad[name] = own if grad_scale == 1.0 else own.mul_(grad_scale)
         self._before = {}
 
     def statistics(self, questions: Questions) -> BackwardStats:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""
-        scale = self.batch_size * self.mean_scale
+        scale = self.batch_size * self.mean_scale / (self._loss_gradient or 1.0)
         individual = IndividualGradients(self.calls, self.parameters, self.batch_size, scale)
         self.calls = []
         individual.answer(self.stats, questions)

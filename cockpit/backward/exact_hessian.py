@@ -6,7 +6,9 @@ that it knows. Anything else it would break or get wrong, so it is refused befor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -61,6 +63,16 @@ class ExactDiagHessian:
                 for name in ("_backpack_extend", "input0", "input1", "output"):
                     module.__dict__.pop(name, None)
         self._handles = []
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Keep from the user what torch says of BackPACK's hooks at each backward pass."""
+        if not self._handles:
+            yield
+            return
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Full backward hook is firing")
+            yield
 
     def compute(self, probe: LossProbe, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The diagonal of ∇²loss by parameter name; the graph is kept and no ``.grad`` changes.
