@@ -11,11 +11,12 @@ PY     := $(VENV)/bin/python
 export PYTHON TORCH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format browser data clean distclean
+.PHONY: help demo install test bench lint format browser data clean distclean
 
 help:
 	@echo 'make demo    train a network on Fashion-MNIST and watch its cockpit in the browser'
 	@echo '             ARGS="--steps 300 --no-wait --config full"; ARGS=--help lists the flags'
+	@echo 'make install VENV=path/to/environment   install Cockpit beside the torch that is there'
 	@echo 'make test    run all tests (ARGS="tests/log -x" runs some of them)'
 	@echo 'make bench   measure what tracking costs'
 	@echo 'make lint    check style and types; make format puts the style right'
@@ -28,6 +29,8 @@ $(VENV)/.cockpit-%: pyproject.toml setup.py scripts/install.sh
 
 demo: $(VENV)/.cockpit-data
 	@$(PY) -m cockpit demo $(ARGS)
+
+install: $(VENV)/.cockpit-data
 
 # Coverage is a matter of all tests, not of some.
 test: $(VENV)/.cockpit-test browser
