@@ -19,7 +19,7 @@ from cockpit.backward.stats import Absent
 from cockpit.configuration import Configuration, resolve
 from cockpit.header import describe_run
 from cockpit.log import LogWriter
-from cockpit.losses import LossProbe
+from cockpit.losses import LossProbe, checked_reduction, why_untrackable
 from cockpit.optimizers import Optimizers
 from cockpit.quantities.base import Quantity, Tier
 from cockpit.timing import Stopwatch
@@ -82,7 +82,7 @@ class Cockpit:
             raise TypeError(f"model is an nn.Module; got {type(model).__name__}.")
         quantities, description = resolve(config)
         probe = LossProbe(loss_fn)
-        self._reduction = _checked_reduction(reduction, probe.reduction)
+        self._reduction = checked_reduction(reduction, probe.reduction)
         self._optimizers = Optimizers(optimizer, model)
         self._stopwatch = Stopwatch()
         self._engine = BackwardEngine(model, probe, seed)
@@ -262,7 +262,7 @@ class Cockpit:
         elif isinstance(loss, Tensor) and not engine.probe.is_of(loss):
             engine.probe.forget()  # another objective than the loss function's own
         size = engine.capture.batch_size if batch_size is None else batch_size
-        problem = _problem(loss, size)
+        problem = why_untrackable(loss, size)
         if problem or loss is None or size is None:
             tracker.abandon()
             tracker.caution("absent", f"nothing can be tracked: {problem}", step)
@@ -322,37 +322,6 @@ class Cockpit:
 
     def _close_at_exit(self) -> None:
         self.close("interrupted", "the program ended without close()")
-
-
-def _checked_reduction(given: str | None, of_loss: str | None) -> str:
-    reduction = given or of_loss or "mean"
-    if reduction == "batchmean":
-        return "mean"
-    if reduction not in ("mean", "sum"):
-        raise ValueError(
-            f"reduction is 'mean' or 'sum'; got {reduction!r}. For a loss that is reduced by hand, "
-            "pass reduction='mean' or 'sum' to Cockpit(...) and loss=… to cockpit(step)."
-        )
-    return reduction
-
-
-def _problem(loss: Any, batch_size: Any) -> str:
-    """Why a step can't be tracked at all; empty if it can."""
-    if not isinstance(loss, Tensor):
-        return (
-            "the loss was not seen: loss_fn is no module, or was not called in this step. "
-            "Pass loss=… to cockpit(step)"
-        )
-    if not loss.requires_grad:
-        return "the loss has no graph. Pass the loss that you call backward() on as loss=…"
-    if loss.numel() != 1:
-        return f"the loss must be a single number; got shape {tuple(loss.shape)}"
-    if not batch_size:
-        return (
-            "the batch size was not seen: the model's first tensor argument has no axis, or the "
-            "model was not called in this step. Pass batch_size=… to cockpit(step)"
-        )
-    return ""
 
 
 def _call_weakly(owner: Cockpit, method: str) -> Callable[..., None]:

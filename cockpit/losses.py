@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LossProbe", "individual_losses"]
+__all__ = ["LossProbe", "checked_reduction", "individual_losses", "why_untrackable"]
 
 
 class LossProbe:
@@ -120,3 +120,39 @@ def individual_losses(
         if total == 0:
             return sums
         return sums * (loss.detach().to(sums.dtype) / total * batch_size)
+
+
+def checked_reduction(given: str | None, of_loss: str | None) -> str:
+    """``mean`` or ``sum``: what was given, else what the loss says, else ``mean``.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    reduction = given or of_loss or "mean"
+    if reduction == "batchmean":
+        return "mean"
+    if reduction not in ("mean", "sum"):
+        raise ValueError(
+            f"reduction is 'mean' or 'sum'; got {reduction!r}. For a loss that is reduced by hand, "
+            "pass reduction='mean' or 'sum' to Cockpit(...) and loss=… to cockpit(step)."
+        )
+    return reduction
+
+
+def why_untrackable(loss: Any, batch_size: Any) -> str:
+    """Why a step can't be tracked at all; empty if it can."""
+    if not isinstance(loss, Tensor):
+        return (
+            "the loss was not seen: loss_fn is no module, or was not called in this step. "
+            "Pass loss=… to cockpit(step)"
+        )
+    if not loss.requires_grad:
+        return "the loss has no graph. Pass the loss that you call backward() on as loss=…"
+    if loss.numel() != 1:
+        return f"the loss must be a single number; got shape {tuple(loss.shape)}"
+    if not batch_size:
+        return (
+            "the batch size was not seen: the model's first tensor argument has no axis, or the "
+            "model was not called in this step. Pass batch_size=… to cockpit(step)"
+        )
+    return ""

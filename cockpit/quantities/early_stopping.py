@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from cockpit.backward.statistics import Statistic, SumSq
@@ -10,7 +9,7 @@ from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import Scalar
 from cockpit.quantities.base import Absent, Quantity, scalar
 from cockpit.quantities.cabs import outside_plain_sgd
-from cockpit.quantities.scatter import sum_of_signal_to_noise
+from cockpit.quantities.scatter import signal_to_noise
 from cockpit.step import StepInfo
 
 __all__ = ["EarlyStopping", "early_stopping"]
@@ -47,17 +46,11 @@ class EarlyStopping(Quantity):
         """The right side of C.11."""
         if info.batch_size < 2:
             raise Absent("EarlyStopping needs at least two samples in the mini-batch; got one")
-        sums = {
-            name: sum_of_signal_to_noise(sum_sq, stats.grad[name], info.batch_size)
-            for name, sum_sq in stats.complete(SumSq()).items()
-        }
-        noisy = sum(count for _, count in sums.values())
-        if noisy == 0:
+        ratios = signal_to_noise(stats.complete(SumSq()), stats.grad, info.batch_size)
+        if ratios.noisy == 0:
             raise Absent("no element of the gradient has any noise")
-        total = torch.stack([part for part, _ in sums.values()]).sum()
-        excluded = sum(stats.grad[name].numel() for name in sums) - noisy
         return scalar(
-            early_stopping(total, noisy, info.batch_size),
-            excluded=excluded or None,
+            early_stopping(ratios.total, ratios.noisy, info.batch_size),
+            excluded=ratios.excluded or None,
             assumption=outside_plain_sgd(info),
         )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import torch
-
 from cockpit.backward.statistics import Statistic, SumSq
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import PerLayer
 from cockpit.quantities.base import Absent, Quantity, per_layer
-from cockpit.quantities.scatter import sum_of_signal_to_noise
+from cockpit.quantities.scatter import signal_to_noise
 from cockpit.step import StepInfo
 
 __all__ = ["MeanGSNR"]
@@ -33,14 +31,12 @@ class MeanGSNR(Quantity):
         """The mean over the network and over each parameter."""
         if info.batch_size < 2:
             raise Absent("MeanGSNR needs at least two samples in the mini-batch; got one")
-        sums = {
-            name: sum_of_signal_to_noise(sum_sq, stats.grad[name], info.batch_size)
-            for name, sum_sq in stats.complete(SumSq()).items()
-        }
-        noisy = sum(count for _, count in sums.values())
-        if noisy == 0:
+        ratios = signal_to_noise(stats.complete(SumSq()), stats.grad, info.batch_size)
+        if ratios.noisy == 0:
             raise Absent("no element of the gradient has any noise")
-        network = torch.stack([total for total, _ in sums.values()]).sum() / noisy
-        layers = {name: total / count for name, (total, count) in sums.items() if count}
-        excluded = sum(stats.grad[name].numel() for name in sums) - noisy
-        return per_layer(info, network, layers, excluded=excluded or None)
+        layers = {
+            name: total / count for name, (total, count) in ratios.by_parameter.items() if count
+        }
+        return per_layer(
+            info, ratios.total / ratios.noisy, layers, excluded=ratios.excluded or None
+        )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-__all__ = ["sum_of_signal_to_noise", "trace_of_covariance"]
+__all__ = ["SignalToNoise", "signal_to_noise", "sum_of_signal_to_noise", "trace_of_covariance"]
 
 
 def trace_of_covariance(sq_norms: Tensor, grad_sq_norm: Tensor) -> Tensor:
@@ -29,3 +32,40 @@ def sum_of_signal_to_noise(sum_sq: Tensor, grad: Tensor, n: int) -> tuple[Tensor
     noisy = variance > 8 * torch.finfo(mean.dtype).eps * mean
     ratio = torch.where(noisy, square / variance, torch.zeros_like(variance))
     return ratio.sum(dtype=torch.float64), int(noisy.sum())
+
+
+@dataclass(frozen=True)
+class SignalToNoise:
+    """Sums of ḡⱼ² / variance over the elements that have noise.
+
+    Attributes:
+        by_parameter: Sum and number of such elements of each parameter.
+        total: Sum over the network.
+        noisy: Number of such elements in the network.
+        excluded: Number of the others.
+    """
+
+    by_parameter: dict[str, tuple[Tensor, int]]
+    total: Tensor
+    noisy: int
+    excluded: int
+
+
+def signal_to_noise(
+    sums_sq: Mapping[str, Tensor], grads: Mapping[str, Tensor], n: int
+) -> SignalToNoise:
+    """:func:`sum_of_signal_to_noise` for each parameter and for the network.
+
+    Args:
+        sums_sq: Σₙ gₙ² by parameter name, at least one.
+        grads: ḡ by parameter name.
+        n: Number of samples.
+    """
+    sums = {name: sum_of_signal_to_noise(s, grads[name], n) for name, s in sums_sq.items()}
+    noisy = sum(count for _, count in sums.values())
+    return SignalToNoise(
+        by_parameter=sums,
+        total=torch.stack([part for part, _ in sums.values()]).sum(),
+        noisy=noisy,
+        excluded=sum(s.numel() for s in sums_sq.values()) - noisy,
+    )

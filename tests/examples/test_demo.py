@@ -59,6 +59,8 @@ class Running:
         self.process = subprocess.Popen(
             command(*words), cwd=folder, env=environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            # Tests that run in the background hand down an interrupt that is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         self.printed = ""
 
