@@ -137,7 +137,11 @@ class Cockpit:
             if opened is not None:
                 stack.enter_context(opened.backward.collect(self._engine.capture))
                 stack.enter_context(self._engine.exact_hessian.quiet())
-            yield
+            try:
+                yield
+            except BaseException:
+                self._engine.forget()
+                raise
         self._leave(step, opened)
 
     def log(self, step: int, **values: Any) -> None:
@@ -223,6 +227,8 @@ class Cockpit:
             return None
         with self._stopwatch.measure(), torch.no_grad():
             self._settle(moved=True)
+            if self._tracker.following and self._optimizers.stepped_on:
+                self._tracker.skip_following(step)
             self._stopwatch.next_step()
             self._optimizers.begin_step()
             due = self._tracker.due(step)
@@ -257,12 +263,15 @@ class Cockpit:
                 step=step,
             )
             return None
-        if loss is None:
+        several = loss is None and engine.probe.calls > 1
+        if several:
+            loss = None
+        elif loss is None:
             loss = engine.probe.loss
         elif isinstance(loss, Tensor) and not engine.probe.is_of(loss):
             engine.probe.forget()  # another objective than the loss function's own
         size = engine.capture.batch_size if batch_size is None else batch_size
-        problem = why_untrackable(loss, size)
+        problem = why_untrackable(loss, size, several)
         if problem or loss is None or size is None:
             tracker.abandon()
             tracker.caution("absent", f"nothing can be tracked: {problem}", step)
@@ -294,6 +303,7 @@ class Cockpit:
                     self._tracker.caution("absent", f"nothing can be tracked: {reason}", step)
                 except Exception as error:
                     self._tracker.fault(error, step)
+            self._engine.forget()
             self._prepare(step + self._stride)
 
     def _prepare(self, next_step: int) -> None:

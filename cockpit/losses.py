@@ -19,6 +19,7 @@ class LossProbe:
             callable the loss has to be passed to the cockpit.
 
     Attributes:
+        calls: How often it was called since it last forgot.
         loss: The last loss it returned.
         output: Its first argument, the model's output.
         target: Its second argument.
@@ -49,6 +50,7 @@ class LossProbe:
 
     def forget(self) -> None:
         """Drop the references to the last call."""
+        self.calls = 0
         self.loss: Tensor | None = None
         self.output: Tensor | None = None
         self.target: Any = None
@@ -59,6 +61,13 @@ class LossProbe:
         """``mean`` or ``sum`` as the loss module has it, else ``None``."""
         return getattr(self.loss_fn, "reduction", None)
 
+    def individual_graph(self, batch_size: int) -> Tensor | None:
+        """As :meth:`individual`, with the graph down to the model."""
+        if self._arguments is None or self.loss is None:
+            return None
+        with torch.enable_grad():
+            return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
+
     def is_of(self, loss: Tensor) -> bool:
         """Whether what was seen describes this loss: the same number from the same call."""
         return self.loss is loss or (self.loss is not None and bool(self.loss == loss))
@@ -67,7 +76,8 @@ class LossProbe:
         """Individual losses ℓₙ of the last call, shape [N], or ``None`` if they can't be had."""
         if self._arguments is None or self.loss is None:
             return None
-        return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
+        with torch.no_grad():
+            return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
 
     def again(self) -> Tensor:
         """The loss of the last call, evaluated once more on the same graph."""
@@ -83,6 +93,7 @@ class LossProbe:
     def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
         if self._handle is None or not isinstance(output, Tensor) or not output.requires_grad:
             return
+        self.calls += 1
         self.loss, self._arguments = output, (args, kwargs)
         tensors = [*args, *kwargs.values()]
         self.output = tensors[0] if tensors and isinstance(tensors[0], Tensor) else None
@@ -108,18 +119,20 @@ def individual_losses(
     unreduced: Any = copy.copy(loss_fn)
     unreduced.reduction = "none"
     unreduced._forward_hooks = {}
-    with torch.no_grad():
-        elements = unreduced(*args, **kwargs)
-        if elements.dim() == 0 or elements.numel() % batch_size:
-            return None
-        sums = elements.reshape(batch_size, -1).sum(1)
-        sums = sums if sums.dtype == torch.float64 else sums.float()
-        if reduction == "sum":
-            return sums
-        total = sums.sum()
-        if total == 0:
-            return sums
-        return sums * (loss.detach().to(sums.dtype) / total * batch_size)
+    elements = unreduced(*args, **kwargs)
+    if elements.dim() == 0 or elements.numel() % batch_size:
+        return None
+    sums = elements.reshape(batch_size, -1).sum(1)
+    sums = sums if sums.dtype == torch.float64 else sums.float()
+    total = sums.detach().sum()
+    if reduction == "sum" or total == 0 or not torch.isfinite(total):
+        return sums
+    factor = loss.detach().to(sums.dtype) / total
+    common = (1 / elements.numel(), 1 / batch_size)
+    weighted = isinstance(loss_fn, (nn.CrossEntropyLoss, nn.NLLLoss))
+    if not weighted and not any(abs(float(factor) / c - 1) < 1e-3 for c in common):
+        return None  # the module's mean is of another kind, e.g. CTC's
+    return sums * factor * batch_size
 
 
 def checked_reduction(given: str | None, of_loss: str | None) -> str:
@@ -139,8 +152,13 @@ def checked_reduction(given: str | None, of_loss: str | None) -> str:
     return reduction
 
 
-def why_untrackable(loss: Any, batch_size: Any) -> str:
+def why_untrackable(loss: Any, batch_size: Any, several: bool) -> str:
     """Why a step can't be tracked at all; empty if it can."""
+    if several:
+        return (
+            "the loss function was called more than once in this step. Pass the loss that you "
+            "call backward() on as loss=…"
+        )
     if not isinstance(loss, Tensor):
         return (
             "the loss was not seen: loss_fn is no module, or was not called in this step. "

@@ -69,6 +69,11 @@ class Optimizers:
         return bool(self._handles) and all(self._counts)
 
     @property
+    def stepped_on(self) -> bool:
+        """Whether one of them has stepped more than once since :meth:`begin_step`."""
+        return any(count > 1 for count in self._counts)
+
+    @property
     def name(self) -> str | None:
         """Class name, or names, of the optimizers."""
         return ", ".join(type(o).__name__ for o in self._all) or None

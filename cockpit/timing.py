@@ -16,12 +16,14 @@ class Stopwatch:
         began: Unix time at which the run began.
         tracking: Seconds of tracking since the present step began.
         plain: Seconds of the last step without its tracking; ``None`` before there is one.
+        completed: Seconds of training and of tracking of the last complete step.
     """
 
     def __init__(self) -> None:
         self.began = time.time()
         self._origin = time.perf_counter()
         self._step_began: float | None = None
+        self.completed: tuple[float, float] | None = None
         self._running = False
         self.tracking = 0.0
         self.plain: float | None = None
@@ -39,6 +41,7 @@ class Stopwatch:
             self.plain = max(0.0, now - self._step_began - self.tracking)
             self._total_plain += self.plain
             self._total_tracking += self.tracking
+            self.completed = self.plain, self.tracking
         self._step_began, self.tracking = now, 0.0
 
     @contextmanager

@@ -79,11 +79,7 @@ class Tracker:
         self.writer = writer
         self.stopwatch = stopwatch
         self.strict = strict
-        self.initial = {
-            name: p.detach().clone()
-            for name, p in engine.model.named_parameters()
-            if p.requires_grad
-        }
+        self.initial = {name: p.detach().clone() for name, p in engine.model.named_parameters()}
         self.latest: dict[str, float] = {}
         self.steps = 0
         self.off = False
@@ -152,6 +148,13 @@ class Tracker:
         self._following, self._previous_update = [], None
         self._flush()
 
+    def skip_following(self, step: int) -> None:
+        """The optimizer has stepped outside the context: what waited for the next step is lost."""
+        for quantity in self._following:
+            text = "it needs the context at two steps in a row; the optimizer stepped in between"
+            self.event("info", "absent", text, step=step, quantity=quantity.name)
+        self.abandon()
+
     def event(
         self,
         level: Level,
@@ -211,7 +214,8 @@ class Tracker:
             value = self._guarded(quantity, partial(quantity.complete, info, stats), info.step)
             if isinstance(value, Value) and record is not None:
                 record.values[quantity.name] = _marked(value, quantity.requires_next(), stats)
-        self._flush()
+        # By now the step of this record is complete, and so is what it cost.
+        self._flush(self.stopwatch.completed)
 
     def _compute(self, due: list[Quantity], info: StepInfo, stats: BackwardStats) -> None:
         values: dict[str, Value] = {}
@@ -227,16 +231,14 @@ class Tracker:
         extra = {"time": info.time, "batch_size": info.batch_size, "lr": list(info.learning_rates)}
         self._record = Record(info.step, values, extra)
         if not self._following:
-            self._flush()
+            plain = self.stopwatch.plain
+            self._flush(None if plain is None else (plain, self.stopwatch.tracking))
 
-    def _flush(self) -> None:
+    def _flush(self, cost: tuple[float, float] | None = None) -> None:
         record, self._record = self._record, None
         if record is None:
             return
-        watch = self.stopwatch
-        overhead = None
-        if watch.plain is not None:
-            overhead = {"step_s": watch.plain, "tracking_s": watch.tracking}
+        overhead = None if cost is None else {"step_s": cost[0], "tracking_s": cost[1]}
         self.write(
             lambda: self.writer.step(record.step, record.values, overhead=overhead, **record.extra)
         )

@@ -3,16 +3,17 @@
 A forward hook puts a hook on the layer's *output tensor*, not on the module: module-level
 backward hooks (those of ``backpack.extend``) wrap the output in a view and so break in-place
 activations and residual sums; a tensor hook sees the gradient of the value that the layer
-returned, whatever is done to it afterwards. Nothing is kept beyond the graph's life unless the
-backward pass runs while a sink is open.
+returned, whatever is done to it afterwards. Calls live as long as the graph, and at most until
+:meth:`Capture.forget`; a sink that is open during the backward pass keeps them longer.
 """
 
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -32,14 +33,22 @@ class LayerCall:
         inputs: Its positional arguments, tensors detached.
         keywords: Its keyword arguments, tensors detached.
         versions: Version counters of the input tensors when the layer ran.
+        shapes: Shapes of the output tensors that carry a gradient, by their place.
         grads: Gradient with respect to each output tensor, by its place among the outputs.
+        identity: The same for all copies of a call that carry other gradients.
     """
 
     module: Any  # an nn.Module; rules know which
     inputs: tuple[Any, ...]
     keywords: dict[str, Any]
     versions: tuple[int, ...]
+    shapes: dict[int, torch.Size] = field(default_factory=dict)
     grads: dict[int, Tensor] = field(default_factory=dict)
+    identity: object = field(default_factory=object)
+
+    def release(self) -> None:
+        """Let go of all tensors, however long the graph that refers to this call lives."""
+        self.inputs, self.keywords, self.versions, self.grads = (), {}, (), {}
 
     def tensors(self) -> list[Tensor]:
         """The tensors among the arguments."""
@@ -51,14 +60,17 @@ class LayerCall:
 
 
 def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:
-    """The modules that own trainable parameters; an attention layer stands for its projections."""
+    """The modules that own parameters, frozen ones too: they may be thawed.
+
+    An attention layer stands for its projections.
+    """
     inside: set[nn.Module] = set()
     for module in model.modules():
         if module in inside:
             continue
         if _is_unit(module):
             inside.update(module.children())
-        if any(p.requires_grad for _, p in unit_parameters(module)):
+        if next(unit_parameters(module), None) is not None:
             yield module
 
 
@@ -116,6 +128,7 @@ class Capture:
         self._sink: list[LayerCall] | None = None
         self._paused = False
         self._edges: list[tuple[LayerCall, int, GradientEdge]] = []
+        self._live: weakref.WeakSet[LayerCall] = weakref.WeakSet()
         self.batch_size: int | None = None
         self.output: Tensor | None = None
         self.fault: Exception | None = None
@@ -151,7 +164,18 @@ class Capture:
         self.forget()
 
     def forget(self) -> None:
-        """Drop the references to the last forward pass."""
+        """Let go of all that was seen and is in no sink.
+
+        The graph refers to the calls; where it outlives the step (a user who collects losses), they
+        must not keep the layers' inputs.
+        """
+        for call in list(self._live):
+            if not call.grads:
+                call.release()
+        self._live.clear()
+        self._new_forward()
+
+    def _new_forward(self) -> None:
         self._edges = []
         self.output = None
         self.batch_size = None
@@ -178,26 +202,33 @@ class Capture:
     def _seeing(self) -> bool:
         return torch.is_grad_enabled() and not self._paused
 
+    def calls(self) -> list[LayerCall]:
+        """The layer calls since the last forward pass began, without gradients."""
+        return list(dict.fromkeys(call for call, *_ in self._edges))
+
     def backpropagate(self, output: Tensor, grad: Tensor) -> list[LayerCall]:
         """The layer calls with the gradients that ``grad`` at ``output`` gives them.
 
         No parameter gradient is computed and nothing accumulates; the graph is kept.
         """
-        if not self._edges:
+        edges = list(self._edges)
+        if not edges:
             return []
-        grads = torch.autograd.grad(
-            output, [edge for *_, edge in self._edges], grad, retain_graph=True, allow_unused=True
-        )
+        with self.paused():
+            grads = torch.autograd.grad(
+                output, [edge for *_, edge in edges], grad, retain_graph=True, allow_unused=True
+            )
         calls: dict[LayerCall, LayerCall] = {}
-        for (call, place, _), g in zip(self._edges, grads, strict=True):
+        for (call, place, _), g in zip(edges, grads, strict=True):
             if g is not None:
-                copy = LayerCall(call.module, call.inputs, call.keywords, call.versions)
-                calls.setdefault(call, copy).grads[place] = g
+                if call not in calls:
+                    calls[call] = replace(call, grads={})
+                calls[call].grads[place] = g
         return list(calls.values())
 
     @_harmless
     def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
-        self.forget()
+        self._new_forward()
         tensor = first_tensor(args, kwargs)
         self.batch_size = None if tensor is None else tensor.shape[0]
 
@@ -215,6 +246,8 @@ class Capture:
                 inputs, keywords = _detached(args), _detached(kwargs)
                 call = LayerCall(module, inputs, keywords, ())
                 call.versions = tuple(x._version for x in call.tensors())
+                self._live.add(call)
+            call.shapes[place] = out.shape
             out.register_hook(self._on_gradient(call, place))
             self._edges.append((call, place, get_gradient_edge(out)))
 

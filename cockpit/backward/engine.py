@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from backpack import backpack
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from cockpit import linalg
 from cockpit.backward import statistics as st
@@ -16,9 +17,16 @@ from cockpit.backward.curvature import diag_ggn, diag_hutchinson
 from cockpit.backward.evaluate import Wanted, evaluate
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.extensions import Unsupported
-from cockpit.backward.first_order import IndividualGradients, Questions, contributions_by_name
+from cockpit.backward.first_order import (
+    FIRST_ORDER,
+    IndividualGradients,
+    Questions,
+    contributions_by_name,
+)
 from cockpit.backward.hessian import HessianOperator
 from cockpit.backward.loss_hessian import root_of_loss_hessian
+from cockpit.backward.passes import reaches_parameters_beside, undisturbed
+from cockpit.backward.sample_axis import SampleAxis
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.losses import LossProbe
 
@@ -42,6 +50,7 @@ class BackwardEngine:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         self.generator = torch.Generator(device).manual_seed(seed)
         self.warm_start: Tensor | None = None
+        self._sample_axis = SampleAxis()
 
     def attach(self, requests: frozenset[st.Statistic]) -> None:
         """See the forward passes from now on, for a step with these requests."""
@@ -67,11 +76,21 @@ class BackwardEngine:
         """Serve what needs the graph, before the user's backward pass frees it."""
         parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
-        loss.register_hook(backward.see_loss_gradient)
+        backward.watch(loss)
         # Where the user has extended the model for BackPACK, our own passes must neither run their
         # extensions nor clear what those will need.
-        with self.exact_hessian.quiet(), backpack(retain_graph=True):
+        with (
+            self.exact_hessian.quiet(),
+            backpack(retain_graph=True),
+            self.capture.paused(),
+            undisturbed(self.model),
+        ):
             _BeforeBackward(self, backward, loss).serve()
+            if any(isinstance(r, FIRST_ORDER) for r in requests):
+                losses = self.probe.individual_graph(batch_size)
+                backward.approved = self._sample_axis.approved(
+                    self.capture, losses, batch_size, self.generator
+                )
         return backward
 
     def answer(
@@ -95,6 +114,12 @@ class BackwardEngine:
             )
 
 
+NO_SECOND = (
+    "an operation of the model has no second derivative ({}). For attention, run the forward pass "
+    "under torch.nn.attention.sdpa_kernel(SDPBackend.MATH)"
+)
+
+
 class _BeforeBackward:
     """Serves the second-order requests of one step."""
 
@@ -113,6 +138,9 @@ class _BeforeBackward:
                     stats.network[request] = self._max_eigenvalue(request)
             except Unsupported as reason:
                 stats.errors[request] = Absent(str(reason))
+            except (NotImplementedError, RuntimeError) as error:
+                known = "not implemented" in str(error)
+                stats.errors[request] = Absent(NO_SECOND.format(error)) if known else error
             except Exception as error:
                 stats.errors[request] = error
 
@@ -139,6 +167,11 @@ class _BeforeBackward:
         output = probe.output if probe.output is not None else engine.capture.output
         if output is None:
             raise Unsupported("the model's output was not seen")
+        if reaches_parameters_beside(self._loss, output, self._pass.parameters.values()):
+            raise Unsupported(
+                "the loss depends on the parameters in another way than through one output of the "
+                "model; the Gauss-Newton matrix of that is not computed"
+            )
         root = root_of_loss_hessian(
             self._loss, output, probe.loss_fn, probe.target, engine.generator
         )
@@ -206,6 +239,9 @@ class BackwardPass:
         self.mean_scale = 1.0 if reduction == "mean" else 1.0 / batch_size
         self.stats = BackwardStats()
         self.calls: list[LayerCall] = []
+        self.approved: set[LayerCall] = set()
+        self._individual: IndividualGradients | None = None
+        self._handle: RemovableHandle | None = None
         self._loss_gradient: float | None = None
         self._collecting = False
         self._names = {id(p): name for name, p in parameters.items()}
@@ -227,17 +263,25 @@ class BackwardPass:
         finally:
             self._collecting = False
 
-    def see_loss_gradient(self, grad: Tensor) -> None:
+    def watch(self, loss: Tensor) -> None:
         """Learn the factor between what is differentiated and the loss (AMP, accumulation)."""
-        if self._collecting:
-            self._loss_gradient = float(grad)
+
+        def see(grad: Tensor) -> None:
+            if self._collecting:
+                self._loss_gradient = float(grad)
+
+        self._handle = loss.register_hook(see)
 
     def finish(self) -> None:
-        """Take ḡ: what this backward pass added to ``.grad``, for the loss itself.
+        """Take what must be taken before the parameters change: ḡ and the layers' contributions.
+
+        ḡ is what this backward pass added to ``.grad``, in the scale of the loss itself.
 
         Raises:
             Absent: If the loss was not differentiated.
         """
+        if self._handle is not None:
+            self._handle.remove()
         if self._loss_gradient is None:
             raise Absent(
                 "the loss was not differentiated inside the context. Pass the loss that you call "
@@ -253,11 +297,16 @@ class BackwardPass:
             own = grad.clone() if before is None else grad - before
             self.stats.grad[name] = own if grad_scale == 1.0 else own.mul_(grad_scale)
         self._before = {}
+        scale = self.batch_size * self.mean_scale / (self._loss_gradient or 1.0)
+        if any(isinstance(r, FIRST_ORDER) for r in self.requests):
+            self._individual = IndividualGradients(
+                self.calls, self.parameters, self.batch_size, scale, self.approved
+            )
+        self.calls, self.approved = [], set()
 
     def statistics(self, questions: Questions) -> BackwardStats:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""
-        scale = self.batch_size * self.mean_scale / (self._loss_gradient or 1.0)
-        individual = IndividualGradients(self.calls, self.parameters, self.batch_size, scale)
-        self.calls = []
-        individual.answer(self.stats, questions)
+        individual, self._individual = self._individual, None
+        if individual is not None:
+            individual.answer(self.stats, questions)
         return self.stats

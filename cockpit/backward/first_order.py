@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from cockpit.backward.evaluate import ParameterStatistics, Wanted, evaluate, fol
 from cockpit.backward.extensions import Contribution, Unsupported, contributions
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
+from cockpit.backward.sample_axis import UNKNOWN, is_ambiguous
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.log.record import Bins, Counts1d
 
@@ -46,6 +47,9 @@ def contributions_by_name(
                     parts.setdefault(name, []).append(fold_rows(contribution, batch_size))
         except Unsupported as reason:
             missing.update({name: str(reason) for name in names.values() if name is not None})
+        except Exception as error:
+            text = f"the rule for {type(call.module).__name__} failed: {type(error).__name__}"
+            missing.update({name: text for name in names.values() if name is not None})
     merged = {name: merge(p) for name, p in parts.items() if name not in missing}
     return merged, missing
 
@@ -102,6 +106,7 @@ class IndividualGradients:
         batch_size: N.
         scale: N for a mean-reduced loss, 1 for a summed one: it undoes the loss's 1/N, here and
             nowhere else.
+        approved: Calls of ambiguous shape whose rows were found to be the samples.
     """
 
     def __init__(
@@ -110,13 +115,19 @@ class IndividualGradients:
         parameters: Mapping[str, nn.Parameter],
         batch_size: int,
         scale: float,
+        approved: Collection[LayerCall],
     ) -> None:
         self._batch_size, self._scale = batch_size, scale
         self._parameters = parameters
         names = {id(p): name for name, p in parameters.items()}
+        self._calls = calls
         self._found, self.missing = contributions_by_name(
             calls, lambda p: names.get(id(p)), batch_size
         )
+        for call in calls:
+            if is_ambiguous(call, batch_size) and call not in approved:
+                for _, p in unit_parameters(call.module):
+                    self.missing[names.get(id(p), "")] = UNKNOWN
         coupled = {
             id(p) for c in calls if uses_batch_statistics(c.module) for p in c.module.parameters()
         }
@@ -124,7 +135,7 @@ class IndividualGradients:
 
     def answer(self, stats: BackwardStats, questions: Questions) -> None:
         """Add the answers to ``stats``, which holds ḡ already."""
-        stats.coupled, stats.missing = self.coupled, dict(self.missing)
+        stats.coupled, stats.missing = self.coupled, {**self.missing, **self._overwritten()}
         self._drop_unused(stats)
         for request in questions.unanswerable:
             stats.errors[request] = Absent("no update of the parameters was seen")
@@ -134,6 +145,19 @@ class IndividualGradients:
             stats.by_parameter[request] = {}
         for name, grad in stats.grad.items():
             self._answer_for(name, grad, stats, questions)
+        for call in self._calls:
+            call.release()
+
+    def _overwritten(self) -> dict[str, str]:
+        """Parameters of layers whose input has been changed since the backward pass."""
+        names = {id(p): name for name, p in self._parameters.items()}
+        return {
+            names[id(p)]: "its input was overwritten in place before it could be used"
+            for call in self._calls
+            if not call.is_intact()
+            for _, p in unit_parameters(call.module)
+            if id(p) in names
+        }
 
     def _drop_unused(self, stats: BackwardStats) -> None:
         """Forget parameters that no layer call used and that got no gradient in this pass."""
@@ -145,7 +169,7 @@ class IndividualGradients:
         self, name: str, grad: Tensor, stats: BackwardStats, questions: Questions
     ) -> None:
         contribution = self._found.get(name)
-        if contribution is None:
+        if contribution is None or name in stats.missing:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
             return
         requests = questions.answerable
@@ -177,15 +201,15 @@ class IndividualGradients:
 
 def _inconsistency(result: ParameterStatistics, grad: Tensor) -> str:
     """Whether the individual gradients fail to average to ḡ along ḡ; empty if they agree."""
-    mean_dot, sq_norm = result.dots[0].mean(), grad.square().sum()
-    size = (result.sq_norms.mean() * sq_norm).sqrt()
+    # In double precision: gradients may vanish, and that is worth seeing.
+    mean_dot, sq_norm = result.dots[0].double().mean(), grad.double().square().sum()
+    size = result.sq_norms.double().mean().sqrt() * sq_norm.sqrt()
     tolerance = TOLERANCE.get(grad.dtype, HALF_TOLERANCE)
     if not torch.isfinite(size) or (mean_dot - sq_norm).abs() <= tolerance * size:
         return ""
-    share = float(mean_dot / sq_norm)
     return (
-        f"the samples account for {share:.3g} of its gradient: it is also used outside this "
-        "layer's own call, or the loss has a term that is no function of single samples"
+        "the samples do not account for its gradient: it is also used outside this layer's own "
+        "call, or the loss has a term that is no function of single samples"
     )
 
 

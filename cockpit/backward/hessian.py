@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from cockpit.backward.extensions import Unsupported
+
 __all__ = ["HessianOperator"]
 
 
@@ -20,12 +22,19 @@ class HessianOperator:
         loss: The loss of this step, as the user's loop computes it.
         parameters: The trainable parameters.
         scale: 1 for a mean-reduced loss, 1/N for a summed one.
+
+    Raises:
+        Unsupported: If there is no parameter, or its gradient is sparse.
     """
 
     def __init__(self, loss: Tensor, parameters: Sequence[Tensor], scale: float) -> None:
         self._parameters = list(parameters)
         self._scale = scale
+        if not self._parameters:
+            raise Unsupported("the model has no trainable parameter")
         grads = torch.autograd.grad(loss, self._parameters, create_graph=True, allow_unused=True)
+        if any(g is not None and g.layout != torch.strided for g in grads):
+            raise Unsupported("the gradient is sparse")
         # A gradient without a graph is constant: its Hessian block is zero.
         self._live = [i for i, g in enumerate(grads) if g is not None and g.requires_grad]
         self._grads = [grads[i] for i in self._live]

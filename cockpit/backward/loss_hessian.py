@@ -122,6 +122,8 @@ def root_of_loss_hessian(
         Unsupported: If the loss is linear in the output, or couples the samples, or has too many
             outputs to form the Hessian's blocks.
     """
+    if not bool(torch.isfinite(loss)):
+        raise Unsupported("the loss is not finite")
     if type(loss_fn) is nn.CrossEntropyLoss and isinstance(target, Tensor):
         probabilities = output.detach().softmax(min(1, output.dim() - 1))
         return SoftmaxRoot(probabilities, _cross_entropy_weights(loss_fn, output.detach(), target))

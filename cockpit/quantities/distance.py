@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import PerLayer
-from cockpit.quantities.base import Quantity, Tier, per_layer
+from cockpit.quantities.base import Absent, Quantity, Tier, per_layer
 from cockpit.quantities.norms import network_norm, squared_norm
 from cockpit.step import StepInfo
 
@@ -25,10 +25,11 @@ class Distance(Quantity):
 
     def compute(self, info: StepInfo, stats: BackwardStats) -> PerLayer:
         """The distance at this step, before the update."""
+        added = [name for name in info.parameters if name not in info.initial]
+        if added:
+            raise Absent(f"{added[0]} was added after the cockpit was made")
         squares = {
-            name: squared_norm(p - info.initial[name])
-            for name, p in info.parameters.items()
-            if name in info.initial
+            name: squared_norm(p - info.initial[name]) for name, p in info.parameters.items()
         }
         layers = {name: square.sqrt() for name, square in squares.items()}
         return per_layer(info, network_norm(squares), layers)

@@ -51,18 +51,29 @@ def test_detached_it_leaves_no_hook_behind() -> None:
         assert not module._forward_pre_hooks
 
 
-def test_the_graph_and_its_tensors_are_freed() -> None:
-    model = nn.Linear(3, 2)
-    capture, loss = seen(model, x := torch.randn(5, 3))
-    calls: list[LayerCall] = []
-    with capture.into(calls):
-        loss.backward()
-    watched = weakref.ref(calls[0])
-    calls.clear()
-    capture.forget()
-    del loss, x
+def test_a_graph_that_is_kept_keeps_no_layer_inputs() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
+    capture = Capture(model)
+    capture.attach()
+    kept, inputs = [], []
+    for _ in range(3):
+        hidden = model[0](torch.randn(5, 3))
+        inputs.append(weakref.ref(hidden.untyped_storage()))
+        kept.append(model[2](hidden).sum())
+        del hidden
+        kept[-1].backward()
+        capture.forget()
     gc.collect()
-    assert watched() is None
+    assert [reference() for reference in inputs] == [None] * 3
+
+
+def test_the_calls_are_freed_with_the_graph() -> None:
+    capture, loss = seen(nn.Linear(3, 2), torch.randn(5, 3))
+    watched = [weakref.ref(call) for call in capture.calls()]
+    capture.forget()
+    del loss
+    gc.collect()
+    assert [reference() for reference in watched] == [None]
 
 
 def test_a_copied_or_pickled_model_works_and_its_hooks_see_nothing() -> None:

@@ -31,15 +31,37 @@ class First(nn.Module):
 
 
 class OwnParameter(nn.Module):
-    """A user's module with a parameter of its own beside a layer."""
+    """A user's layer."""
 
     def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.linspace(0.5, 1.5, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x * self.scale) * self.scale
+
+
+class BesideLayers(nn.Module):
+    """A user's module with a parameter of its own beside a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(4))
         self.layer = nn.Linear(4, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.layer(x)) * self.scale
+        return self.layer(x) * self.scale
+
+
+class Noisy(nn.Module):
+    """A user's layer that draws random numbers where nobody sees it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x * self.scale, 0.5)
 
 
 class Pair(nn.Module):
@@ -223,9 +245,15 @@ def test_an_overwritten_input_is_refused() -> None:
         contributions(call)
 
 
-def test_a_layer_that_draws_random_numbers_is_refused() -> None:
-    layer = nn.LSTM(4, 3, 2, dropout=0.5, batch_first=True)
-    model = First(layer)
+def test_a_parameter_beside_layers_is_refused() -> None:
+    calls = captured(BesideLayers(), torch.randn(N, 4), smooth)
+    (call,) = (c for c in calls if isinstance(c.module, BesideLayers))
+    with pytest.raises(Unsupported, match="beside layers of its own"):
+        contributions(call)
+
+
+@pytest.mark.parametrize("model", [First(nn.LSTM(4, 3, 2, dropout=0.5, batch_first=True)), Noisy()])
+def test_a_layer_that_draws_random_numbers_is_refused(model: nn.Module) -> None:
     (call,) = captured(model, torch.randn(N, 6, 4), smooth)
     state = torch.random.get_rng_state()
     with pytest.raises(Unsupported, match="random"):

@@ -1,0 +1,49 @@
+"""What Cockpit's own backward passes need: leave no trace, and know the graph they run on."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+__all__ = ["reaches_parameters_beside", "undisturbed"]
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Keep the user's gradient hooks out of passes inside, and put buffers back that they change.
+
+    Hooks on parameters may change gradients (and would count these passes); activation
+    checkpointing runs layers again, batch norm's running averages included.
+    """
+    hooked = {p: p._backward_hooks for p in model.parameters() if p._backward_hooks}
+    buffers = [(b, b._version, b.detach().clone()) for b in model.buffers()]
+    for p in hooked:
+        p._backward_hooks = OrderedDict()
+    try:
+        yield
+    finally:
+        for p, hooks in hooked.items():
+            p._backward_hooks = hooks
+        for buffer, version, before in buffers:
+            if buffer._version != version:
+                buffer.detach().copy_(before)
+
+
+def reaches_parameters_beside(loss: Tensor, output: Tensor, parameters: Iterable[Tensor]) -> bool:
+    """Whether the loss's graph leads to a parameter by a path that avoids ``output``."""
+    known = {id(p) for p in parameters}
+    barrier = (output.grad_fn, output.output_nr)
+    seen, waiting = set(), [(loss.grad_fn, 0)]
+    while waiting:
+        edge = waiting.pop()
+        node = edge[0]
+        if node is None or edge == barrier or edge in seen:
+            continue
+        seen.add(edge)
+        if id(getattr(node, "variable", None)) in known:
+            return True
+        waiting.extend(node.next_functions)
+    return False
