@@ -135,7 +135,7 @@ class Cockpit:
             if extensions:
                 stack.enter_context(further_extensions(self._engine.capture, extensions))
             if opened is not None:
-                stack.enter_context(opened.backward.collect(self._engine.capture))
+                stack.enter_context(opened.backward.collect(self._engine))
                 stack.enter_context(self._engine.exact_hessian.quiet())
             try:
                 yield
@@ -263,15 +263,12 @@ class Cockpit:
                 step=step,
             )
             return None
-        several = loss is None and engine.probe.calls > 1
-        if several:
-            loss = None
-        elif loss is None:
+        if loss is None:
             loss = engine.probe.loss
         elif isinstance(loss, Tensor) and not engine.probe.is_of(loss):
             engine.probe.forget()  # another objective than the loss function's own
         size = engine.capture.batch_size if batch_size is None else batch_size
-        problem = why_untrackable(loss, size, several)
+        problem = why_untrackable(loss, size)
         if problem or loss is None or size is None:
             tracker.abandon()
             tracker.caution("absent", f"nothing can be tracked: {problem}", step)

@@ -19,7 +19,7 @@ class LossProbe:
             callable the loss has to be passed to the cockpit.
 
     Attributes:
-        calls: How often it was called since it last forgot.
+        differentiated: How many of its calls the present backward pass goes through.
         loss: The last loss it returned.
         output: Its first argument, the model's output.
         target: Its second argument.
@@ -30,6 +30,7 @@ class LossProbe:
         self.loss_fn = loss_fn
         self._handle: torch.utils.hooks.RemovableHandle | None = None
         self.fault: Exception | None = None
+        self.differentiated = 0
         self.forget()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -50,7 +51,6 @@ class LossProbe:
 
     def forget(self) -> None:
         """Drop the references to the last call."""
-        self.calls = 0
         self.loss: Tensor | None = None
         self.output: Tensor | None = None
         self.target: Any = None
@@ -79,6 +79,9 @@ class LossProbe:
         with torch.no_grad():
             return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
 
+    def _on_gradient(self, grad: Tensor) -> None:
+        self.differentiated += 1
+
     def again(self) -> Tensor:
         """The loss of the last call, evaluated once more on the same graph."""
         if self._arguments is None:
@@ -93,7 +96,7 @@ class LossProbe:
     def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
         if self._handle is None or not isinstance(output, Tensor) or not output.requires_grad:
             return
-        self.calls += 1
+        output.register_hook(self._on_gradient)
         self.loss, self._arguments = output, (args, kwargs)
         tensors = [*args, *kwargs.values()]
         self.output = tensors[0] if tensors and isinstance(tensors[0], Tensor) else None
@@ -152,13 +155,8 @@ def checked_reduction(given: str | None, of_loss: str | None) -> str:
     return reduction
 
 
-def why_untrackable(loss: Any, batch_size: Any, several: bool) -> str:
+def why_untrackable(loss: Any, batch_size: Any) -> str:
     """Why a step can't be tracked at all; empty if it can."""
-    if several:
-        return (
-            "the loss function was called more than once in this step. Pass the loss that you "
-            "call backward() on as loss=…"
-        )
     if not isinstance(loss, Tensor):
         return (
             "the loss was not seen: loss_fn is no module, or was not called in this step. "

@@ -244,6 +244,7 @@ class BackwardPass:
         self._handle: RemovableHandle | None = None
         self._loss_gradient: float | None = None
         self._collecting = False
+        self._several = False
         self._names = {id(p): name for name, p in parameters.items()}
         self._before = {
             name: p.grad.detach().clone() for name, p in parameters.items() if p.grad is not None
@@ -254,14 +255,15 @@ class BackwardPass:
         return self._names.get(id(parameter))
 
     @contextmanager
-    def collect(self, capture: Capture) -> Iterator[None]:
+    def collect(self, engine: BackwardEngine) -> Iterator[None]:
         """The context of the user's backward pass."""
-        self._collecting = True
+        self._collecting, engine.probe.differentiated = True, 0
         try:
-            with capture.into(self.calls):
+            with engine.capture.into(self.calls):
                 yield
         finally:
             self._collecting = False
+            self._several = engine.probe.loss is not None and engine.probe.differentiated > 1
 
     def watch(self, loss: Tensor) -> None:
         """Learn the factor between what is differentiated and the loss (AMP, accumulation)."""
@@ -278,10 +280,15 @@ class BackwardPass:
         ḡ is what this backward pass added to ``.grad``, in the scale of the loss itself.
 
         Raises:
-            Absent: If the loss was not differentiated.
+            Absent: If the loss was not differentiated, or is one of several.
         """
         if self._handle is not None:
             self._handle.remove()
+        if self._several:
+            raise Absent(
+                "the loss function was called more than once in this step. Pass the loss that you "
+                "call backward() on as loss=…"
+            )
         if self._loss_gradient is None:
             raise Absent(
                 "the loss was not differentiated inside the context. Pass the loss that you call "

@@ -91,10 +91,14 @@ class Questions:
         found: dict[st.Statistic, Tensor] = {}
         for request in self.answerable:
             if isinstance(request, st.DotUpdate) and self.update is not None:
-                found[request] = self.update[name]
+                found[request] = self._along(self.update, name)
             if isinstance(request, st.DotPreviousUpdate) and self.previous_update is not None:
-                found[request] = self.previous_update[name]
+                found[request] = self._along(self.previous_update, name)
         return found
+
+    def _along(self, update: Mapping[str, Tensor], name: str) -> Tensor:
+        # A parameter that was frozen then did not move.
+        return update[name] if name in update else torch.zeros_like(self.weights[name])
 
 
 class IndividualGradients:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 __all__ = ["reaches_parameters_beside", "undisturbed"]
@@ -19,7 +20,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     checkpointing runs layers again, batch norm's running averages included.
     """
     hooked = {p: p._backward_hooks for p in model.parameters() if p._backward_hooks}
-    buffers = [(b, b._version, b.detach().clone()) for b in model.buffers()]
+    buffers = [(b, b.detach().clone()) for b in model.buffers()]
     for p in hooked:
         p._backward_hooks = OrderedDict()
     try:
@@ -27,9 +28,9 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     finally:
         for p, hooks in hooked.items():
             p._backward_hooks = hooks
-        for buffer, version, before in buffers:
-            if buffer._version != version:
-                buffer.detach().copy_(before)
+        for buffer, before in buffers:
+            if not torch.equal(buffer, before):
+                buffer.data.copy_(before)  # the user's graph must not see a new version
 
 
 def reaches_parameters_beside(loss: Tensor, output: Tensor, parameters: Iterable[Tensor]) -> bool:
