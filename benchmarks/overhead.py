@@ -165,7 +165,7 @@ def measure(names: list[str], rounds: int) -> list[Row]:
 def markdown(rows: list[Row]) -> str:
     """The table as the README shows it."""
     lines = [
-        "| problem (N = 128) | plain step | tracked at each step | time | quartiles | peak memory |",
+        "| problem (N = 128) | plain step | at each step | time | quartiles | peak memory |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
