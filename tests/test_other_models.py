@@ -339,3 +339,51 @@ def test_a_model_without_trainable_parameters_is_absent_in_everything(tmp_path: 
     log = RunLog(cockpit.logdir)
     assert "Loss" in log.quantities
     assert not any(event["kind"] == "fault" for event in log.events)
+
+
+def test_gauss_newton_trace_of_coupled_samples_is_unbiased(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 3)).double()
+    x, y = rows(0)
+    x = x.double()
+    logits = model(x)
+    probabilities = logits.detach().softmax(1)
+    expected = 0.0
+    for n in range(len(x)):
+        jacobian = torch.stack(
+            [
+                torch.cat(
+                    [
+                        g.flatten()
+                        for g in torch.autograd.grad(
+                            logits[n, k], list(model.parameters()), retain_graph=True
+                        )
+                    ]
+                )
+                for k in range(3)
+            ]
+        )
+        p = probabilities[n]
+        hessian = p.diag() - p.outer(p)
+        expected += float((jacobian.T @ hessian @ jacobian).trace()) / len(x)
+    config = [quantities.HessTrace(samples=3000), quantities.GradNorm()]
+    with Cockpit(model, nn.CrossEntropyLoss(), config=config, logdir=tmp_path, strict=True) as c:
+        loss = c._engine.probe.loss_fn(model(x), y)
+        with c(0):
+            loss.backward()
+        got = c.logdir
+    value = RunLog(got).series("HessTrace").value[0]
+    assert value == pytest.approx(expected, rel=0.1)
+
+
+def test_exact_gauss_newton_of_coupled_samples_is_absent(tmp_path: Path) -> None:
+    model, loss_fn = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3)), nn.CrossEntropyLoss()
+    config = [quantities.HessTrace(curvature="ggn"), quantities.Loss()]
+    with Cockpit(model, loss_fn, config=config, logdir=tmp_path, strict=True) as cockpit:
+        x, y = rows(0)
+        loss = loss_fn(model(x), y)
+        with cockpit(0):
+            loss.backward()
+    log = RunLog(tmp_path)
+    assert log.quantities == ("Loss",)
+    assert any("couple the samples" in event["message"] for event in log.events)

@@ -27,7 +27,9 @@ def diag_ggn(
     """Diagonal of the generalized Gauss-Newton matrix of the loss, by parameter name.
 
     Each column of the loss Hessian's root is backpropagated like an output gradient; the squares
-    of what the samples then contribute to a parameter add up to the diagonal.
+    of what the samples then contribute to a parameter add up to the diagonal. Where batch
+    statistics couple the samples, the square of their sum is an unbiased estimate of it, with the
+    larger variance of Hutchinson's.
 
     Args:
         capture: Holds the graph of the forward pass.

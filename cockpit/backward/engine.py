@@ -14,9 +14,10 @@ from cockpit import linalg
 from cockpit.backward import statistics as st
 from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.curvature import diag_ggn, diag_hutchinson
-from cockpit.backward.evaluate import Wanted, evaluate
+from cockpit.backward.evaluate import squared_sum, sum_of_squares
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.extensions import Unsupported
+from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.first_order import (
     FIRST_ORDER,
     IndividualGradients,
@@ -164,6 +165,11 @@ class _BeforeBackward:
 
     def _diag_ggn(self, samples: int | None) -> dict[str, Tensor]:
         engine, probe = self._engine, self._engine.probe
+        if samples is None and self._coupled:
+            raise Unsupported(
+                "batch statistics couple the samples: the exact Gauss-Newton diagonal would take a "
+                "backward pass for each of them. Use curvature='ggn_mc' with many samples"
+            )
         output = probe.output if probe.output is not None else engine.capture.output
         if output is None:
             raise Unsupported("the model's output was not seen")
@@ -185,12 +191,14 @@ class _BeforeBackward:
         if missing:
             name, reason = next(iter(missing.items()))
             raise Unsupported(f"{name}: {reason}")
+        square = squared_sum if self._coupled else sum_of_squares
         shapes = {name: self._pass.parameters[name].shape for name in found}
-        sums = {
-            name: evaluate(part, shapes[name], 1.0, Wanted(sum_sq=True)).sum_sq
-            for name, part in found.items()
-        }
-        return {name: part for name, part in sums.items() if part is not None}
+        return {name: square(part, shapes[name]) for name, part in found.items()}
+
+    @property
+    def _coupled(self) -> bool:
+        """Whether batch statistics couple the samples."""
+        return any(uses_batch_statistics(m) for m in self._engine.model.modules())
 
     def _max_eigenvalue(self, request: st.MaxEigenvalue) -> linalg.Eigenpair:
         engine, operator = self._engine, self._operator

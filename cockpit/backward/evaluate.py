@@ -15,7 +15,15 @@ from torch import Tensor
 from cockpit.backward.extensions import Chunked, Contribution, Outer, Unsupported
 from cockpit.backward.histogram import HistogramCounter
 
-__all__ = ["ParameterStatistics", "Wanted", "evaluate", "fold_rows", "merge"]
+__all__ = [
+    "ParameterStatistics",
+    "Wanted",
+    "evaluate",
+    "fold_rows",
+    "merge",
+    "squared_sum",
+    "sum_of_squares",
+]
 
 CHUNK = 2**20  # elements of individual gradients held at a time: they stay in the cache
 
@@ -103,6 +111,18 @@ def evaluate(
         a, b = contribution.a[:, 0], contribution.b[:, 0] * scale
         return _evaluate_rank_one(a, b, shape, wanted)
     return _evaluate_chunks(_chunks(contribution, shape.numel(), scale), shape, wanted)
+
+
+def sum_of_squares(contribution: Contribution, shape: torch.Size) -> Tensor:
+    """Σₙ cₙ² of what the samples contribute, in the parameter's shape."""
+    total = evaluate(contribution, shape, 1.0, Wanted(sum_sq=True)).sum_sq
+    return torch.zeros(shape) if total is None else total
+
+
+def squared_sum(contribution: Contribution, shape: torch.Size) -> Tensor:
+    """(Σₙ cₙ)², which coupled samples need: their cross terms are part of the diagonal."""
+    chunks = _chunks(contribution, shape.numel(), 1.0)
+    return torch.stack([chunk.sum(0) for chunk in chunks]).sum(0).square().view(shape)
 
 
 def _evaluate_rank_one(

@@ -20,9 +20,10 @@ class CurvatureQuantity(Quantity):
     Args:
         schedule: When to track.
         curvature: ``ggn_mc`` (default; cheap, unbiased estimate of the generalized Gauss-Newton
-            matrix), ``ggn`` (exact; one backward pass for each output of the model), ``hessian``
-            (exact; a chain of layers that BackPACK knows), ``hutchinson`` (any model; noisy). For
-            piecewise linear networks with a convex loss, GGN and Hessian have the same diagonal.
+            matrix; noisier where batch norm couples the samples), ``ggn`` (exact; one backward
+            pass for each output of the model), ``hessian`` (exact; a chain of layers that BackPACK
+            knows), ``hutchinson`` (any model; noisy). For piecewise linear networks with a convex
+            loss, GGN and Hessian have the same diagonal.
         samples: Draws of the two estimates.
 
     Raises:
