@@ -88,7 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
             if address and not arguments.no_wait:
                 _wait(address, console)
     except KeyboardInterrupt:
-        console.print(f"\nStopped. Look at the run again with: {_command()} ui {logdir.parent}")
+        # Unbroken, so that it can be copied.
+        again = f"\nStopped. Look at the run again with: {_command()} ui {logdir.parent}"
+        console.print(again, soft_wrap=True)
         return 0 if trained else 130
     except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
         print(f"cockpit demo: {error}", file=sys.stderr)
