@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from cockpit.backward import kernels
 from cockpit.backward.extensions import Chunked, Contribution, Outer, Unsupported
 from cockpit.backward.histogram import HistogramCounter
 
@@ -110,7 +111,7 @@ def evaluate(
     if isinstance(contribution, Outer) and contribution.a.shape[1] == 1:
         a, b = contribution.a[:, 0], contribution.b[:, 0] * scale
         return _evaluate_rank_one(a, b, shape, wanted)
-    return _evaluate_chunks(_chunks(contribution, shape.numel(), scale), shape, wanted)
+    return _evaluate_chunks(contribution, shape, scale, wanted)
 
 
 def sum_of_squares(contribution: Contribution, shape: torch.Size) -> Tensor:
@@ -121,7 +122,7 @@ def sum_of_squares(contribution: Contribution, shape: torch.Size) -> Tensor:
 
 def squared_sum(contribution: Contribution, shape: torch.Size) -> Tensor:
     """(Σₙ cₙ)², which coupled samples need: their cross terms are part of the diagonal."""
-    chunks = _chunks(contribution, shape.numel(), 1.0)
+    chunks = _chunks(contribution, shape.numel())
     return torch.stack([chunk.sum(0) for chunk in chunks]).sum(0).square().view(shape)
 
 
@@ -137,30 +138,61 @@ def _evaluate_rank_one(
     return ParameterStatistics(sq_norms, dots, sum_sq)
 
 
-def _chunks(contribution: Contribution, size: int, scale: float) -> Iterator[Tensor]:
+def _chunks(contribution: Contribution, size: int) -> Iterator[Tensor]:
     step = max(1, CHUNK // max(1, size))
     for start in range(0, contribution.rows, step):
         made = contribution.make(start, min(start + step, contribution.rows))
-        yield made.reshape(made.shape[0], size).mul(scale)
+        yield made.reshape(made.shape[0], size)
 
 
 def _evaluate_chunks(
-    chunks: Iterator[Tensor], shape: torch.Size, wanted: Wanted
+    contribution: Contribution, shape: torch.Size, scale: float, wanted: Wanted
 ) -> ParameterStatistics:
-    vectors = torch.stack([v.flatten() for v in wanted.vectors]) if wanted.vectors else None
-    sq_norms, dots, sum_sq = [], [], None
-    for chunk in chunks:
-        square = chunk.square()
-        sq_norms.append(square.sum(1))
-        if wanted.sum_sq:
-            total = square.sum(0)
-            sum_sq = total if sum_sq is None else sum_sq.add_(total)
-        if vectors is not None:
-            dots.append(chunk @ vectors.to(chunk.dtype).T)
-        for counter in wanted.counters:
-            counter.add(chunk)
+    sq_norms, dots = [], []
+    vectors, sum_sq = None, None
+    for chunk in _chunks(contribution, shape.numel()):
+        if vectors is None and wanted.vectors:
+            vectors = torch.stack([v.flatten() for v in wanted.vectors]).to(chunk.dtype)
+        if sum_sq is None and wanted.sum_sq:
+            sum_sq = chunk.new_zeros(shape.numel())
+        scan = _scan_compiled if kernels.serves(chunk) else _scan
+        norms, products = scan(chunk, scale, vectors, sum_sq, wanted.counters)
+        sq_norms.append(norms)
+        dots.append(products)
     return ParameterStatistics(
         torch.cat(sq_norms),
-        list(torch.cat(dots).unbind(1)) if dots else [],
+        list(torch.cat(dots, 1)) if wanted.vectors else [],
         None if sum_sq is None else sum_sq.view(shape),
     )
+
+
+def _scan_compiled(
+    chunk: Tensor,
+    scale: float,
+    vectors: Tensor | None,
+    sum_sq: Tensor | None,
+    counters: list[HistogramCounter],
+) -> tuple[Tensor, Tensor]:
+    first = counters[0] if counters else None
+    result = kernels.scan_chunk(chunk.contiguous(), scale, vectors, sum_sq, first)
+    for counter in counters[1:]:
+        counter.add(chunk * scale)
+    return result
+
+
+def _scan(
+    chunk: Tensor,
+    scale: float,
+    vectors: Tensor | None,
+    sum_sq: Tensor | None,
+    counters: list[HistogramCounter],
+) -> tuple[Tensor, Tensor]:
+    """Squared norms [n] and dot products [V, n] of scaled rows; the rest is added up."""
+    chunk = chunk * scale
+    square = chunk.square()
+    if sum_sq is not None:
+        sum_sq += square.sum(0)
+    for counter in counters:
+        counter.add(chunk)
+    dots = chunk.new_zeros(0, len(chunk)) if vectors is None else vectors @ chunk.T
+    return square.sum(1), dots

@@ -1,7 +1,8 @@
 """Counting individual gradient elements in uniform bins, without clipping any.
 
 Nearly all elements lie in the bins that touch zero. So elements are counted by their signs, and
-only those beyond the *core* around zero are looked up one by one.
+only those beyond the *core* around zero are looked up one by one. On the CPU
+:mod:`cockpit.backward.kernels` does the same in compiled loops.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cockpit.backward import kernels
 from cockpit.log.record import Bins
 
 __all__ = ["HistogramCounter", "bin_index"]
@@ -34,7 +36,7 @@ class HistogramCounter:
         device: Where the chunks live.
 
     Attributes:
-        table: int64 counts, shape [rows, y.count + 2]; first and last column: below and above.
+        shape: Of the table.
         zeros: Number of elements that are exactly zero.
         nonfinite: Number of elements that are NaN or ±Inf; these are counted nowhere else.
     """
@@ -43,14 +45,39 @@ class HistogramCounter:
         self._y = y
         self._row_of = row_of
         self._negative, self._positive, self._core = core(y)
-        self.table = torch.zeros(rows, y.count + 2, dtype=torch.int64, device=device)
+        self._table = torch.zeros(rows, y.count + 2, dtype=torch.int64, device=device)
+        # Of a joint histogram, signs are counted for each element, and put in their rows at the end.
+        self._seen = 0
+        self._below = None if row_of is None else torch.zeros_like(row_of)
+        self.shape = tuple(self._table.shape)
         self.zeros = torch.zeros((), dtype=torch.int64, device=device)
         self.nonfinite = torch.zeros((), dtype=torch.int64, device=device)
 
+    @property
+    def table(self) -> Tensor:
+        """int64 counts, shape [rows, y.count + 2]; first and last column: below and above."""
+        if self._below is not None:
+            for column, counts in (
+                (self._negative, self._below),
+                (self._positive, self._seen - self._below),
+            ):
+                self._table[:, column].index_add_(0, self._row_of, counts)  # type: ignore[arg-type]
+            self._below.zero_()
+            self._seen = 0
+        return self._table
+
     def add(self, chunk: Tensor) -> None:
         """Count individual gradients, shape [n, P]."""
+        if kernels.serves(chunk):
+            kernels.scan_chunk(chunk.contiguous(), 1.0, None, None, self)
+            return
         self.zeros += chunk.numel() - chunk.count_nonzero()
-        self._add_by_sign(chunk < 0, chunk.shape)
+        negative = chunk < 0
+        if self._below is None:
+            self._add_signs(negative.count_nonzero(), chunk.numel())
+        else:
+            self._below += negative.sum(0)
+            self._seen += len(chunk)
         low, high = chunk.aminmax()
         if -self._core < low and high < self._core:  # not so where one is NaN
             return
@@ -68,32 +95,45 @@ class HistogramCounter:
         nonzero = b.count_nonzero(1) * a.count_nonzero(1)
         self.zeros += a.shape[1] * b.numel() - nonzero.sum()
         self._add_signs_of_products(a, b)
-        self._move_large_products(a, b)
-
-    def _add_by_sign(self, negative: Tensor, shape: torch.Size) -> None:
-        """Count all elements beside zero, on the side of their sign."""
-        if self._row_of is None:
-            below = negative.count_nonzero()
-            self.table[0, self._negative] += below
-            self.table[0, self._positive] += shape.numel() - below
+        if kernels.serves(a):
+            kernels.scan_products(a, b, self)
         else:
-            self._add_columns(negative.sum(0), shape[0])
+            self._move_large_products(a, b)
+
+    def layout(self, dtype: np.dtype) -> tuple[np.ndarray | np.generic | int, ...]:
+        """What the compiled loops need to know: edges, core, its columns, rows, and ``_below``."""
+        nothing = np.empty(0, np.int64)
+        return (
+            self._y.edges().astype(dtype),
+            dtype.type(self._core),
+            self._negative,
+            self._positive,
+            nothing if self._row_of is None else self._row_of.numpy(),
+            nothing if self._below is None else self._below.numpy(),
+        )
+
+    def take(self, rows: int, table: Tensor, zeros: int, nonfinite: int) -> None:
+        """Add what the compiled loops have counted over so many rows of individual gradients."""
+        self._table += table
+        self._seen += rows
+        self.zeros += zeros
+        self.nonfinite += nonfinite
+
+    def _add_signs(self, below: Tensor, number: int) -> None:
+        """Count all elements beside zero, on the side of their sign."""
+        self._table[0, self._negative] += below
+        self._table[0, self._positive] += number - below
 
     def _add_signs_of_products(self, a: Tensor, b: Tensor) -> None:
         a_up, a_down, b_up, b_down = a > 0, a < 0, b > 0, b < 0
-        if self._row_of is None:
-            below = (b_up.sum(1) * a_down.sum(1) + b_down.sum(1) * a_up.sum(1)).sum()
-            self.table[0, self._negative] += below
-            self.table[0, self._positive] += a.shape[1] * b.numel() - below
-        else:
-            # Counts up to 2^24 are exact in single precision.
-            below = b_up.float().T @ a_down.float() + b_down.float().T @ a_up.float()
-            self._add_columns(below.flatten().long(), a.shape[0])
-
-    def _add_columns(self, below: Tensor, samples: int) -> None:
-        """Count ``samples`` elements for each of the P elements, ``below`` of them negative."""
-        for column, counts in ((self._negative, below), (self._positive, samples - below)):
-            self.table[:, column].index_add_(0, self._row_of, counts)  # type: ignore[arg-type]
+        if self._below is None:
+            below = b_up.sum(1) * a_down.sum(1) + b_down.sum(1) * a_up.sum(1)
+            self._add_signs(below.sum(), a.shape[1] * b.numel())
+            return
+        # Counts up to 2^24 are exact in single precision.
+        opposite = torch.cat([b_up, b_down]).float().T @ torch.cat([a_down, a_up]).float()
+        self._below += opposite.flatten().long()
+        self._seen += len(a)
 
     def _move_large_products(self, a: Tensor, b: Tensor) -> None:
         """Find the elements that may leave the core from sorted |a|, without forming the others."""
@@ -124,18 +164,18 @@ class HistogramCounter:
         """Take elements that were counted by their sign, and count them where they belong."""
         if not values.numel():
             return
-        first = 0 if rows is None else rows * self.table.shape[1]
+        first = 0 if rows is None else rows * self.shape[1]
         beside_zero = torch.where(values < 0, self._negative, self._positive)
-        self.table.view(-1).sub_(self._tally(first + beside_zero))
+        self._table.view(-1).sub_(self._tally(first + beside_zero))
         finite = torch.isfinite(values)
         place = first + bin_index(values, self._y)
         if not bool(finite.all()):
             self.nonfinite += torch.count_nonzero(~finite)
             place = place[finite]
-        self.table.view(-1).add_(self._tally(place))
+        self._table.view(-1).add_(self._tally(place))
 
     def _tally(self, places: Tensor) -> Tensor:
-        return torch.bincount(places, minlength=self.table.numel())
+        return torch.bincount(places, minlength=self._table.numel())
 
 
 def core(bins: Bins) -> tuple[int, int, float]:

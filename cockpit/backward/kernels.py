@@ -1,0 +1,283 @@
+"""Compiled loops over individual gradients on the CPU: everything from one look at each element.
+
+An accelerator: :mod:`cockpit.backward.evaluate` and :mod:`cockpit.backward.histogram` have a path in
+plain torch that gives the same numbers, for other devices and where numba is missing. The first use
+compiles (a second or two); numba keeps the result on disk.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+try:
+    from numba import njit
+except ImportError:  # no wheel for this platform, or not installed
+    njit = None
+
+__all__ = ["scan_chunk", "scan_products", "serves"]
+
+# Sums may be reordered, which lets them be vectorized; NaN and Inf must stay what they are.
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+}
+BLOCK = 1024  # elements that are looked at several times while they are in the nearest cache
+WORTH_A_THREAD = 2**16  # elements
+
+
+def serves(x: Tensor) -> bool:
+    """Whether the compiled loops can take this tensor."""
+    return njit is not None and x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+
+
+def _compiled(function: Callable) -> Callable:
+    return function if njit is None else njit(**OPTIONS)(function)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="cockpit")
+
+
+def _spread(function: Callable[[int, int, int], None], size: int, work: int) -> None:
+    """Call ``function(part, first, last)`` for parts of ``range(size)``, each in a thread."""
+    threads = parts(size, work)
+    limits = [size * i // threads for i in range(threads + 1)]
+    if threads == 1:
+        function(0, 0, size)
+        return
+    jobs = [
+        _pool(threads).submit(function, i, limits[i], limits[i + 1]) for i in range(1, threads)
+    ]
+    function(0, 0, limits[1])
+    for job in jobs:
+        job.result()
+
+
+def parts(size: int, work: int) -> int:
+    """How many threads :func:`_spread` uses."""
+    return max(1, min(torch.get_num_threads(), size, work // WORTH_A_THREAD))
+
+
+def scan_chunk(
+    chunk: Tensor, scale: float, vectors: Tensor | None, sum_sq: Tensor | None, counts: Any
+) -> tuple[Tensor, Tensor]:
+    """Squared norms and dot products of scaled rows, adding up squares and counts on the way.
+
+    Args:
+        chunk: Individual gradients over ``scale``, shape [n, P], contiguous.
+        scale: Each element is multiplied by this first.
+        vectors: Directions of the dot products, shape [V, P], or ``None``.
+        sum_sq: Shape [P]; gets the sum of squares added; or ``None``.
+        counts: A ``HistogramCounter``; gets the elements added; or ``None``.
+
+    Returns:
+        Squared norms [n] and dot products [V, n], in the dtype of ``chunk``.
+    """
+    x = chunk.numpy()
+    n, size = x.shape
+    v = np.empty((0, size), x.dtype) if vectors is None else vectors.numpy()
+    squares = np.empty(0, x.dtype) if sum_sq is None else sum_sq.numpy()
+    threads = parts(size, x.size)
+    norms, dots = np.zeros((threads, n)), np.zeros((threads, len(v), n))
+    table, special, bins = _accumulators(counts, threads, x.dtype)
+
+    def part(i: int, first: int, last: int) -> None:
+        _scan_chunk(
+            x, x.dtype.type(scale), v, squares, norms[i], dots[i], first, last,
+            *bins, table[i], special[i],
+        )  # fmt: skip
+
+    _spread(part, size, x.size)
+    _hand_over(counts, n, table, special)
+    return torch.from_numpy(norms.sum(0)).to(chunk), torch.from_numpy(dots.sum(0)).to(chunk)
+
+
+def scan_products(a: Tensor, b: Tensor, counts: Any) -> None:
+    """Move those products bⱼaₖ of each row that lie beyond the core to where they belong.
+
+    Args:
+        a: Shape [N, i], finite.
+        b: Shape [N, o], finite.
+        counts: A ``HistogramCounter`` that has counted all products by their sign.
+    """
+    x, y = a.contiguous().numpy(), b.contiguous().numpy()
+    work = x.size + y.size
+    table, special, bins = _accumulators(counts, parts(len(x), work), x.dtype)
+
+    def part(i: int, first: int, last: int) -> None:
+        _scan_products(x, y, first, last, *bins[:-1], table[i], special[i])
+
+    _spread(part, len(x), work)
+    _hand_over(counts, 0, table, special)
+
+
+def _accumulators(counts: Any, threads: int, dtype: np.dtype) -> tuple[Any, Any, Any]:
+    """Tables of each thread, their zeros and non-finite elements, and what describes the bins."""
+    special = np.zeros((threads, 2), np.int64)
+    if counts is None:
+        nothing = np.empty(0, np.int64)
+        bins = (np.empty(0, dtype), dtype.type(0), 0, 0, nothing, nothing)
+        return np.zeros((threads, 1, 1), np.int64), special, bins
+    return np.zeros((threads, *counts.shape), np.int64), special, counts.layout(dtype)
+
+
+def _hand_over(counts: Any, rows: int, table: np.ndarray, special: np.ndarray) -> None:
+    if counts is not None:
+        counts.take(rows, torch.from_numpy(table.sum(0)), *special.sum(0).tolist())
+
+
+@_compiled
+def _dot(x, y):  # type: ignore[no-untyped-def]
+    total = x.dtype.type(0)
+    for k in range(x.size):
+        total += x[k] * y[k]
+    return total
+
+
+@_compiled
+def _multiply(x, scale, out):  # type: ignore[no-untyped-def]
+    for k in range(x.size):
+        out[k] = x[k] * scale
+
+
+@_compiled
+def _add_squares(total, x):  # type: ignore[no-untyped-def]
+    for k in range(x.size):
+        total[k] += x[k] * x[k]
+
+
+@_compiled
+def _add_negative(below, x):  # type: ignore[no-untyped-def]
+    for k in range(x.size):
+        below[k] += np.int64(x[k] < 0)
+
+
+@_compiled
+def _signs(x, core):  # type: ignore[no-untyped-def]
+    """How many elements are negative, zero, beyond the core."""
+    negative, zero, beyond = np.int32(0), np.int32(0), np.int32(0)
+    for k in range(x.size):
+        negative += np.int32(x[k] < 0)
+        zero += np.int32(x[k] == 0)
+        beyond += np.int32(not (abs(x[k]) < core))
+    return negative, zero, beyond
+
+
+@_compiled
+def _move(value, row, edges, below_zero, above_zero, table, special):  # type: ignore[no-untyped-def]
+    """Take an element from where its sign was counted to its own bin."""
+    table[row, below_zero if value < 0 else above_zero] -= 1
+    if not np.isfinite(value):
+        special[1] += 1
+        return
+    last = edges.size
+    guess = (value - edges[0]) / (edges[last - 1] - edges[0]) * (last - 1) + 1
+    place = 0 if guess < 0 else (last if guess > last else int(guess))
+    while place < last and value >= edges[place]:
+        place += 1
+    while place > 0 and value < edges[place - 1]:
+        place -= 1
+    table[row, place] += 1
+
+
+@_compiled
+def _scan_chunk(  # type: ignore[no-untyped-def]
+    x, scale, vectors, squares, norms, dots, first, last,
+    edges, core, below_zero, above_zero, row_of, below, table, special,
+):  # fmt: skip
+    space = np.empty(BLOCK, x.dtype)
+    for n in range(x.shape[0]):
+        for start in range(first, last, BLOCK):
+            stop = min(start + BLOCK, last)
+            block = space[: stop - start]
+            _multiply(x[n, start:stop], scale, block)
+            norms[n] += _dot(block, block)
+            for v in range(vectors.shape[0]):
+                dots[v, n] += _dot(block, vectors[v, start:stop])
+            if squares.size:
+                _add_squares(squares[start:stop], block)
+            if not edges.size:
+                continue
+            negative, zero, beyond = _signs(block, core)
+            special[0] += zero
+            if row_of.size:
+                _add_negative(below[start:stop], block)
+            else:
+                table[0, below_zero] += negative
+                table[0, above_zero] += stop - start - negative
+            if beyond:
+                for k in range(stop - start):
+                    if not (abs(block[k]) < core):
+                        row = row_of[start + k] if row_of.size else 0
+                        _move(block[k], row, edges, below_zero, above_zero, table, special)
+
+
+@_compiled
+def _scan_products(  # type: ignore[no-untyped-def]
+    a, b, first, last, edges, core, below_zero, above_zero, row_of, table, special
+):
+    width = a.shape[1]
+    order = np.empty(width, np.int64)
+    key = np.empty(width, np.int64)
+    for n in range(first, last):
+        largest_a, largest_b = _largest(a[n]), _largest(b[n])
+        if largest_a * largest_b < core * (1 - 1e-5):
+            continue
+        lowest = _key(core * (1 - 1e-5) / largest_b)
+        end = _order_by_key(a[n], lowest, _key(largest_a), order, key)
+        for j in range(b.shape[1]):
+            if abs(b[n, j]) * largest_a < core * (1 - 1e-5):
+                continue
+            # All with a key above the threshold's lie beyond the core; some with the same one do.
+            threshold = _key(core * (1 - 1e-5) / abs(b[n, j]))
+            for place in range(end):
+                k = order[place]
+                if key[k] < threshold:
+                    break
+                value = a[n, k] * b[n, j]
+                if not (abs(value) < core):
+                    row = row_of[j * width + k] if row_of.size else 0
+                    _move(value, row, edges, below_zero, above_zero, table, special)
+
+
+@_compiled
+def _largest(x):  # type: ignore[no-untyped-def]
+    largest = abs(x[0])
+    for k in range(x.size):
+        largest = max(largest, abs(x[k]))
+    return largest
+
+
+@_compiled
+def _key(size):  # type: ignore[no-untyped-def]
+    """Eight steps an octave: grows with ``size`` >= 0, and sorts in one pass."""
+    fraction, exponent = math.frexp(size)
+    return np.int64(exponent) * 8 + np.int64((fraction - 0.5) * 16)
+
+
+@_compiled
+def _order_by_key(x, lowest, highest, order, key):  # type: ignore[no-untyped-def]
+    """Counting sort of the places with a key from ``lowest`` on, largest first; their number."""
+    starts = np.zeros(highest - lowest + 2, np.int64)
+    for k in range(x.size):
+        key[k] = _key(abs(x[k])) if x[k] != 0 else lowest - 1
+        if key[k] >= lowest:
+            starts[highest - key[k] + 1] += 1
+    for i in range(1, starts.size):
+        starts[i] += starts[i - 1]
+    for k in range(x.size):
+        if key[k] >= lowest:
+            order[starts[highest - key[k]]] = k
+            starts[highest - key[k]] += 1
+    return starts[starts.size - 2]
