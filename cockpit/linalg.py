@@ -1,20 +1,29 @@
-"""Eigenvalues of a symmetric operator that is known by its products with vectors.
+"""Norms, and eigenvalues of a symmetric operator that is known by its products with vectors.
 
-Pure maths on flat tensors; nothing here knows of networks.
+Pure maths on tensors; nothing here knows of networks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-__all__ = ["Eigenpair", "lanczos", "power_iteration"]
+__all__ = ["Eigenpair", "lanczos", "power_iteration", "squared_norms"]
 
 Matvec = Callable[[Tensor], Tensor]
+
+
+def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
+    """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision."""
+    wide = (x if x.dtype == torch.float64 else x.float() for x in tensors)
+    norms = [torch.linalg.vector_norm(x) for x in wide]
+    if not norms:
+        return torch.zeros(0, dtype=torch.float64)
+    return torch.stack([n.to(norms[0].device, torch.float64) for n in norms]).cpu().square()
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
+
+from cockpit.linalg import squared_norms
 
 __all__ = ["StepInfo"]
 
@@ -50,3 +53,8 @@ class StepInfo:
     update: Mapping[str, Tensor] | None
     previous_update: Mapping[str, Tensor] | None
     details: Mapping[str, Any]
+
+    @cached_property
+    def sq_update_norms(self) -> Tensor:
+        """‖s‖² of each parameter in the order of ``update``, float64 on the host, shape [P]."""
+        return squared_norms((self.update or {}).values())

@@ -131,7 +131,6 @@ class Tracker:
         update = None
         if moved and any(isinstance(r, st.Update) for r in backward.requests):
             update = {n: p.detach() - opened.before[n] for n, p in backward.parameters.items()}
-        stats = self.engine.answer(backward, update, self._previous_update, opened.before)
         info = StepInfo(
             parameters=opened.before,
             initial=self.initial,
@@ -139,6 +138,7 @@ class Tracker:
             previous_update=self._previous_update,
             **opened.info,
         )
+        stats = self.engine.answer(backward, info)
         self._complete_previous(opened.completing, info, stats)
         self._compute(opened.due, info, stats)
         self._previous_update = update if self._following else None

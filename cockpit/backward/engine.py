@@ -30,6 +30,7 @@ from cockpit.backward.passes import reaches_parameters_beside, undisturbed
 from cockpit.backward.sample_axis import SampleAxis
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.losses import LossProbe
+from cockpit.step import StepInfo
 
 __all__ = ["BackwardEngine", "BackwardPass"]
 
@@ -94,25 +95,15 @@ class BackwardEngine:
                 )
         return backward
 
-    def answer(
-        self,
-        backward: BackwardPass,
-        update: Mapping[str, Tensor] | None,
-        previous_update: Mapping[str, Tensor] | None,
-        weights: Mapping[str, Tensor],
-    ) -> BackwardStats:
+    def answer(self, backward: BackwardPass, info: StepInfo) -> BackwardStats:
         """Serve the first-order requests of a finished pass, once the update is known.
 
         Args:
             backward: The pass; it lets go of its tensors.
-            update: s = θ(t+1) − θ(t) by name, if known.
-            previous_update: s of the step before, if known.
-            weights: θ(t) by name.
+            info: The step, with the updates that are known.
         """
         with self.capture.paused(), torch.no_grad():
-            return backward.statistics(
-                Questions(backward.requests, update, previous_update, weights)
-            )
+            return backward.statistics(Questions(backward.requests, info))
 
 
 NO_SECOND = (

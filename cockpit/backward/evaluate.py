@@ -6,6 +6,7 @@ connected layer without positions never do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from cockpit.backward import kernels
 from cockpit.backward.extensions import Chunked, Contribution, Outer, Unsupported
 from cockpit.backward.histogram import HistogramCounter
+from cockpit.linalg import squared_norms
 
 __all__ = [
     "ParameterStatistics",
@@ -22,6 +24,7 @@ __all__ = [
     "evaluate",
     "fold_rows",
     "merge",
+    "multiple_of",
     "squared_sum",
     "sum_of_squares",
 ]
@@ -35,11 +38,13 @@ class Wanted:
 
     Attributes:
         vectors: Directions v of the dot products gₙᵀv, each in the parameter's shape.
+        first_is_mean: Whether the first of them is said to be the mean of these very gₙ.
         sum_sq: Whether Σ gₙ² is wanted.
         counters: Histograms to add to.
     """
 
     vectors: list[Tensor] = field(default_factory=list)
+    first_is_mean: bool = False
     sum_sq: bool = False
     counters: list[HistogramCounter] = field(default_factory=list)
 
@@ -131,11 +136,55 @@ def _evaluate_rank_one(
 ) -> ParameterStatistics:
     """gₙ = bₙaₙᵀ: ‖gₙ‖² = ‖aₙ‖²‖bₙ‖², gₙᵀV = bₙᵀVaₙ, Σ gₙ² = (b²)ᵀ(a²)."""
     sq_norms = a.square().sum(1) * b.square().sum(1)
-    dots = [((b @ v.to(b.dtype).view(b.shape[1], -1)) * a).sum(1) for v in wanted.vectors]
+    matrices = [v.to(b.dtype).view(b.shape[1], -1) for v in wanted.vectors]
+    dots = []
+    if wanted.first_is_mean and _gram_is_cheaper(a, b) and _averages_to(a, b, matrices[0]):
+        dots = [((a @ a.T) * (b @ b.T)).mean(1)]
+        matrices = matrices[1:]
+    dots += [((b @ v) * a).sum(1) for v in matrices]
     sum_sq = (b.square().T @ a.square()).view(shape) if wanted.sum_sq else None
     for counter in wanted.counters:
         counter.add_rank_one(a, b)
     return ParameterStatistics(sq_norms, dots, sum_sq)
+
+
+def _gram_is_cheaper(a: Tensor, b: Tensor) -> bool:
+    """Whether products between all samples take fewer operations than with the weight's matrix.
+
+    On other devices than the CPU operations are cheap, and the check would wait for them.
+    """
+    rows, i, o = len(a), a.shape[1], b.shape[1]
+    return a.device.type == "cpu" and rows * (i + o) < i * o
+
+
+def _averages_to(a: Tensor, b: Tensor, mean: Tensor) -> bool:
+    """Whether (1/N) Σ bₙaₙᵀ is ``mean``, as far as a random direction of the inputs tells."""
+    direction = torch.randn(a.shape[1], generator=torch.Generator().manual_seed(0), dtype=a.dtype)
+    along = a @ direction
+    error = (b.T @ along / len(a) - mean @ direction).norm()
+    size = (b.square().sum(1) * along.square()).mean().sqrt()
+    return bool(error <= 30 * torch.finfo(a.dtype).eps ** 0.75 * size)
+
+
+def multiple_of(vector: Tensor, other: Tensor) -> float | None:
+    """c with ``vector`` = c · ``other`` up to rounding, or ``None``.
+
+    Found on a sample of the elements, and confirmed by the norms of all.
+    """
+    stride = max(1, other.numel() // 1000)
+    v, o = (x.flatten()[::stride].double() for x in (vector, other))
+    square = float(o @ o)
+    if not square or not math.isfinite(square):
+        return None
+    factor = float(v @ o) / square
+    eps = torch.finfo(vector.dtype).eps
+    if eps > 1e-6:
+        return None  # in half precision an update is rounded too much to tell
+    rounding = 10 * eps**0.5
+    if float((v - factor * o).norm()) > rounding * float(v.norm()):
+        return None
+    full, expected = (float(x) for x in squared_norms([vector, other]))
+    return factor if abs(full - factor**2 * expected) <= 0.01 * rounding * full else None
 
 
 def _chunks(contribution: Contribution, size: int) -> Iterator[Tensor]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from cockpit.backward import statistics as st
 from cockpit.backward.capture import LayerCall, unit_parameters
-from cockpit.backward.evaluate import ParameterStatistics, Wanted, evaluate, fold_rows, merge
+from cockpit.backward.evaluate import Wanted, evaluate, fold_rows, merge, multiple_of
 from cockpit.backward.extensions import Contribution, Unsupported, contributions
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
 from cockpit.backward.sample_axis import UNKNOWN, is_ambiguous
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.log.record import Bins, Counts1d
+from cockpit.step import StepInfo
 
 __all__ = ["FIRST_ORDER", "IndividualGradients", "Questions", "contributions_by_name"]
 
@@ -31,6 +34,10 @@ FIRST_ORDER = (
 )
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}  # of Σgₙ against N·ḡ; else half precision
 HALF_TOLERANCE = 3e-2
+UNACCOUNTED = (
+    "the samples do not account for its gradient: it is also used outside this layer's own call, or "
+    "the loss has a term that is no function of single samples"
+)
 
 
 def contributions_by_name(
@@ -60,27 +67,23 @@ class Questions:
 
     Attributes:
         requests: All requests of the step; others than first-order ones are passed over.
-        update: s = θ(t+1) − θ(t) by name, if known.
-        previous_update: s of the step before, if known.
-        weights: θ(t) by name, for joint histograms.
+        info: The step, with the updates that are known.
     """
 
     requests: frozenset[st.Statistic]
-    update: Mapping[str, Tensor] | None
-    previous_update: Mapping[str, Tensor] | None
-    weights: Mapping[str, Tensor]
+    info: StepInfo
 
-    @property
+    @cached_property
     def unanswerable(self) -> list[st.Statistic]:
         """Dot products with an update that is not known."""
         return [
             r
             for r in self.requests
-            if (isinstance(r, st.DotUpdate) and self.update is None)
-            or (isinstance(r, st.DotPreviousUpdate) and self.previous_update is None)
+            if (isinstance(r, st.DotUpdate) and self.info.update is None)
+            or (isinstance(r, st.DotPreviousUpdate) and self.info.previous_update is None)
         ]
 
-    @property
+    @cached_property
     def answerable(self) -> list[st.Statistic]:
         """The others."""
         refused = self.unanswerable
@@ -90,15 +93,15 @@ class Questions:
         """The vectors of the dot products with an update, for one parameter."""
         found: dict[st.Statistic, Tensor] = {}
         for request in self.answerable:
-            if isinstance(request, st.DotUpdate) and self.update is not None:
-                found[request] = self._along(self.update, name)
-            if isinstance(request, st.DotPreviousUpdate) and self.previous_update is not None:
-                found[request] = self._along(self.previous_update, name)
+            if isinstance(request, st.DotUpdate) and self.info.update is not None:
+                found[request] = self._along(self.info.update, name)
+            if isinstance(request, st.DotPreviousUpdate) and self.info.previous_update is not None:
+                found[request] = self._along(self.info.previous_update, name)
         return found
 
     def _along(self, update: Mapping[str, Tensor], name: str) -> Tensor:
         # A parameter that was frozen then did not move.
-        return update[name] if name in update else torch.zeros_like(self.weights[name])
+        return update[name] if name in update else torch.zeros_like(self.info.parameters[name])
 
 
 class IndividualGradients:
@@ -147,10 +150,14 @@ class IndividualGradients:
             return
         for request in questions.answerable:
             stats.by_parameter[request] = {}
-        for name, grad in stats.grad.items():
-            self._answer_for(name, grad, stats, questions)
+        results = {
+            name: self._evaluate(name, grad, questions)
+            for name, grad in stats.grad.items()
+            if self._is_known(name, stats)
+        }
         for call in self._calls:
             call.release()
+        _add_answers(stats, results, questions)
 
     def _overwritten(self) -> dict[str, str]:
         """Parameters of layers whose input has been changed since the backward pass."""
@@ -169,52 +176,102 @@ class IndividualGradients:
             if not stats.grad[name].any():
                 del stats.grad[name]
 
-    def _answer_for(
-        self, name: str, grad: Tensor, stats: BackwardStats, questions: Questions
-    ) -> None:
-        contribution = self._found.get(name)
-        if contribution is None or name in stats.missing:
+    def _is_known(self, name: str, stats: BackwardStats) -> bool:
+        if name not in self._found:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
-            return
+        return name not in stats.missing
+
+    def _evaluate(self, name: str, grad: Tensor, questions: Questions) -> _Result:
         requests = questions.answerable
-        directions = questions.directions(name)
-        counters = _counters(requests, questions.weights[name])
+        along_grad, along_others = _split_directions(questions.directions(name), grad)
+        counters = _counters(requests, questions.info.parameters[name])
         wanted = Wanted(
-            vectors=[grad, *directions.values()],
+            vectors=[grad, *along_others.values()],
+            first_is_mean=True,
             sum_sq=any(isinstance(r, st.SumSq) for r in requests),
             counters=list({id(c): c for c in counters.values()}.values()),
         )
-        result = evaluate(contribution, grad.shape, self._scale, wanted)
-        problem = _inconsistency(result, grad)
-        if problem:
-            stats.missing[name] = problem
-            return
-        # The first dot product is the one with ḡ.
-        dots = dict(zip([st.DotGrad(), *directions], result.dots, strict=True))
-        for request in requests:
-            answers = stats.by_parameter[request]
-            if isinstance(request, st.SqNorms):
-                answers[name] = result.sq_norms
-            elif isinstance(request, st.SumSq):
-                answers[name] = result.sum_sq
-            elif request in counters:
-                answers[name] = _counts(request, counters[request])
-            else:
-                answers[name] = dots[request]
+        found = evaluate(self._found[name], grad.shape, self._scale, wanted)
+        grad_dots, *others = found.dots
+        dots = {
+            st.DotGrad(): grad_dots,
+            **{request: factor * grad_dots for request, factor in along_grad.items()},
+            **dict(zip(along_others, others, strict=True)),
+        }
+        return _Result({st.SqNorms(): found.sq_norms, **dots}, found.sum_sq, counters)
 
 
-def _inconsistency(result: ParameterStatistics, grad: Tensor) -> str:
-    """Whether the individual gradients fail to average to ḡ along ḡ; empty if they agree."""
-    # In double precision: gradients may vanish, and that is worth seeing.
-    mean_dot, sq_norm = result.dots[0].double().mean(), grad.double().square().sum()
-    size = result.sq_norms.double().mean().sqrt() * sq_norm.sqrt()
-    tolerance = TOLERANCE.get(grad.dtype, HALF_TOLERANCE)
-    if not torch.isfinite(size) or (mean_dot - sq_norm).abs() <= tolerance * size:
-        return ""
-    return (
-        "the samples do not account for its gradient: it is also used outside this layer's own "
-        "call, or the loss has a term that is no function of single samples"
+@dataclass
+class _Result:
+    """What was found out about one parameter.
+
+    Attributes:
+        rows: Squared norms and dot products, each of shape [N].
+        sum_sq: Σ gₙ², if wanted.
+        counters: The counter of each histogram.
+    """
+
+    rows: dict[st.Statistic, Tensor]
+    sum_sq: Tensor | None
+    counters: dict[st.Statistic, HistogramCounter]
+
+
+def _split_directions(
+    directions: dict[st.Statistic, Tensor], grad: Tensor
+) -> tuple[dict[st.Statistic, float], dict[st.Statistic, Tensor]]:
+    """Factors of those directions that are multiples of ḡ (plain SGD), and the others.
+
+    gₙᵀs is then a multiple of gₙᵀḡ, which is needed in any case.
+    """
+    factors: dict[st.Statistic, float] = {}
+    others: dict[st.Statistic, Tensor] = {}
+    for request, vector in directions.items():
+        factor = multiple_of(vector, grad) if isinstance(request, st.DotUpdate) else None
+        if factor is None:
+            others[request] = vector
+        else:
+            factors[request] = factor
+    return factors, others
+
+
+def _add_answers(
+    stats: BackwardStats, results: Mapping[str, _Result], questions: Questions
+) -> None:
+    """Bring the results to the host at once, and keep those that account for ḡ."""
+    if not results:
+        return
+    kinds = list(next(iter(results.values())).rows)
+    device = next(iter(results.values())).rows[st.SqNorms()].device
+    stacked = torch.stack(
+        [
+            torch.stack([r.rows[k] for k in kinds]).to(device, torch.float64)
+            for r in results.values()
+        ]
     )
+    table = dict(zip(results, stacked.cpu(), strict=True))  # [kinds, N] of each parameter
+    places = {kind: i for i, kind in enumerate(kinds)}
+    squares = dict(zip(stats.grad, stats.sq_grad_norms.tolist(), strict=True))
+    for name, result in results.items():
+        sq_norms, dots = table[name][places[st.SqNorms()]], table[name][places[st.DotGrad()]]
+        if not _accounts_for(sq_norms, dots, squares[name], stats.grad[name].dtype):
+            stats.missing[name] = UNACCOUNTED
+            continue
+        for request in questions.answerable:
+            answers = stats.by_parameter[request]
+            if isinstance(request, st.SumSq):
+                answers[name] = result.sum_sq
+            elif request in result.counters:
+                answers[name] = _counts(request, result.counters[request])
+            else:
+                answers[name] = table[name][places[request]]
+
+
+def _accounts_for(sq_norms: Tensor, dots: Tensor, grad_sq_norm: float, dtype: torch.dtype) -> bool:
+    """Whether the individual gradients average to ḡ along ḡ."""
+    # In double precision: gradients may vanish, and that is worth seeing.
+    size = float(sq_norms.mean().sqrt()) * math.sqrt(grad_sq_norm)
+    error = abs(float(dots.mean()) - grad_sq_norm)
+    return not math.isfinite(size) or error <= TOLERANCE.get(dtype, HALF_TOLERANCE) * size
 
 
 def _counters(

@@ -56,9 +56,7 @@ def _spread(function: Callable[[int, int, int], None], size: int, work: int) -> 
     if threads == 1:
         function(0, 0, size)
         return
-    jobs = [
-        _pool(threads).submit(function, i, limits[i], limits[i + 1]) for i in range(1, threads)
-    ]
+    jobs = [_pool(threads).submit(function, i, limits[i], limits[i + 1]) for i in range(1, threads)]
     function(0, 0, limits[1])
     for job in jobs:
         job.result()
@@ -182,7 +180,7 @@ def _move(value, row, edges, below_zero, above_zero, table, special):  # type: i
         special[1] += 1
         return
     last = edges.size
-    guess = (value - edges[0]) / (edges[last - 1] - edges[0]) * (last - 1) + 1
+    guess = (value - edges[0]) * ((last - 1) / (edges[last - 1] - edges[0])) + 1
     place = 0 if guess < 0 else (last if guess > last else int(guess))
     while place < last and value >= edges[place]:
         place += 1
@@ -228,19 +226,18 @@ def _scan_products(  # type: ignore[no-untyped-def]
     a, b, first, last, edges, core, below_zero, above_zero, row_of, table, special
 ):
     width = a.shape[1]
-    order = np.empty(width, np.int64)
-    key = np.empty(width, np.int64)
+    order, key = np.empty(width, np.int64), np.empty(width, np.int32)
+    needed = core * (1 - 1e-5)  # rounding must lose none; each candidate is looked at exactly
     for n in range(first, last):
         largest_a, largest_b = _largest(a[n]), _largest(b[n])
-        if largest_a * largest_b < core * (1 - 1e-5):
+        if largest_a * largest_b < needed:
             continue
-        lowest = _key(core * (1 - 1e-5) / largest_b)
-        end = _order_by_key(a[n], lowest, _key(largest_a), order, key)
+        _keys(a[n], key)
+        end = _order_by_key(key, _key(needed / largest_b), _key(largest_a), order)
         for j in range(b.shape[1]):
-            if abs(b[n, j]) * largest_a < core * (1 - 1e-5):
+            if abs(b[n, j]) * largest_a < needed:
                 continue
-            # All with a key above the threshold's lie beyond the core; some with the same one do.
-            threshold = _key(core * (1 - 1e-5) / abs(b[n, j]))
+            threshold = _key(needed / abs(b[n, j]))
             for place in range(end):
                 k = order[place]
                 if key[k] < threshold:
@@ -260,23 +257,35 @@ def _largest(x):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _key(size):  # type: ignore[no-untyped-def]
-    """Eight steps an octave: grows with ``size`` >= 0, and sorts in one pass."""
-    fraction, exponent = math.frexp(size)
-    return np.int64(exponent) * 8 + np.int64((fraction - 0.5) * 16)
+def _keys(x, key):  # type: ignore[no-untyped-def]
+    """The leading bits of |x| as float32: eight steps an octave, growing with |x|."""
+    sizes = np.empty(x.size, np.float32)
+    for k in range(x.size):
+        sizes[k] = abs(x[k])
+    bits = sizes.view(np.int32)
+    for k in range(x.size):
+        key[k] = bits[k] >> 20
 
 
 @_compiled
-def _order_by_key(x, lowest, highest, order, key):  # type: ignore[no-untyped-def]
+def _key(size):  # type: ignore[no-untyped-def]
+    """See :func:`_keys`."""
+    fraction, exponent = math.frexp(np.float32(size))
+    if not np.isfinite(fraction):
+        return np.int32(2040)
+    return np.int32(max(0, (exponent + 126) * 8 + int((fraction - 0.5) * 16)))
+
+
+@_compiled
+def _order_by_key(key, lowest, highest, order):  # type: ignore[no-untyped-def]
     """Counting sort of the places with a key from ``lowest`` on, largest first; their number."""
-    starts = np.zeros(highest - lowest + 2, np.int64)
-    for k in range(x.size):
-        key[k] = _key(abs(x[k])) if x[k] != 0 else lowest - 1
+    starts = np.zeros(max(0, highest - lowest) + 2, np.int64)
+    for k in range(key.size):
         if key[k] >= lowest:
             starts[highest - key[k] + 1] += 1
     for i in range(1, starts.size):
         starts[i] += starts[i - 1]
-    for k in range(x.size):
+    for k in range(key.size):
         if key[k] >= lowest:
             order[starts[highest - key[k]]] = k
             starts[highest - key[k]] += 1

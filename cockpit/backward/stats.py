@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from cockpit.backward.statistics import Statistic
+from cockpit.linalg import squared_norms
 
 __all__ = ["Absent", "BackwardStats"]
 
@@ -67,9 +69,23 @@ class BackwardStats:
                 raise Absent(f"{name}: {self.missing.get(name, 'no individual gradients')}")
         return answers
 
+    @cached_property
+    def sq_grad_norms(self) -> Tensor:
+        """‖ḡ‖² of each parameter in the order of ``grad``, float64 on the host, shape [P]."""
+        return squared_norms(self.grad.values())
+
+    def rows(self, statistic: Statistic) -> Tensor:
+        """The answers for all parameters in the order of ``grad``, shape [P, N].
+
+        Raises:
+            Absent: If one of them has none, with the reason.
+        """
+        answers = self.complete(statistic)
+        return torch.stack([answers[name] for name in self.grad])
+
     def total(self, statistic: Statistic) -> Tensor:
         """The sum of the answers over all parameters."""
-        return torch.stack(tuple(self.complete(statistic).values())).sum(0)
+        return self.rows(statistic).sum(0)
 
     def _check(self, statistic: Statistic) -> None:
         if statistic in self.errors:

@@ -21,7 +21,6 @@ from cockpit.backward.statistics import (
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import Scalar
 from cockpit.quantities.base import Absent, Quantity, Tier, scalar
-from cockpit.quantities.norms import network_norm, squared_norm
 from cockpit.schedules import Schedule
 from cockpit.step import StepInfo
 
@@ -115,7 +114,7 @@ class Alpha(Quantity):
         self._start = None
         if info.update is None:
             raise Absent("no update of the parameters was seen after this backward pass")
-        length = float(network_norm({k: squared_norm(s) for k, s in info.update.items()}))
+        length = float(info.sq_update_norms.sum().sqrt())
         if length == 0:
             raise Absent("the optimizer did not move the parameters")
         self._start = _observe(info, stats.total(DotUpdate()), length), length

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from cockpit.backward.statistics import Statistic
@@ -83,21 +82,18 @@ def scalar(value: Tensor | float, **notes: Any) -> Scalar:
 
 
 def per_layer(
-    info: StepInfo, network: Tensor | float, layers: Mapping[str, Tensor], **notes: Any
+    info: StepInfo, network: Tensor | float, names: Iterable[str], values: Tensor, **notes: Any
 ) -> PerLayer:
     """A value for the network and each layer, in the order of the log's header.
 
     Args:
         info: The step.
         network: The network-wide value.
-        layers: Scalars by parameter name; a parameter that isn't there has no value.
+        names: Names of parameters; one that isn't there has no value.
+        values: Their values, shape [P].
         notes: Added to the value, unless ``None``.
     """
-    names = [name for name in info.layers if name in layers]
-    found: dict[str, float] = {}
-    if names:
-        numbers = torch.stack([layers[name].double() for name in names]).tolist()
-        found = dict(zip(names, numbers, strict=True))
+    found = dict(zip(names, values.tolist(), strict=True))
     return PerLayer(
         float(network),
         tuple(found.get(name) for name in info.layers),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -11,25 +9,23 @@ from cockpit.backward.statistics import SqNorms, Statistic
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import Scalar
 from cockpit.quantities.base import Absent, Quantity, scalar
-from cockpit.quantities.norms import squared_norm
 from cockpit.quantities.scatter import trace_of_covariance
 from cockpit.step import StepInfo
 
 __all__ = ["CABS", "cabs"]
 
 
-def cabs(learning_rates: Mapping[str, float], traces: Mapping[str, Tensor], loss: float) -> Tensor:
+def cabs(learning_rates: Tensor, traces: Tensor, loss: float) -> Tensor:
     """Suggested batch size B = Σ η Tr(Σ̂) / L_B, in samples.
 
     Args:
-        learning_rates: η of each parameter, for the mean-reduced loss.
-        traces: (1/N) Σₙ‖gₙ − ḡ‖² of each parameter.
+        learning_rates: η of each parameter, for the mean-reduced loss, shape [P].
+        traces: (1/N) Σₙ‖gₙ − ḡ‖² of each parameter, shape [P].
         loss: L_B > 0.
 
     Reference: Balles et al. (2017), eq. 22; thesis C.6.
     """
-    weighted = [learning_rates[name] * trace for name, trace in traces.items()]
-    return torch.stack(weighted).sum() / loss
+    return (learning_rates * traces).sum() / loss
 
 
 class CABS(Quantity):
@@ -49,17 +45,17 @@ class CABS(Quantity):
             raise Absent("CABS needs a learning rate. Pass the optimizer to Cockpit(...)")
         if not info.loss > 0:
             raise Absent(f"CABS needs a positive loss; got {info.loss:.6g}")
-        traces = {
-            name: trace_of_covariance(sq.double(), squared_norm(stats.grad[name]))
-            for name, sq in stats.complete(SqNorms()).items()
-        }
+        traces = trace_of_covariance(stats.rows(SqNorms()), stats.sq_grad_norms)
         # A summed loss moves the parameters N times as far as a mean-reduced one.
         factor = info.batch_size if info.reduction == "sum" else 1
-        missing = [name for name in traces if name not in info.group_of]
+        missing = [name for name in stats.grad if name not in info.group_of]
         if missing:
             raise Absent(f"the optimizer does not hold {missing[0]}")
-        rates = {name: factor * info.learning_rates[info.group_of[name]] for name in traces}
-        return scalar(cabs(rates, traces, info.loss), assumption=outside_plain_sgd(info))
+        rates = [factor * info.learning_rates[info.group_of[name]] for name in stats.grad]
+        return scalar(
+            cabs(torch.tensor(rates).to(traces), traces, info.loss),
+            assumption=outside_plain_sgd(info),
+        )
 
 
 def outside_plain_sgd(info: StepInfo) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from cockpit.backward.stats import BackwardStats
+from cockpit.linalg import squared_norms
 from cockpit.log.record import PerLayer
 from cockpit.quantities.base import Absent, Quantity, Tier, per_layer
-from cockpit.quantities.norms import network_norm, squared_norm
 from cockpit.step import StepInfo
 
 __all__ = ["Distance"]
@@ -28,8 +28,5 @@ class Distance(Quantity):
         added = [name for name in info.parameters if name not in info.initial]
         if added:
             raise Absent(f"{added[0]} was added after the cockpit was made")
-        squares = {
-            name: squared_norm(p - info.initial[name]) for name, p in info.parameters.items()
-        }
-        layers = {name: square.sqrt() for name, square in squares.items()}
-        return per_layer(info, network_norm(squares), layers)
+        squares = squared_norms(p - info.initial[name] for name, p in info.parameters.items())
+        return per_layer(info, squares.sum().sqrt(), info.parameters, squares.sqrt())

@@ -7,7 +7,6 @@ from typing import ClassVar, Literal
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import PerLayer
 from cockpit.quantities.base import Absent, Quantity, Tier, per_layer
-from cockpit.quantities.norms import network_norm, squared_norm
 from cockpit.step import StepInfo
 
 __all__ = ["GradNorm"]
@@ -26,6 +25,5 @@ class GradNorm(Quantity):
         """The norm at θ(t)."""
         if not stats.grad:
             raise Absent("the backward pass gave no parameter a gradient")
-        squares = {name: squared_norm(g) for name, g in stats.grad.items()}
-        layers = {name: square.sqrt() for name, square in squares.items()}
-        return per_layer(info, network_norm(squares), layers)
+        squares = stats.sq_grad_norms
+        return per_layer(info, squares.sum().sqrt(), stats.grad, squares.sqrt())

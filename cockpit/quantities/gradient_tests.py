@@ -5,14 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from cockpit.backward.statistics import DotGrad, SqNorms, Statistic
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import PerLayer
 from cockpit.quantities.base import Absent, Quantity, Tier, per_layer
-from cockpit.quantities.norms import squared_norm
 from cockpit.step import StepInfo
 
 __all__ = ["GradientTest"]
@@ -27,7 +25,7 @@ class GradientTest(Quantity):
     @staticmethod
     @abstractmethod
     def measure(sq_norms: Tensor, dots: Tensor, grad_sq_norm: Tensor) -> Tensor:
-        """The test's value from ‖gₙ‖² [N], gₙᵀḡ [N] and ‖ḡ‖²."""
+        """The test's values from ‖gₙ‖² [*, N], gₙᵀḡ [*, N] and ‖ḡ‖² [*]."""
 
     def requires(self) -> frozenset[Statistic]:
         """‖gₙ‖² and gₙᵀḡ."""
@@ -37,15 +35,8 @@ class GradientTest(Quantity):
         """The value for the network and for each parameter by itself."""
         if info.batch_size < 2:
             raise Absent("gradient tests need at least two samples in the mini-batch; got one")
-        sq_norms, dots = stats.complete(SqNorms()), stats.complete(DotGrad())
-        squares = {name: squared_norm(stats.grad[name]) for name in sq_norms}
-        layers = {
-            name: self.measure(sq_norms[name].double(), dots[name].double(), squares[name])
-            for name in sq_norms
-        }
-        network = self.measure(
-            stats.total(SqNorms()).double(),
-            stats.total(DotGrad()).double(),
-            torch.stack(list(squares.values())).sum(),
-        )
-        return per_layer(info, network, layers)
+        sq_norms, dots = stats.rows(SqNorms()), stats.rows(DotGrad())
+        squares = stats.sq_grad_norms
+        layers = self.measure(sq_norms, dots, squares)
+        network = self.measure(sq_norms.sum(0), dots.sum(0), squares.sum())
+        return per_layer(info, network, stats.grad, layers)

@@ -32,6 +32,5 @@ class HessTrace(CurvatureQuantity):
     def compute(self, info: StepInfo, stats: BackwardStats) -> PerLayer:
         """Sums of the diagonal over the network and over each parameter."""
         diagonal = stats.complete(self.diagonal)
-        layers = {name: h.sum(dtype=torch.float64) for name, h in diagonal.items()}
-        network = torch.stack(list(layers.values())).sum()
-        return per_layer(info, network, layers, **self.notes())
+        layers = torch.stack([h.sum(dtype=torch.float64) for h in diagonal.values()])
+        return per_layer(info, layers.sum(), diagonal, layers, **self.notes())

@@ -15,8 +15,8 @@ def inner_test(dots: Tensor, grad_sq_norm: Tensor) -> Tensor:
     θ = √( Σₙ (gₙᵀḡ/‖ḡ‖² − 1)² / (N(N−1)) )
 
     Args:
-        dots: gₙᵀḡ, shape [N].
-        grad_sq_norm: ‖ḡ‖², scalar.
+        dots: gₙᵀḡ, shape [*, N].
+        grad_sq_norm: ‖ḡ‖², shape [*].
 
     Returns:
         θ ≥ 0: scatter of the individual gradients along ḡ. NaN where ḡ = 0.
@@ -26,10 +26,10 @@ def inner_test(dots: Tensor, grad_sq_norm: Tensor) -> Tensor:
 
     Reference: Bollapragada et al. (2017); thesis C.24 (the form that does not cancel) and C.26.
     """
-    n = len(dots)
+    n = dots.shape[-1]
     if n < 2:
         raise ValueError(f"inner_test needs gₙᵀḡ of at least two samples; got {n}.")
-    return ((dots / grad_sq_norm - 1).square().sum() / (n * (n - 1))).sqrt()
+    return ((dots / grad_sq_norm.unsqueeze(-1) - 1).square().sum(-1) / (n * (n - 1))).sqrt()
 
 
 class InnerTest(GradientTest):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import torch
+
 from cockpit.backward.statistics import Statistic, SumSq
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import PerLayer
@@ -34,9 +36,11 @@ class MeanGSNR(Quantity):
         ratios = signal_to_noise(stats.complete(SumSq()), stats.grad, info.batch_size)
         if ratios.noisy == 0:
             raise Absent("no element of the gradient has any noise")
-        layers = {
-            name: total / count for name, (total, count) in ratios.by_parameter.items() if count
-        }
+        means = {n: total / count for n, (total, count) in ratios.by_parameter.items() if count}
         return per_layer(
-            info, ratios.total / ratios.noisy, layers, excluded=ratios.excluded or None
+            info,
+            ratios.total / ratios.noisy,
+            means,
+            torch.stack(list(means.values())),
+            excluded=ratios.excluded or None,
         )

@@ -15,8 +15,8 @@ def norm_test(sq_norms: Tensor, grad_sq_norm: Tensor) -> Tensor:
     θ = √( Σₙ‖gₙ − ḡ‖² / (N(N−1)) ) / ‖ḡ‖
 
     Args:
-        sq_norms: ‖gₙ‖², shape [N].
-        grad_sq_norm: ‖ḡ‖², scalar.
+        sq_norms: ‖gₙ‖², shape [*, N].
+        grad_sq_norm: ‖ḡ‖², shape [*].
 
     Returns:
         θ ≥ 0; ∞ where ḡ = 0. Large: noise dominates; enlarge the batch.
@@ -26,10 +26,10 @@ def norm_test(sq_norms: Tensor, grad_sq_norm: Tensor) -> Tensor:
 
     Reference: Byrd et al. (2012), eq. 3.9; thesis C.20.
     """
-    n = len(sq_norms)
+    n = sq_norms.shape[-1]
     if n < 2:
         raise ValueError(f"norm_test needs ‖gₙ‖² of at least two samples; got {n}.")
-    return ((sq_norms.sum() / grad_sq_norm - n) / (n * (n - 1))).clamp_min(0).sqrt()
+    return ((sq_norms.sum(-1) / grad_sq_norm - n) / (n * (n - 1))).clamp_min(0).sqrt()
 
 
 class NormTest(GradientTest):

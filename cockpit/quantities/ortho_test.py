@@ -15,9 +15,9 @@ def ortho_test(sq_norms: Tensor, dots: Tensor, grad_sq_norm: Tensor) -> Tensor:
     ν = √( Σₙ (‖gₙ‖²/‖ḡ‖² − (gₙᵀḡ)²/‖ḡ‖⁴) / (N(N−1)) )
 
     Args:
-        sq_norms: ‖gₙ‖², shape [N].
-        dots: gₙᵀḡ, shape [N].
-        grad_sq_norm: ‖ḡ‖², scalar.
+        sq_norms: ‖gₙ‖², shape [*, N].
+        dots: gₙᵀḡ, shape [*, N].
+        grad_sq_norm: ‖ḡ‖², shape [*].
 
     Returns:
         ν ≥ 0: scatter of the individual gradients across ḡ. NaN where ḡ = 0.
@@ -27,11 +27,12 @@ def ortho_test(sq_norms: Tensor, dots: Tensor, grad_sq_norm: Tensor) -> Tensor:
 
     Reference: Bollapragada et al. (2017); thesis C.33.
     """
-    n = len(sq_norms)
+    n = sq_norms.shape[-1]
     if n < 2:
         raise ValueError(f"ortho_test needs ‖gₙ‖² of at least two samples; got {n}.")
-    across = sq_norms / grad_sq_norm - (dots / grad_sq_norm).square()
-    return (across.sum() / (n * (n - 1))).clamp_min(0).sqrt()
+    squares = grad_sq_norm.unsqueeze(-1)
+    across = sq_norms / squares - (dots / squares).square()
+    return (across.sum(-1) / (n * (n - 1))).clamp_min(0).sqrt()
 
 
 class OrthoTest(GradientTest):

@@ -12,8 +12,8 @@ __all__ = ["SignalToNoise", "signal_to_noise", "sum_of_signal_to_noise", "trace_
 
 
 def trace_of_covariance(sq_norms: Tensor, grad_sq_norm: Tensor) -> Tensor:
-    """(1/N) Σₙ‖gₙ − ḡ‖² from ‖gₙ‖² [N] and ‖ḡ‖²."""
-    return (sq_norms.mean() - grad_sq_norm).clamp_min(0)
+    """(1/N) Σₙ‖gₙ − ḡ‖² from ‖gₙ‖² [*, N] and ‖ḡ‖² [*]."""
+    return (sq_norms.mean(-1) - grad_sq_norm).clamp_min(0)
 
 
 def sum_of_signal_to_noise(sum_sq: Tensor, grad: Tensor, n: int) -> tuple[Tensor, int]:

@@ -77,9 +77,10 @@ class TICDiag(CurvatureQuantity):
     def compute(self, info: StepInfo, stats: BackwardStats) -> PerLayer:
         """The criterion for the network and for each parameter."""
         diagonal, sums = stats.complete(self.diagonal), stats.complete(SumSq())
-        layers = {
-            name: tic_diag(sum_sq, diagonal[name], info.batch_size, self.epsilon)
-            for name, sum_sq in sums.items()
-        }
-        network = torch.stack(list(layers.values())).sum()
-        return per_layer(info, network, layers, **self.notes(), epsilon=self.epsilon)
+        layers = torch.stack(
+            [
+                tic_diag(sum_sq, diagonal[name], info.batch_size, self.epsilon)
+                for name, sum_sq in sums.items()
+            ]
+        )
+        return per_layer(info, layers.sum(), sums, layers, **self.notes(), epsilon=self.epsilon)

@@ -8,7 +8,6 @@ from cockpit.backward.statistics import Statistic, Update
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import PerLayer
 from cockpit.quantities.base import Absent, Quantity, Tier, per_layer
-from cockpit.quantities.norms import network_norm, squared_norm
 from cockpit.step import StepInfo
 
 __all__ = ["UpdateSize"]
@@ -32,6 +31,5 @@ class UpdateSize(Quantity):
         """The size of the update that followed this backward pass."""
         if info.update is None:
             raise Absent("no update of the parameters was seen after this backward pass")
-        squares = {name: squared_norm(s) for name, s in info.update.items()}
-        layers = {name: square.sqrt() for name, square in squares.items()}
-        return per_layer(info, network_norm(squares), layers)
+        squares = info.sq_update_norms
+        return per_layer(info, squares.sum().sqrt(), info.update, squares.sqrt())

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cockpit.linalg import squared_norms
 from cockpit.log.record import Counts1d
 from cockpit.quantities.alpha import Observation, QuadraticFit, alpha, fit_quadratic
 from cockpit.quantities.cabs import cabs
@@ -18,7 +19,6 @@ from cockpit.quantities.early_stopping import early_stopping
 from cockpit.quantities.grad_hist1d import checked_bins, sum_counts
 from cockpit.quantities.inner_test import inner_test
 from cockpit.quantities.norm_test import norm_test
-from cockpit.quantities.norms import network_norm, squared_norm
 from cockpit.quantities.ortho_test import ortho_test
 from cockpit.quantities.scatter import sum_of_signal_to_noise, trace_of_covariance
 from cockpit.quantities.tic_diag import tic_diag
@@ -113,12 +113,13 @@ def test_cabs(g: Tensor, rate: float, loss: float) -> None:
     half = g.shape[1] // 2
     parts = {"a": g[:, :half], "b": g[:, half:]}
     rates = {"a": rate, "b": 2 * rate}
-    traces = {
-        name: trace_of_covariance(part.square().sum(1), part.mean(0).square().sum())
-        for name, part in parts.items()
-    }
+    traces = trace_of_covariance(
+        torch.stack([part.square().sum(1) for part in parts.values()]),
+        torch.stack([part.mean(0).square().sum() for part in parts.values()]),
+    )
     expected = references.cabs(parts, loss, rates)
-    assert float(cabs(rates, traces, loss)) == pytest.approx(expected, rel=1e-9)
+    given = torch.tensor([rate, 2 * rate], dtype=torch.float64)
+    assert float(cabs(given, traces, loss)) == pytest.approx(expected, rel=1e-9)
 
 
 @quick
@@ -157,15 +158,15 @@ def test_tic_diag(g: Tensor, epsilon: float, factor: float) -> None:
 @quick
 @given(gradients())
 def test_norms_of_parts_make_the_norm_of_the_whole(g: Tensor) -> None:
-    parts = {str(i): squared_norm(row) for i, row in enumerate(g)}
-    assert float(network_norm(parts)) == pytest.approx(float(g.norm()), rel=1e-12)
-    assert float(squared_norm(g.half())) == pytest.approx(
+    parts = squared_norms(list(g))
+    assert float(parts.sum().sqrt()) == pytest.approx(float(g.norm()), rel=1e-12)
+    assert float(squared_norms([g.half()])) == pytest.approx(
         float(g.half().double().square().sum()), rel=1e-5
     )
 
 
 def test_norm_of_nothing() -> None:
-    assert float(network_norm({})) == 0.0
+    assert squared_norms([]).shape == (0,)
 
 
 # -- the quadratic fit ----------------------------------------------------------------------------
