@@ -167,7 +167,7 @@ def _averages_to(a: Tensor, b: Tensor, mean: Tensor) -> bool:
 
 
 def multiple_of(vector: Tensor, other: Tensor) -> float | None:
-    """c with ``vector`` = c · ``other`` up to rounding, or ``None``.
+    """The c with ``vector`` = c · ``other`` up to rounding, or ``None``.
 
     Found on a sample of the elements, and confirmed by the norms of all.
     """

@@ -35,8 +35,8 @@ FIRST_ORDER = (
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}  # of Σgₙ against N·ḡ; else half precision
 HALF_TOLERANCE = 3e-2
 UNACCOUNTED = (
-    "the samples do not account for its gradient: it is also used outside this layer's own call, or "
-    "the loss has a term that is no function of single samples"
+    "the samples do not account for its gradient: it is also used outside this layer's own "
+    "call, or the loss has a term that is no function of single samples"
 )
 
 

@@ -46,7 +46,7 @@ class HistogramCounter:
         self._row_of = row_of
         self._negative, self._positive, self._core = core(y)
         self._table = torch.zeros(rows, y.count + 2, dtype=torch.int64, device=device)
-        # Of a joint histogram, signs are counted for each element, and put in their rows at the end.
+        # Of a joint histogram, signs are counted element by element and put in their rows later.
         self._seen = 0
         self._below = None if row_of is None else torch.zeros_like(row_of)
         self.shape = tuple(self._table.shape)
@@ -101,13 +101,12 @@ class HistogramCounter:
             self._move_large_products(a, b)
 
     def layout(self, dtype: np.dtype) -> tuple[np.ndarray | np.generic | int, ...]:
-        """What the compiled loops need to know: edges, core, its columns, rows, and ``_below``."""
+        """Edges with ∓Inf around them, core, columns beside zero, rows, and signs to add to."""
         nothing = np.empty(0, np.int64)
         return (
-            self._y.edges().astype(dtype),
+            np.concatenate([[-np.inf], self._y.edges(), [np.inf]]).astype(dtype),
             dtype.type(self._core),
-            self._negative,
-            self._positive,
+            np.array([self._negative, self._positive]),
             nothing if self._row_of is None else self._row_of.numpy(),
             nothing if self._below is None else self._below.numpy(),
         )

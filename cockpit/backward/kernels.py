@@ -1,8 +1,8 @@
 """Compiled loops over individual gradients on the CPU: everything from one look at each element.
 
-An accelerator: :mod:`cockpit.backward.evaluate` and :mod:`cockpit.backward.histogram` have a path in
-plain torch that gives the same numbers, for other devices and where numba is missing. The first use
-compiles (a second or two); numba keeps the result on disk.
+An accelerator: :mod:`cockpit.backward.evaluate` and :mod:`cockpit.backward.histogram` have a path
+in plain torch that gives the same numbers, for other devices and where numba is missing. The first
+use compiles (some seconds); numba keeps the result on disk.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+njit: Any
 try:
     from numba import njit
-except ImportError:  # no wheel for this platform, or not installed
+except ImportError:  # no wheel for this platform
     njit = None
 
 __all__ = ["scan_chunk", "scan_products", "serves"]
@@ -125,7 +126,7 @@ def _accumulators(counts: Any, threads: int, dtype: np.dtype) -> tuple[Any, Any,
     special = np.zeros((threads, 2), np.int64)
     if counts is None:
         nothing = np.empty(0, np.int64)
-        bins = (np.empty(0, dtype), dtype.type(0), 0, 0, nothing, nothing)
+        bins = (np.empty(0, dtype), dtype.type(0), nothing, nothing, nothing)
         return np.zeros((threads, 1, 1), np.int64), special, bins
     return np.zeros((threads, *counts.shape), np.int64), special, counts.layout(dtype)
 
@@ -173,28 +174,66 @@ def _signs(x, core):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _move(value, row, edges, below_zero, above_zero, table, special):  # type: ignore[no-untyped-def]
-    """Take an element from where its sign was counted to its own bin."""
-    table[row, below_zero if value < 0 else above_zero] -= 1
-    if not np.isfinite(value):
-        special[1] += 1
-        return
-    last = edges.size
-    guess = (value - edges[0]) * ((last - 1) / (edges[last - 1] - edges[0])) + 1
-    place = 0 if guess < 0 else (last if guess > last else int(guess))
-    while place < last and value >= edges[place]:
-        place += 1
-    while place > 0 and value < edges[place - 1]:
-        place -= 1
-    table[row, place] += 1
+def _bin(value, edges, inverse):  # type: ignore[no-untyped-def]
+    """How many of the edges, which end in ∓Inf on both sides, are not above ``value``."""
+    guess = (value - edges[1]) * inverse + edges.dtype.type(1)
+    guess = min(max(guess, edges.dtype.type(0)), edges.dtype.type(edges.size - 2))
+    place = np.uint32(guess)
+    while value >= edges[place + np.uint32(1)]:
+        place += np.uint32(1)
+    while value < edges[place]:
+        place -= np.uint32(1)
+    return place
+
+
+@_compiled
+def _inverse_width(edges):  # type: ignore[no-untyped-def]
+    return (edges.size - 3) / (edges[edges.size - 2] - edges[1])
+
+
+@_compiled
+def _place(x, factor, core, edges, sides, bins, special):  # type: ignore[no-untyped-def]
+    """Take x · factor beyond the core from where their signs are counted to their own bins."""
+    inverse = edges.dtype.type(_inverse_width(edges))
+    largest = edges.dtype.type(np.finfo(edges.dtype).max)
+    negative, moved = 0, 0
+    for k in range(x.size):
+        value = x[k] * factor
+        if abs(value) < core:
+            continue
+        negative += value < 0
+        moved += 1
+        if abs(value) <= largest:
+            bins[_bin(value, edges, inverse)] += 1
+        else:
+            special[1] += 1
+    bins[sides[0]] -= negative
+    bins[sides[1]] -= moved - negative
+
+
+@_compiled
+def _place_joint(x, factor, rows, core, edges, sides, table, special):  # type: ignore[no-untyped-def]
+    """As :func:`_place`, each element in its own row of the table."""
+    inverse = edges.dtype.type(_inverse_width(edges))
+    largest = edges.dtype.type(np.finfo(edges.dtype).max)
+    for k in range(x.size):
+        value = x[k] * factor
+        if abs(value) < core:
+            continue
+        table[rows[k], sides[0] if value < 0 else sides[1]] -= 1
+        if abs(value) <= largest:
+            table[rows[k], _bin(value, edges, inverse)] += 1
+        else:
+            special[1] += 1
 
 
 @_compiled
 def _scan_chunk(  # type: ignore[no-untyped-def]
     x, scale, vectors, squares, norms, dots, first, last,
-    edges, core, below_zero, above_zero, row_of, below, table, special,
+    edges, core, sides, row_of, below, table, special,
 ):  # fmt: skip
     space = np.empty(BLOCK, x.dtype)
+    one = x.dtype.type(1)
     for n in range(x.shape[0]):
         for start in range(first, last, BLOCK):
             stop = min(start + BLOCK, last)
@@ -211,41 +250,45 @@ def _scan_chunk(  # type: ignore[no-untyped-def]
             special[0] += zero
             if row_of.size:
                 _add_negative(below[start:stop], block)
+                if beyond:
+                    rows = row_of[start:stop]
+                    _place_joint(block, one, rows, core, edges, sides, table, special)
             else:
-                table[0, below_zero] += negative
-                table[0, above_zero] += stop - start - negative
-            if beyond:
-                for k in range(stop - start):
-                    if not (abs(block[k]) < core):
-                        row = row_of[start + k] if row_of.size else 0
-                        _move(block[k], row, edges, below_zero, above_zero, table, special)
+                table[0, sides[0]] += negative
+                table[0, sides[1]] += stop - start - negative
+                if beyond:
+                    _place(block, one, core, edges, sides, table[0], special)
 
 
 @_compiled
 def _scan_products(  # type: ignore[no-untyped-def]
-    a, b, first, last, edges, core, below_zero, above_zero, row_of, table, special
+    a, b, first, last, edges, core, sides, row_of, table, special
 ):
     width = a.shape[1]
-    order, key = np.empty(width, np.int64), np.empty(width, np.int32)
+    key, order = np.empty(width, np.int32), np.empty(width, np.int32)
+    rows = np.empty(width, np.int64)
+    descending = np.empty(width, a.dtype)
     needed = core * (1 - 1e-5)  # rounding must lose none; each candidate is looked at exactly
     for n in range(first, last):
         largest_a, largest_b = _largest(a[n]), _largest(b[n])
         if largest_a * largest_b < needed:
             continue
         _keys(a[n], key)
-        end = _order_by_key(key, _key(needed / largest_b), _key(largest_a), order)
+        highest, lowest = _key(largest_a), _key(needed / largest_b)
+        ends = _order_by_key(key, lowest, highest, order)
+        for place in range(ends[ends.size - 1]):
+            descending[place] = a[n, order[place]]
         for j in range(b.shape[1]):
             if abs(b[n, j]) * largest_a < needed:
                 continue
-            threshold = _key(needed / abs(b[n, j]))
-            for place in range(end):
-                k = order[place]
-                if key[k] < threshold:
-                    break
-                value = a[n, k] * b[n, j]
-                if not (abs(value) < core):
-                    row = row_of[j * width + k] if row_of.size else 0
-                    _move(value, row, edges, below_zero, above_zero, table, special)
+            # All with a greater key than the threshold's lie beyond the core, others may.
+            count = ends[highest - max(lowest, _key(needed / abs(b[n, j])))]
+            if row_of.size:
+                for place in range(count):
+                    rows[place] = row_of[j * width + order[place]]
+                _place_joint(descending[:count], b[n, j], rows, core, edges, sides, table, special)
+            else:
+                _place(descending[:count], b[n, j], core, edges, sides, table[0], special)
 
 
 @_compiled
@@ -278,15 +321,19 @@ def _key(size):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _order_by_key(key, lowest, highest, order):  # type: ignore[no-untyped-def]
-    """Counting sort of the places with a key from ``lowest`` on, largest first; their number."""
-    starts = np.zeros(max(0, highest - lowest) + 2, np.int64)
+    """Counting sort of the places with a key from ``lowest`` on, largest first.
+
+    Returns the end of each key's places in ``order``, from ``highest`` down to ``lowest``.
+    """
+    ends = np.zeros(max(0, highest - lowest) + 1, np.int64)
     for k in range(key.size):
         if key[k] >= lowest:
-            starts[highest - key[k] + 1] += 1
-    for i in range(1, starts.size):
-        starts[i] += starts[i - 1]
+            ends[highest - key[k]] += 1
+    total = 0
+    for i in range(ends.size):
+        ends[i], total = total, total + ends[i]
     for k in range(key.size):
         if key[k] >= lowest:
-            order[starts[highest - key[k]]] = k
-            starts[highest - key[k]] += 1
-    return starts[starts.size - 2]
+            order[ends[highest - key[k]]] = k
+            ends[highest - key[k]] += 1
+    return ends

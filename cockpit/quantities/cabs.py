@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from cockpit.backward.statistics import SqNorms, Statistic
@@ -51,11 +50,9 @@ class CABS(Quantity):
         missing = [name for name in stats.grad if name not in info.group_of]
         if missing:
             raise Absent(f"the optimizer does not hold {missing[0]}")
-        rates = [factor * info.learning_rates[info.group_of[name]] for name in stats.grad]
-        return scalar(
-            cabs(torch.tensor(rates).to(traces), traces, info.loss),
-            assumption=outside_plain_sgd(info),
-        )
+        rates = traces.new_tensor([info.learning_rates[info.group_of[n]] for n in stats.grad])
+        suggestion = cabs(factor * rates, traces, info.loss)
+        return scalar(suggestion, assumption=outside_plain_sgd(info))
 
 
 def outside_plain_sgd(info: StepInfo) -> str | None:
