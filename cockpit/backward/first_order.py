@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cockpit.backward import statistics as st
 from cockpit.backward.capture import LayerCall, unit_parameters
 from cockpit.backward.evaluate import ParameterStatistics, Wanted, evaluate, fold_rows, merge
-from cockpit.backward.extensions import Contribution, Unsupported, contributions
+from cockpit.backward.extensions import Chunked, Contribution, Unsupported, contributions
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
 from cockpit.backward.sample_axis import UNKNOWN, is_ambiguous
@@ -63,12 +63,14 @@ class Questions:
         update: s = θ(t+1) − θ(t) by name, if known.
         previous_update: s of the step before, if known.
         weights: θ(t) by name, for joint histograms.
+        grad: ḡ of the whole step by name; this pass may be a part of it.
     """
 
     requests: frozenset[st.Statistic]
     update: Mapping[str, Tensor] | None
     previous_update: Mapping[str, Tensor] | None
     weights: Mapping[str, Tensor]
+    grad: Mapping[str, Tensor]
 
     @property
     def unanswerable(self) -> list[st.Statistic]:
@@ -138,17 +140,19 @@ class IndividualGradients:
         self.coupled = tuple(name for name, p in parameters.items() if id(p) in coupled)
 
     def answer(self, stats: BackwardStats, questions: Questions) -> None:
-        """Add the answers to ``stats``, which holds ḡ already."""
+        """Add the answers to ``stats``, which holds the ḡ of these samples already."""
         stats.coupled, stats.missing = self.coupled, {**self.missing, **self._overwritten()}
-        self._drop_unused(stats)
         for request in questions.unanswerable:
             stats.errors[request] = Absent("no update of the parameters was seen")
         if not questions.answerable:
             return
         for request in questions.answerable:
             stats.by_parameter[request] = {}
-        for name, grad in stats.grad.items():
-            self._answer_for(name, grad, stats, questions)
+        for name in questions.grad:
+            self._answer_for(name, stats, questions)
+
+    def release(self) -> None:
+        """Let go of the layers' inputs."""
         for call in self._calls:
             call.release()
 
@@ -163,16 +167,23 @@ class IndividualGradients:
             if id(p) in names
         }
 
-    def _drop_unused(self, stats: BackwardStats) -> None:
+    def drop_unused(self, stats: BackwardStats) -> None:
         """Forget parameters that no layer call used and that got no gradient in this pass."""
         for name in [n for n in stats.grad if n not in self._found and n not in self.missing]:
             if not stats.grad[name].any():
                 del stats.grad[name]
 
-    def _answer_for(
-        self, name: str, grad: Tensor, stats: BackwardStats, questions: Questions
-    ) -> None:
-        contribution = self._found.get(name)
+    def _contribution(self, name: str, stats: BackwardStats, grad: Tensor) -> Contribution | None:
+        if name in stats.grad or name in stats.missing:
+            return self._found.get(name)
+        # Used in another part of the step only: here its individual gradients are zero.
+        return Chunked(
+            lambda start, stop: grad.new_zeros(stop - start, *grad.shape), self._batch_size
+        )
+
+    def _answer_for(self, name: str, stats: BackwardStats, questions: Questions) -> None:
+        grad = questions.grad[name]
+        contribution = self._contribution(name, stats, grad)
         if contribution is None or name in stats.missing:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
             return
@@ -185,7 +196,7 @@ class IndividualGradients:
             counters=list({id(c): c for c in counters.values()}.values()),
         )
         result = evaluate(contribution, grad.shape, self._scale, wanted)
-        problem = _inconsistency(result, grad)
+        problem = _inconsistency(result, grad, stats.grad.get(name), self._parameters[name].dtype)
         if problem:
             stats.missing[name] = problem
             return
@@ -203,13 +214,21 @@ class IndividualGradients:
                 answers[name] = dots[request]
 
 
-def _inconsistency(result: ParameterStatistics, grad: Tensor) -> str:
-    """Whether the individual gradients fail to average to ḡ along ḡ; empty if they agree."""
+def _inconsistency(
+    result: ParameterStatistics, grad: Tensor, own: Tensor | None, dtype: torch.dtype
+) -> str:
+    """Whether these individual gradients fail to average to their own ḡ; empty if they agree.
+
+    Compared along the ḡ of the whole step, which the first dot products are with.
+    """
+    if own is None:
+        return ""
     # In double precision: gradients may vanish, and that is worth seeing.
-    mean_dot, sq_norm = result.dots[0].double().mean(), grad.double().square().sum()
-    size = result.sq_norms.double().mean().sqrt() * sq_norm.sqrt()
-    tolerance = TOLERANCE.get(grad.dtype, HALF_TOLERANCE)
-    if not torch.isfinite(size) or (mean_dot - sq_norm).abs() <= tolerance * size:
+    along = grad.double()
+    mean_dot, expected = result.dots[0].double().mean(), (own.double() * along).sum()
+    size = result.sq_norms.double().mean().sqrt() * along.norm()
+    tolerance = TOLERANCE.get(dtype, HALF_TOLERANCE)
+    if not torch.isfinite(size) or (mean_dot - expected).abs() <= tolerance * size:
         return ""
     return (
         "the samples do not account for its gradient: it is also used outside this layer's own "
