@@ -33,7 +33,6 @@ class StepInfo:
         parameters: θ(t) by name, trainable parameters.
         initial: θ(0) by name.
         update: s = θ(t+1) − θ(t) by name; ``None`` if no update has been seen.
-        previous_update: s of the step before, if that one was followed; else ``None``.
         details: Whatever else was passed in ``info={…}``.
     """
 
@@ -51,7 +50,6 @@ class StepInfo:
     parameters: Mapping[str, Tensor]
     initial: Mapping[str, Tensor]
     update: Mapping[str, Tensor] | None
-    previous_update: Mapping[str, Tensor] | None
     details: Mapping[str, Any]
 
     @cached_property

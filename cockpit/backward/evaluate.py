@@ -19,7 +19,9 @@ from cockpit.backward.histogram import HistogramCounter
 from cockpit.linalg import squared_norms
 
 __all__ = [
+    "Direction",
     "ParameterStatistics",
+    "Products",
     "Wanted",
     "evaluate",
     "fold_rows",
@@ -30,6 +32,30 @@ __all__ = [
 ]
 
 CHUNK = 2**20  # elements of individual gradients held at a time: they stay in the cache
+
+
+@dataclass(frozen=True)
+class Products:
+    """A direction of a weight, Σₘ bₘaₘᵀ: for a few samples smaller than the weight.
+
+    Attributes:
+        a: Shape [M, i].
+        b: Shape [M, o].
+    """
+
+    a: Tensor
+    b: Tensor
+
+    def times(self, factor: float) -> Products:
+        """The direction, multiplied."""
+        return Products(self.a, self.b * factor)
+
+    def dense(self, shape: torch.Size) -> Tensor:
+        """As a tensor of the weight's shape."""
+        return (self.b.T @ self.a).view(shape)
+
+
+Direction = Tensor | Products
 
 
 @dataclass
@@ -43,7 +69,7 @@ class Wanted:
         counters: Histograms to add to.
     """
 
-    vectors: list[Tensor] = field(default_factory=list)
+    vectors: list[Direction] = field(default_factory=list)
     first_is_mean: bool = False
     sum_sq: bool = False
     counters: list[HistogramCounter] = field(default_factory=list)
@@ -57,11 +83,13 @@ class ParameterStatistics:
         sq_norms: Shape [N].
         dots: One tensor of shape [N] for each wanted vector.
         sum_sq: In the parameter's shape, or ``None`` if not wanted.
+        mean: The mean of the individual gradients in product form, where that is cheaper.
     """
 
     sq_norms: Tensor
     dots: list[Tensor]
     sum_sq: Tensor | None
+    mean: Products | None = None
 
 
 def fold_rows(contribution: Contribution, batch_size: int) -> Contribution:
@@ -136,19 +164,26 @@ def _evaluate_rank_one(
 ) -> ParameterStatistics:
     """gₙ = bₙaₙᵀ: ‖gₙ‖² = ‖aₙ‖²‖bₙ‖², gₙᵀV = bₙᵀVaₙ, Σ gₙ² = (b²)ᵀ(a²)."""
     sq_norms = a.square().sum(1) * b.square().sum(1)
-    matrices = [v.to(b.dtype).view(b.shape[1], -1) for v in wanted.vectors]
-    dots = []
-    if wanted.first_is_mean and _gram_is_cheaper(a, b) and _averages_to(a, b, matrices[0]):
-        dots = [((a @ a.T) * (b @ b.T)).mean(1)]
-        matrices = matrices[1:]
-    dots += [((b @ v) * a).sum(1) for v in matrices]
+    vectors, mean = list(wanted.vectors), None
+    if wanted.first_is_mean and _products_are_cheaper(a, b) and _averages_to(a, b, vectors[0]):
+        mean = Products(a, b / len(b))
+        vectors[0] = mean
+    dots = [_rank_one_dots(a, b, v) for v in vectors]
     sum_sq = (b.square().T @ a.square()).view(shape) if wanted.sum_sq else None
     for counter in wanted.counters:
         counter.add_rank_one(a, b)
-    return ParameterStatistics(sq_norms, dots, sum_sq)
+    return ParameterStatistics(sq_norms, dots, sum_sq, mean)
 
 
-def _gram_is_cheaper(a: Tensor, b: Tensor) -> bool:
+def _rank_one_dots(a: Tensor, b: Tensor, vector: Direction) -> Tensor:
+    """bₙᵀVaₙ, shape [N]."""
+    if isinstance(vector, Products):
+        along_a, along_b = a @ vector.a.to(a.dtype).T, b @ vector.b.to(b.dtype).T
+        return (along_a * along_b).sum(1)
+    return ((b @ vector.to(b.dtype).view(b.shape[1], -1)) * a).sum(1)
+
+
+def _products_are_cheaper(a: Tensor, b: Tensor) -> bool:
     """Whether products between all samples take fewer operations than with the weight's matrix.
 
     On other devices than the CPU operations are cheap, and the check would wait for them.
@@ -157,8 +192,11 @@ def _gram_is_cheaper(a: Tensor, b: Tensor) -> bool:
     return a.device.type == "cpu" and rows * (i + o) < i * o
 
 
-def _averages_to(a: Tensor, b: Tensor, mean: Tensor) -> bool:
+def _averages_to(a: Tensor, b: Tensor, mean: Direction) -> bool:
     """Whether (1/N) Σ bₙaₙᵀ is ``mean``, as far as a random direction of the inputs tells."""
+    if isinstance(mean, Products):
+        return False
+    mean = mean.to(b.dtype).view(b.shape[1], -1)
     direction = torch.randn(a.shape[1], generator=torch.Generator().manual_seed(0), dtype=a.dtype)
     along = a @ direction
     error = (b.T @ along / len(a) - mean @ direction).norm()
@@ -201,7 +239,8 @@ def _evaluate_chunks(
     vectors, sum_sq = None, None
     for chunk in _chunks(contribution, shape.numel()):
         if vectors is None and wanted.vectors:
-            vectors = torch.stack([v.flatten() for v in wanted.vectors]).to(chunk.dtype)
+            dense = [v.dense(shape) if isinstance(v, Products) else v for v in wanted.vectors]
+            vectors = torch.stack([v.flatten() for v in dense]).to(chunk.dtype)
         if sum_sq is None and wanted.sum_sq:
             sum_sq = chunk.new_zeros(shape.numel())
         scan = _scan_compiled if kernels.serves(chunk) else _scan

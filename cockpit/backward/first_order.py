@@ -12,8 +12,16 @@ from torch import Tensor, nn
 
 from cockpit.backward import statistics as st
 from cockpit.backward.capture import LayerCall, unit_parameters
-from cockpit.backward.evaluate import Wanted, evaluate, fold_rows, merge, multiple_of
-from cockpit.backward.extensions import Contribution, Unsupported, contributions
+from cockpit.backward.evaluate import (
+    Direction,
+    Products,
+    Wanted,
+    evaluate,
+    fold_rows,
+    merge,
+    multiple_of,
+)
+from cockpit.backward.extensions import Chunked, Contribution, Unsupported, contributions
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
 from cockpit.backward.sample_axis import UNKNOWN, is_ambiguous
@@ -67,11 +75,15 @@ class Questions:
 
     Attributes:
         requests: All requests of the step; others than first-order ones are passed over.
-        info: The step, with the updates that are known.
+        info: The step.
+        previous_update: s of the step before by name, if known.
+        grad: ḡ of the whole step by name; this pass may be a part of it.
     """
 
     requests: frozenset[st.Statistic]
     info: StepInfo
+    previous_update: Mapping[str, Direction] | None
+    grad: Mapping[str, Tensor]
 
     @cached_property
     def unanswerable(self) -> list[st.Statistic]:
@@ -80,7 +92,7 @@ class Questions:
             r
             for r in self.requests
             if (isinstance(r, st.DotUpdate) and self.info.update is None)
-            or (isinstance(r, st.DotPreviousUpdate) and self.info.previous_update is None)
+            or (isinstance(r, st.DotPreviousUpdate) and self.previous_update is None)
         ]
 
     @cached_property
@@ -89,17 +101,17 @@ class Questions:
         refused = self.unanswerable
         return [r for r in self.requests if isinstance(r, FIRST_ORDER) and r not in refused]
 
-    def directions(self, name: str) -> dict[st.Statistic, Tensor]:
+    def directions(self, name: str) -> dict[st.Statistic, Direction]:
         """The vectors of the dot products with an update, for one parameter."""
-        found: dict[st.Statistic, Tensor] = {}
+        found: dict[st.Statistic, Direction] = {}
         for request in self.answerable:
             if isinstance(request, st.DotUpdate) and self.info.update is not None:
                 found[request] = self._along(self.info.update, name)
-            if isinstance(request, st.DotPreviousUpdate) and self.info.previous_update is not None:
-                found[request] = self._along(self.info.previous_update, name)
+            if isinstance(request, st.DotPreviousUpdate) and self.previous_update is not None:
+                found[request] = self._along(self.previous_update, name)
         return found
 
-    def _along(self, update: Mapping[str, Tensor], name: str) -> Tensor:
+    def _along(self, update: Mapping[str, Direction], name: str) -> Direction:
         # A parameter that was frozen then did not move.
         return update[name] if name in update else torch.zeros_like(self.info.parameters[name])
 
@@ -141,9 +153,8 @@ class IndividualGradients:
         self.coupled = tuple(name for name, p in parameters.items() if id(p) in coupled)
 
     def answer(self, stats: BackwardStats, questions: Questions) -> None:
-        """Add the answers to ``stats``, which holds ḡ already."""
+        """Add the answers to ``stats``, which holds the ḡ of these samples already."""
         stats.coupled, stats.missing = self.coupled, {**self.missing, **self._overwritten()}
-        self._drop_unused(stats)
         for request in questions.unanswerable:
             stats.errors[request] = Absent("no update of the parameters was seen")
         if not questions.answerable:
@@ -151,13 +162,17 @@ class IndividualGradients:
         for request in questions.answerable:
             stats.by_parameter[request] = {}
         results = {
-            name: self._evaluate(name, grad, questions)
-            for name, grad in stats.grad.items()
+            name: self._evaluate(name, stats, questions)
+            for name in questions.grad
             if self._is_known(name, stats)
         }
+        dtypes = {name: p.dtype for name, p in self._parameters.items()}
+        _add_answers(stats, results, questions, dtypes)
+
+    def release(self) -> None:
+        """Let go of the layers' inputs."""
         for call in self._calls:
             call.release()
-        _add_answers(stats, results, questions)
 
     def _overwritten(self) -> dict[str, str]:
         """Parameters of layers whose input has been changed since the backward pass."""
@@ -170,35 +185,47 @@ class IndividualGradients:
             if id(p) in names
         }
 
-    def _drop_unused(self, stats: BackwardStats) -> None:
+    def drop_unused(self, stats: BackwardStats) -> None:
         """Forget parameters that no layer call used and that got no gradient in this pass."""
         for name in [n for n in stats.grad if n not in self._found and n not in self.missing]:
             if not stats.grad[name].any():
                 del stats.grad[name]
 
+    def _contribution(self, name: str, stats: BackwardStats, grad: Tensor) -> Contribution:
+        if name in stats.grad:
+            return self._found[name]
+        # Used in another part of the step only: here its individual gradients are zero.
+        return Chunked(
+            lambda start, stop: grad.new_zeros(stop - start, *grad.shape), self._batch_size
+        )
+
     def _is_known(self, name: str, stats: BackwardStats) -> bool:
-        if name not in self._found:
+        if name in stats.grad and name not in self._found:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
         return name not in stats.missing
 
-    def _evaluate(self, name: str, grad: Tensor, questions: Questions) -> _Result:
-        requests = questions.answerable
+    def _evaluate(self, name: str, stats: BackwardStats, questions: Questions) -> _Result:
+        requests, grad = questions.answerable, questions.grad[name]
+        contribution = self._contribution(name, stats, grad)
         along_grad, along_others = _split_directions(questions.directions(name), grad)
         counters = _counters(requests, questions.info.parameters[name])
         wanted = Wanted(
             vectors=[grad, *along_others.values()],
-            first_is_mean=True,
+            first_is_mean=stats.grad.get(name) is grad,
             sum_sq=any(isinstance(r, st.SumSq) for r in requests),
             counters=list({id(c): c for c in counters.values()}.values()),
         )
-        found = evaluate(self._found[name], grad.shape, self._scale, wanted)
+        found = evaluate(contribution, grad.shape, self._scale, wanted)
         grad_dots, *others = found.dots
         dots = {
             st.DotGrad(): grad_dots,
             **{request: factor * grad_dots for request, factor in along_grad.items()},
             **dict(zip(along_others, others, strict=True)),
         }
-        return _Result({st.SqNorms(): found.sq_norms, **dots}, found.sum_sq, counters)
+        rows = {st.SqNorms(): found.sq_norms, **dots}
+        factor = along_grad.get(st.DotUpdate())
+        update = None if factor is None or found.mean is None else found.mean.times(factor)
+        return _Result(rows, found.sum_sq, counters, update)
 
 
 @dataclass
@@ -209,24 +236,26 @@ class _Result:
         rows: Squared norms and dot products, each of shape [N].
         sum_sq: Σ gₙ², if wanted.
         counters: The counter of each histogram.
+        update: s in product form, if it has one that is cheaper.
     """
 
     rows: dict[st.Statistic, Tensor]
     sum_sq: Tensor | None
     counters: dict[st.Statistic, HistogramCounter]
+    update: Products | None
 
 
 def _split_directions(
-    directions: dict[st.Statistic, Tensor], grad: Tensor
-) -> tuple[dict[st.Statistic, float], dict[st.Statistic, Tensor]]:
+    directions: dict[st.Statistic, Direction], grad: Tensor
+) -> tuple[dict[st.Statistic, float], dict[st.Statistic, Direction]]:
     """Factors of those directions that are multiples of ḡ (plain SGD), and the others.
 
     gₙᵀs is then a multiple of gₙᵀḡ, which is needed in any case.
     """
     factors: dict[st.Statistic, float] = {}
-    others: dict[st.Statistic, Tensor] = {}
+    others: dict[st.Statistic, Direction] = {}
     for request, vector in directions.items():
-        factor = multiple_of(vector, grad) if isinstance(request, st.DotUpdate) else None
+        factor = multiple_of(vector, grad) if isinstance(vector, Tensor) else None
         if factor is None:
             others[request] = vector
         else:
@@ -235,27 +264,33 @@ def _split_directions(
 
 
 def _add_answers(
-    stats: BackwardStats, results: Mapping[str, _Result], questions: Questions
+    stats: BackwardStats,
+    results: Mapping[str, _Result],
+    questions: Questions,
+    dtypes: Mapping[str, torch.dtype],
 ) -> None:
     """Bring the results to the host at once, and keep those that account for ḡ."""
     if not results:
         return
-    kinds = list(next(iter(results.values())).rows)
-    device = next(iter(results.values())).rows[st.SqNorms()].device
-    stacked = torch.stack(
-        [
-            torch.stack([r.rows[k] for k in kinds]).to(device, torch.float64)
-            for r in results.values()
-        ]
+    first = next(iter(results.values())).rows
+    tables = [torch.stack([result.rows[kind] for kind in first]) for result in results.values()]
+    device = tables[0].device
+    stacked = torch.stack([t.to(device, torch.float64) for t in tables]).cpu()
+    table = dict(zip(results, stacked, strict=True))  # [kinds, N] of each parameter
+    places = {kind: i for i, kind in enumerate(first)}
+    doubtful = _unaccounted(
+        {name: TOLERANCE.get(dtypes[name], HALF_TOLERANCE) for name in results},
+        stacked[:, places[st.SqNorms()]],
+        stacked[:, places[st.DotGrad()]],
+        stats,
+        questions.grad,
     )
-    table = dict(zip(results, stacked.cpu(), strict=True))  # [kinds, N] of each parameter
-    places = {kind: i for i, kind in enumerate(kinds)}
-    squares = dict(zip(stats.grad, stats.sq_grad_norms.tolist(), strict=True))
+    stats.missing.update(dict.fromkeys(doubtful, UNACCOUNTED))
     for name, result in results.items():
-        sq_norms, dots = table[name][places[st.SqNorms()]], table[name][places[st.DotGrad()]]
-        if not _accounts_for(sq_norms, dots, squares[name], stats.grad[name].dtype):
-            stats.missing[name] = UNACCOUNTED
+        if name in doubtful:
             continue
+        if result.update is not None:
+            stats.update_products[name] = result.update
         for request in questions.answerable:
             answers = stats.by_parameter[request]
             if isinstance(request, st.SumSq):
@@ -266,12 +301,39 @@ def _add_answers(
                 answers[name] = table[name][places[request]]
 
 
-def _accounts_for(sq_norms: Tensor, dots: Tensor, grad_sq_norm: float, dtype: torch.dtype) -> bool:
-    """Whether the individual gradients average to ḡ along ḡ."""
-    # In double precision: gradients may vanish, and that is worth seeing.
-    size = float(sq_norms.mean().sqrt()) * math.sqrt(grad_sq_norm)
-    error = abs(float(dots.mean()) - grad_sq_norm)
-    return not math.isfinite(size) or error <= TOLERANCE.get(dtype, HALF_TOLERANCE) * size
+def _unaccounted(
+    tolerances: Mapping[str, float],
+    sq_norms: Tensor,
+    dots: Tensor,
+    stats: BackwardStats,
+    grads: Mapping[str, Tensor],
+) -> set[str]:
+    """Parameters whose individual gradients don't average to the ḡ of these samples.
+
+    Compared along the ḡ of the whole step, in double precision: gradients may vanish, and that is
+    worth seeing.
+
+    Args:
+        tolerances: Of P parameters, by name.
+        sq_norms: ‖gₙ‖², shape [P, N].
+        dots: gₙᵀḡ with the ḡ of the whole step, shape [P, N].
+        stats: Holds the ḡ of these samples.
+        grads: ḡ of the whole step.
+    """
+    squares = dict(zip(stats.grad, stats.sq_grad_norms.tolist(), strict=True))
+    doubtful = set()
+    sizes, means = sq_norms.mean(1).sqrt().tolist(), dots.mean(1).tolist()
+    for (name, tolerance), size, mean in zip(tolerances.items(), sizes, means, strict=True):
+        own, grad = stats.grad.get(name), grads[name]
+        if own is None:
+            continue
+        expected, length = squares[name], math.sqrt(squares[name])
+        if own is not grad:
+            expected = float((own.double() * grad.double()).sum())
+            length = float(grad.double().norm())
+        if math.isfinite(size * length) and abs(mean - expected) > tolerance * size * length:
+            doubtful.add(name)
+    return doubtful
 
 
 def _counters(

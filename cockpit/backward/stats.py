@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cockpit.backward.evaluate import Products
 from cockpit.backward.statistics import Statistic
 from cockpit.linalg import squared_norms
 
@@ -36,6 +37,9 @@ class BackwardStats:
             whatever went wrong.
         coupled: Layers whose individual gradients are the samples' *contributions*, because batch
             statistics couple the samples.
+        notes: What a reader must know of the answer to a request, by request.
+        update_products: The update s in product form, where the next step's dot products with it
+            are cheaper so.
     """
 
     grad: dict[str, Tensor] = field(default_factory=dict)
@@ -44,6 +48,8 @@ class BackwardStats:
     missing: dict[str, str] = field(default_factory=dict)
     errors: dict[Statistic, Exception] = field(default_factory=dict)
     coupled: tuple[str, ...] = ()
+    notes: dict[Statistic, dict[str, Any]] = field(default_factory=dict)
+    update_products: dict[str, Products] = field(default_factory=dict)
 
     def of_network(self, statistic: Statistic) -> Any:
         """The network-wide answer to a request that has one.
