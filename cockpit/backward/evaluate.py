@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -16,7 +17,6 @@ from torch import Tensor
 from cockpit.backward import kernels
 from cockpit.backward.extensions import Chunked, Contribution, Outer, Unsupported
 from cockpit.backward.histogram import HistogramCounter
-from cockpit.linalg import squared_norms
 
 __all__ = [
     "Direction",
@@ -193,36 +193,47 @@ def _products_are_cheaper(a: Tensor, b: Tensor) -> bool:
 
 
 def _averages_to(a: Tensor, b: Tensor, mean: Direction) -> bool:
-    """Whether (1/N) Σ bₙaₙᵀ is ``mean``, as far as a random direction of the inputs tells."""
+    """Whether (1/N) Σ bₙaₙᵀ is ``mean``, as far as some of its rows tell along a random direction.
+
+    That it has the right length is checked with all other parameters.
+    """
     if isinstance(mean, Products):
         return False
-    mean = mean.to(b.dtype).view(b.shape[1], -1)
-    direction = torch.randn(a.shape[1], generator=torch.Generator().manual_seed(0), dtype=a.dtype)
+    some = slice(None, None, max(1, b.shape[1] // 64))
+    mean, b = mean.to(b.dtype).view(b.shape[1], -1)[some], b[:, some]
+    direction = _random_direction(a.shape[1]).to(a.dtype)
     along = a @ direction
     error = (b.T @ along / len(a) - mean @ direction).norm()
     size = (b.square().sum(1) * along.square()).mean().sqrt()
     return bool(error <= 30 * torch.finfo(a.dtype).eps ** 0.75 * size)
 
 
-def multiple_of(vector: Tensor, other: Tensor) -> float | None:
+@cache
+def _random_direction(size: int) -> Tensor:
+    return torch.randn(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def multiple_of(
+    vector: Tensor, other: Tensor, sq_norm: float, sq_norm_of_other: float
+) -> float | None:
     """The c with ``vector`` = c · ``other`` up to rounding, or ``None``.
 
     Found on a sample of the elements, and confirmed by the norms of all.
     """
-    stride = max(1, other.numel() // 1000)
-    v, o = (x.flatten()[::stride].double() for x in (vector, other))
-    square = float(o @ o)
-    if not square or not math.isfinite(square):
-        return None
-    factor = float(v @ o) / square
     eps = torch.finfo(vector.dtype).eps
     if eps > 1e-6:
         return None  # in half precision an update is rounded too much to tell
     rounding = 10 * eps**0.5
-    if float((v - factor * o).norm()) > rounding * float(v.norm()):
+    stride = 1 + other.numel() // 1000  # walks through the columns where these are as many
+    v, o = vector.flatten()[::stride], other.flatten()[::stride]
+    square, product = float(o @ o), float(v @ o)
+    if not (square > 0 and math.isfinite(square) and math.isfinite(product)):
         return None
-    full, expected = (float(x) for x in squared_norms([vector, other]))
-    return factor if abs(full - factor**2 * expected) <= 0.01 * rounding * full else None
+    factor = product / square
+    if float((v - factor * o).norm()) > rounding * abs(factor) * math.sqrt(square):
+        return None
+    expected = factor**2 * sq_norm_of_other
+    return factor if abs(sq_norm - expected) <= 0.01 * rounding * sq_norm else None
 
 
 def _chunks(contribution: Contribution, size: int) -> Iterator[Tensor]:

@@ -26,6 +26,7 @@ from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
 from cockpit.backward.sample_axis import UNKNOWN, is_ambiguous
 from cockpit.backward.stats import Absent, BackwardStats
+from cockpit.linalg import squared_norms
 from cockpit.log.record import Bins, Counts1d
 from cockpit.step import StepInfo
 
@@ -110,6 +111,26 @@ class Questions:
             if isinstance(request, st.DotPreviousUpdate) and self.previous_update is not None:
                 found[request] = self._along(self.previous_update, name)
         return found
+
+    def update_over_grad(self, name: str) -> float | None:
+        """The c with s = c · ḡ of a parameter (plain SGD), if dot products with s are wanted.
+
+        gₙᵀs is then a multiple of gₙᵀḡ, which is needed in any case.
+        """
+        update = self.info.update
+        if update is None or name not in update or st.DotUpdate() not in self.answerable:
+            return None
+        norms = (squares[name] for squares in self._sq_norms)
+        return multiple_of(update[name], self.grad[name], *norms)
+
+    @cached_property
+    def _sq_norms(self) -> tuple[dict[str, float], dict[str, float]]:
+        """‖s‖² and ‖ḡ‖² by name."""
+        update, grad = self.info.update or {}, squared_norms(self.grad.values())
+        return (
+            dict(zip(update, self.info.sq_update_norms.tolist(), strict=True)),
+            dict(zip(self.grad, grad.tolist(), strict=True)),
+        )
 
     def _along(self, update: Mapping[str, Direction], name: str) -> Direction:
         # A parameter that was frozen then did not move.
@@ -207,23 +228,23 @@ class IndividualGradients:
     def _evaluate(self, name: str, stats: BackwardStats, questions: Questions) -> _Result:
         requests, grad = questions.answerable, questions.grad[name]
         contribution = self._contribution(name, stats, grad)
-        along_grad, along_others = _split_directions(questions.directions(name), grad)
+        directions = questions.directions(name)
+        factor = questions.update_over_grad(name)
+        if factor is not None:
+            del directions[st.DotUpdate()]
         counters = _counters(requests, questions.info.parameters[name])
         wanted = Wanted(
-            vectors=[grad, *along_others.values()],
+            vectors=[grad, *directions.values()],
             first_is_mean=stats.grad.get(name) is grad,
             sum_sq=any(isinstance(r, st.SumSq) for r in requests),
             counters=list({id(c): c for c in counters.values()}.values()),
         )
         found = evaluate(contribution, grad.shape, self._scale, wanted)
         grad_dots, *others = found.dots
-        dots = {
-            st.DotGrad(): grad_dots,
-            **{request: factor * grad_dots for request, factor in along_grad.items()},
-            **dict(zip(along_others, others, strict=True)),
-        }
-        rows = {st.SqNorms(): found.sq_norms, **dots}
-        factor = along_grad.get(st.DotUpdate())
+        rows = {st.SqNorms(): found.sq_norms, st.DotGrad(): grad_dots}
+        rows |= dict(zip(directions, others, strict=True))
+        if factor is not None:
+            rows[st.DotUpdate()] = factor * grad_dots
         update = None if factor is None or found.mean is None else found.mean.times(factor)
         return _Result(rows, found.sum_sq, counters, update)
 
@@ -243,24 +264,6 @@ class _Result:
     sum_sq: Tensor | None
     counters: dict[st.Statistic, HistogramCounter]
     update: Products | None
-
-
-def _split_directions(
-    directions: dict[st.Statistic, Direction], grad: Tensor
-) -> tuple[dict[st.Statistic, float], dict[st.Statistic, Direction]]:
-    """Factors of those directions that are multiples of ḡ (plain SGD), and the others.
-
-    gₙᵀs is then a multiple of gₙᵀḡ, which is needed in any case.
-    """
-    factors: dict[st.Statistic, float] = {}
-    others: dict[st.Statistic, Direction] = {}
-    for request, vector in directions.items():
-        factor = multiple_of(vector, grad) if isinstance(vector, Tensor) else None
-        if factor is None:
-            others[request] = vector
-        else:
-            factors[request] = factor
-    return factors, others
 
 
 def _add_answers(

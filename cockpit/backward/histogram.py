@@ -7,6 +7,8 @@ only those beyond the *core* around zero are looked up one by one. On the CPU
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -92,19 +94,25 @@ class HistogramCounter:
             for x, y in zip(a.split(step), b.split(step), strict=True):
                 self.add((y.unsqueeze(2) * x.unsqueeze(1)).flatten(1))
             return
+        if kernels.serves(a):
+            if self._below is not None:
+                self._add_joint_signs(a, b)
+            kernels.scan_products(a, b, self)
+            return
         nonzero = b.count_nonzero(1) * a.count_nonzero(1)
         self.zeros += a.shape[1] * b.numel() - nonzero.sum()
-        self._add_signs_of_products(a, b)
-        if kernels.serves(a):
-            kernels.scan_products(a, b, self)
+        if self._below is None:
+            below = (b > 0).sum(1) * (a < 0).sum(1) + (b < 0).sum(1) * (a > 0).sum(1)
+            self._add_signs(below.sum(), a.shape[1] * b.numel())
         else:
-            self._move_large_products(a, b)
+            self._add_joint_signs(a, b)
+        self._move_large_products(a, b)
 
     def layout(self, dtype: np.dtype) -> tuple[np.ndarray | np.generic | int, ...]:
         """Edges with ∓Inf around them, core, columns beside zero, rows, and signs to add to."""
         nothing = np.empty(0, np.int64)
         return (
-            np.concatenate([[-np.inf], self._y.edges(), [np.inf]]).astype(dtype),
+            _padded_edges(self._y, dtype),
             dtype.type(self._core),
             np.array([self._negative, self._positive]),
             nothing if self._row_of is None else self._row_of.numpy(),
@@ -123,15 +131,12 @@ class HistogramCounter:
         self._table[0, self._negative] += below
         self._table[0, self._positive] += number - below
 
-    def _add_signs_of_products(self, a: Tensor, b: Tensor) -> None:
-        a_up, a_down, b_up, b_down = a > 0, a < 0, b > 0, b < 0
-        if self._below is None:
-            below = b_up.sum(1) * a_down.sum(1) + b_down.sum(1) * a_up.sum(1)
-            self._add_signs(below.sum(), a.shape[1] * b.numel())
-            return
+    def _add_joint_signs(self, a: Tensor, b: Tensor) -> None:
+        """Count for each weight the samples whose product is negative."""
+        assert self._below is not None
         # Counts up to 2^24 are exact in single precision.
-        opposite = torch.cat([b_up, b_down]).float().T @ torch.cat([a_down, a_up]).float()
-        self._below += opposite.flatten().long()
+        below = torch.cat([b > 0, b < 0]).float().T @ torch.cat([a < 0, a > 0]).float()
+        self._below += below.flatten().long()
         self._seen += len(a)
 
     def _move_large_products(self, a: Tensor, b: Tensor) -> None:
@@ -177,6 +182,12 @@ class HistogramCounter:
         return torch.bincount(places, minlength=self._table.numel())
 
 
+@cache
+def _padded_edges(bins: Bins, dtype: np.dtype) -> np.ndarray:
+    return np.concatenate([[-np.inf], bins.edges(), [np.inf]]).astype(dtype)
+
+
+@cache
 def core(bins: Bins) -> tuple[int, int, float]:
     """Columns of small negative and of small non-negative values, and how small they must be.
 

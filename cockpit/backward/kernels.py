@@ -103,12 +103,12 @@ def scan_chunk(
 
 
 def scan_products(a: Tensor, b: Tensor, counts: Any) -> None:
-    """Move those products bⱼaₖ of each row that lie beyond the core to where they belong.
+    """Count the products bⱼaₖ of each row, forming only those beyond the core.
 
     Args:
         a: Shape [N, i], finite.
         b: Shape [N, o], finite.
-        counts: A ``HistogramCounter`` that has counted all products by their sign.
+        counts: A ``HistogramCounter``; a joint one has counted the signs already.
     """
     x, y = a.contiguous().numpy(), b.contiguous().numpy()
     work = x.size + y.size
@@ -270,6 +270,11 @@ def _scan_products(  # type: ignore[no-untyped-def]
     descending = np.empty(width, a.dtype)
     needed = core * (1 - 1e-5)  # rounding must lose none; each candidate is looked at exactly
     for n in range(first, last):
+        below, zero = _signs_of_products(a[n], b[n])
+        special[0] += zero
+        if not row_of.size:
+            table[0, sides[0]] += below
+            table[0, sides[1]] += width * b.shape[1] - below
         largest_a, largest_b = _largest(a[n]), _largest(b[n])
         if largest_a * largest_b < needed:
             continue
@@ -289,6 +294,17 @@ def _scan_products(  # type: ignore[no-untyped-def]
                 _place_joint(descending[:count], b[n, j], rows, core, edges, sides, table, special)
             else:
                 _place(descending[:count], b[n, j], core, edges, sides, table[0], special)
+
+
+@_compiled
+def _signs_of_products(x, y):  # type: ignore[no-untyped-def]
+    """How many of the products are negative, and how many zero."""
+    zero = x.dtype.type(0)
+    x_below, x_zero, _ = _signs(x, zero)
+    y_below, y_zero, _ = _signs(y, zero)
+    x_above, y_above = x.size - x_below - x_zero, y.size - y_below - y_zero
+    nonzero = (x.size - x_zero) * (y.size - y_zero)
+    return x_above * y_below + x_below * y_above, x.size * y.size - nonzero
 
 
 @_compiled
