@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
-from cockpit.backward.stats import Absent
 from cockpit.configuration import Configuration, resolve
 from cockpit.header import describe_run
 from cockpit.log import LogWriter
-from cockpit.losses import LossProbe, checked_reduction, why_untrackable
+from cockpit.losses import LossProbe, checked_reduction
 from cockpit.optimizers import Optimizers
+from cockpit.passage import Passage
 from cockpit.quantities.base import Quantity, Tier
 from cockpit.timing import Stopwatch
 from cockpit.tracker import OpenStep, Tracker
@@ -89,6 +89,7 @@ class Cockpit:
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
         writer = LogWriter(self.logdir, {**header, "time": self._stopwatch.began})
+        self._layers = tuple(layer.name for layer in header["layers"])
         self._tracker = Tracker(quantities, self._engine, writer, self._stopwatch, strict)
         self._open: OpenStep | None = None
         self._last_step: int | None = None
@@ -114,12 +115,16 @@ class Cockpit:
         batch_size: int | None = None,
         info: Mapping[str, Any] | None = None,
     ) -> Iterator[None]:
-        """Wrap the backward pass of a step.
+        """Wrap the backward pass of a step, or the passes that add up to its gradient.
+
+        With gradient accumulation, enter it once for each micro-batch, with the same number, or
+        once around all of them. What is recorded refers to the mean over all their samples.
 
         Args:
             step: The step's number; counts optimizer steps.
             *extensions: Further BackPACK extensions to run in the same pass.
-            loss: The loss, where ``loss_fn`` is no module.
+            loss: The loss, where ``loss_fn`` is no module; of a micro-batch its mean, before it is
+                divided by the number of micro-batches.
             losses: Individual losses, shape [N], where they can't be found out.
             batch_size: N, where the model's first argument doesn't tell.
             info: The same by name (``loss``, ``individual_losses``, ``batch_size``), and
@@ -130,19 +135,19 @@ class Cockpit:
         loss = info.pop("loss", None) if loss is None else loss
         losses = info.pop("individual_losses", None) if losses is None else losses
         batch_size = info.pop("batch_size", None) if batch_size is None else batch_size
-        opened = self._enter(step, loss, losses, batch_size, info)
+        passage = self._enter(step, loss, losses, batch_size, info)
         with ExitStack() as stack:
             if extensions:
                 stack.enter_context(further_extensions(self._engine.capture, extensions))
-            if opened is not None:
-                stack.enter_context(opened.backward.collect(self._engine))
-                stack.enter_context(self._engine.exact_hessian.quiet())
+            if passage is not None:
+                stack.enter_context(passage.running())
             try:
                 yield
             except BaseException:
+                self._open = None
                 self._engine.forget()
                 raise
-        self._leave(step, opened)
+        self._leave(step, passage)
 
     def log(self, step: int, **values: Any) -> None:
         """Record what you measure: ``cockpit.log(step, epoch=3, valid_loss=0.4)``.
@@ -181,7 +186,7 @@ class Cockpit:
             return
         self._closed = True
         atexit.unregister(self._at_exit)
-        self._settle(moved=self._open is not None and self._optimizers.stepped)
+        self._settle(moved=self._optimizers.any_stepped)
         self._engine.detach()
         self._optimizers.release()
         tracker = self._tracker
@@ -216,89 +221,81 @@ class Cockpit:
         losses: Tensor | None,
         batch_size: int | None,
         details: dict[str, Any],
-    ) -> OpenStep | None:
-        """Begin a step; ``None`` where nothing is tracked."""
+    ) -> Passage | None:
+        """Begin a step or go on with it; ``None`` where nothing is tracked."""
         if self._closed:
             raise RuntimeError("This cockpit is closed. Make a new one to go on.")
-        if self._open is not None and step == self._last_step and not self._optimizers.stepped:
-            self._tracker.caution(
-                "accumulation", "several backward passes in one step: the first is tracked", step
-            )
-            return None
         with self._stopwatch.measure(), torch.no_grad():
-            self._settle(moved=True)
-            if self._tracker.following and self._optimizers.stepped_on:
-                self._tracker.skip_following(step)
-            self._stopwatch.next_step()
-            self._optimizers.begin_step()
-            due = self._tracker.due(step)
-            opened = None
-            if due or self._tracker.following:
-                try:
-                    opened = self._open_step(step, due, loss, losses, batch_size, details)
-                except Exception as error:
-                    self._tracker.fault(error, step)
-            if self._last_step is not None and step > self._last_step:
-                self._stride = step - self._last_step
-            self._last_step = step
-            return opened
+            goes_on = step == self._last_step and not self._optimizers.any_stepped
+            try:
+                opened = self._go_on(step) if goes_on else self._next_step(step)
+                if opened is None:
+                    return None
+                opened.info["details"] |= details
+                passage = Passage(self._tracker, opened, loss, losses, batch_size)
+                passage.begin()
+                return passage
+            except Exception as error:
+                self._open = None
+                self._tracker.fault(error, step)
+                return None
 
-    def _open_step(
-        self,
-        step: int,
-        due: list[Quantity],
-        loss: Tensor | None,
-        losses: Tensor | None,
-        batch_size: int | None,
-        details: dict[str, Any],
-    ) -> OpenStep | None:
-        engine, tracker = self._engine, self._tracker
-        if not engine.capture.attached:
-            self._always_attached = True
-            tracker.abandon()
-            tracker.event(
-                "info",
-                "unforeseen",
-                "a tracked step came unforeseen; from now on all are seen",
-                step=step,
-            )
+    def _next_step(self, step: int) -> OpenStep | None:
+        """Settle the last step and begin this one; ``None`` where it is not tracked."""
+        tracker = self._tracker
+        self._settle(moved=True)
+        if tracker.following and (self._optimizers.stepped_on or step == self._last_step):
+            tracker.skip_following(step)
+        self._stopwatch.next_step()
+        self._optimizers.begin_step()
+        if self._last_step is not None and step > self._last_step:
+            self._stride = step - self._last_step
+        self._last_step = step
+        due = tracker.due(step)
+        if not (due or tracker.following) or not self._attached(step):
             return None
-        if loss is None:
-            loss = engine.probe.loss
-        elif isinstance(loss, Tensor) and not engine.probe.is_of(loss):
-            engine.probe.forget()  # another objective than the loss function's own
-        size = engine.capture.batch_size if batch_size is None else batch_size
-        problem = why_untrackable(loss, size)
-        if problem or loss is None or size is None:
-            tracker.abandon()
-            tracker.caution("absent", f"nothing can be tracked: {problem}", step)
-            return None
-        losses = engine.probe.individual(size) if losses is None else losses.detach().flatten()
-        known = {
-            "step": step,
-            "loss": float(loss) / (size if self._reduction == "sum" else 1),
-            "batch_size": size,
-            "individual_losses": losses,
-            "reduction": self._reduction,
-            "layers": tuple(n for n, _ in engine.model.named_parameters()),
-            "details": details,
-            **self._optimizers.describe_step(),
-        }
-        with torch.enable_grad():
-            return tracker.open(due, loss, known)
+        self._open = tracker.open(
+            due,
+            {
+                "step": step,
+                "reduction": self._reduction,
+                "layers": self._layers,
+                "details": {},
+                **self._optimizers.describe_step(),
+            },
+        )
+        return self._open
 
-    def _leave(self, step: int, opened: OpenStep | None) -> None:
-        """The backward pass is over."""
+    def _go_on(self, step: int) -> OpenStep | None:
+        """The step that is open, if a further backward pass adds to its gradient."""
+        opened = self._open
+        if opened is None or not self._attached(step):
+            return None
+        reason = opened.why_no_part()
+        if reason:
+            self._tracker.event("info", "parts", f"{reason}; the first is tracked", step=step)
+        return None if reason else opened
+
+    def _attached(self, step: int) -> bool:
+        """Whether the forward pass of this backward pass was seen."""
+        if self._engine.capture.attached:
+            return True
+        self._always_attached = True
+        self._open = None
+        self._tracker.abandon()
+        text = "a tracked step came unforeseen; from now on all are seen"
+        self._tracker.event("info", "unforeseen", text, step=step)
+        return False
+
+    def _leave(self, step: int, passage: Passage | None) -> None:
+        """The backward passes are over, or those of a part of the step."""
         with self._stopwatch.measure(), torch.no_grad():
-            if opened is not None:
+            if passage is not None:
+                passage.opened.info["time"] = self._stopwatch.elapsed()
                 try:
-                    opened.info["time"] = self._stopwatch.elapsed()
-                    self._tracker.finish(opened)
-                    self._open = opened
-                except Absent as reason:
-                    self._tracker.abandon()
-                    self._tracker.caution("absent", f"nothing can be tracked: {reason}", step)
+                    passage.finish()
                 except Exception as error:
+                    self._open = None
                     self._tracker.fault(error, step)
             self._engine.forget()
             self._prepare(step + self._stride)
@@ -307,19 +304,24 @@ class Cockpit:
         """Attach to the next forward pass if its step is tracked, else stay out of its way."""
         due = self._tracker.due(next_step)
         waiting = self._open is not None and any(q.follows_up for q in self._open.due)
+        waiting = waiting or self._tracker.following
         if due or waiting or (self._always_attached and not self._tracker.off):
             self._engine.attach(self._tracker.requests(due))
-        else:
-            self._engine.detach()
+        elif self._open is None or not self._optimizers.can_tell:
+            self._engine.detach()  # else the step may go on, with further micro-batches
 
     def _after_optimizer(self) -> None:
-        if self._open is not None and self._optimizers.stepped:
-            with self._stopwatch.measure():
-                self._settle(moved=True)
+        opened = self._open
+        if opened is None or not self._optimizers.stepped(opened.trained):
+            return
+        with self._stopwatch.measure():
+            self._settle(moved=True)
+            self._optimizers.settled()
+            self._prepare(opened.info["step"] + self._stride)
 
     def _settle(self, moved: bool) -> None:
         opened, self._open = self._open, None
-        if opened is None:
+        if opened is None or not opened.parts:
             return
         try:
             with torch.no_grad():

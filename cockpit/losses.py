@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ class LossProbe:
         output: Its first argument, the model's output.
         target: Its second argument.
         fault: What went wrong in the hook, if anything did.
+        on_loss: Called after each of its calls, if not ``None``.
     """
 
     def __init__(self, loss_fn: Any) -> None:
@@ -31,6 +33,7 @@ class LossProbe:
         self._handle: torch.utils.hooks.RemovableHandle | None = None
         self.fault: Exception | None = None
         self.differentiated = 0
+        self.on_loss: Callable[[], None] | None = None
         self.forget()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -101,6 +104,8 @@ class LossProbe:
         tensors = [*args, *kwargs.values()]
         self.output = tensors[0] if tensors and isinstance(tensors[0], Tensor) else None
         self.target = tensors[1] if len(tensors) > 1 else None
+        if self.on_loss is not None:
+            self.on_loss()
 
 
 def individual_losses(

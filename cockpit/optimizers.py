@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import torch
@@ -38,6 +38,7 @@ class Optimizers:
         self._model = model
         self._handles: list[Any] = []
         self._counts = [0] * len(self._all)
+        self._known: list[int] = []
 
     def after_step(self, callback: Callable[[], None]) -> None:
         """Call back after each ``optimizer.step()``, where the optimizers can tell."""
@@ -61,17 +62,37 @@ class Optimizers:
 
     def begin_step(self) -> None:
         """Forget the steps made so far."""
-        self._counts = [0] * len(self._all)
+        self._counts, self._known = [0] * len(self._all), []
+
+    def settled(self) -> None:
+        """Remember the steps made so far as those of the update that is known now."""
+        self._known = list(self._counts)
 
     @property
-    def stepped(self) -> bool:
-        """Whether each of them has stepped since :meth:`begin_step`, as far as is known."""
-        return bool(self._handles) and all(self._counts)
+    def can_tell(self) -> bool:
+        """Whether steps are noticed."""
+        return bool(self._handles)
+
+    @property
+    def any_stepped(self) -> bool:
+        """Whether one of them has stepped since :meth:`begin_step`."""
+        return any(self._counts)
+
+    def stepped(self, parameters: Collection[nn.Parameter]) -> bool:
+        """Whether all that hold one of these parameters have stepped since :meth:`begin_step`."""
+        wanted = {id(p) for p in parameters}
+        holders = [
+            any(id(p) in wanted for group in o.param_groups for p in group["params"])
+            for o in self._all
+        ]
+        counts = [c for c, holds in zip(self._counts, holders, strict=True) if holds]
+        return all(counts or self._counts)
 
     @property
     def stepped_on(self) -> bool:
-        """Whether one of them has stepped more than once since :meth:`begin_step`."""
-        return any(count > 1 for count in self._counts)
+        """Whether one of them has stepped beyond the update that is known."""
+        known = self._known or [1] * len(self._all)
+        return any(count > k for count, k in zip(self._counts, known, strict=True))
 
     @property
     def name(self) -> str | None:

@@ -1,6 +1,6 @@
 """Computes quantities from step to step, and hands complete records to the log.
 
-The state of one step: *opened* (its backward pass runs), *finished* (the gradient is there),
+The state of one step: *opened* (its backward passes run), *finished* (the gradient is there),
 *settled* (the update is known, so all but the quantities that need the next step are computed),
 *complete* (those too; written).
 """
@@ -8,14 +8,16 @@ The state of one step: *opened* (its backward pass runs), *finished* (the gradie
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from cockpit.backward import statistics as st
+from cockpit.backward.combine import mean_loss
 from cockpit.backward.engine import BackwardEngine, BackwardPass
 from cockpit.backward.first_order import FIRST_ORDER
 from cockpit.backward.stats import Absent, BackwardStats
@@ -36,14 +38,64 @@ class CockpitWarning(UserWarning):
 
 
 @dataclass
+class StepPart:
+    """One backward pass of a step, with what is known of its loss.
+
+    Attributes:
+        backward: The pass.
+        loss: Lₖ, as the mean over its samples.
+        losses: ℓₙ of its samples, shape [Nₖ]; ``None`` if unknown.
+    """
+
+    backward: BackwardPass
+    loss: float
+    losses: Tensor | None
+
+
+@dataclass
 class OpenStep:
-    """A tracked step between its backward pass and its settlement."""
+    """A tracked step between its first backward pass and its settlement."""
 
     info: dict[str, Any]
-    backward: BackwardPass
     due: list[Quantity]
     completing: list[Quantity]
+    requests: frozenset[st.Statistic]
+    parts: list[StepPart] = field(default_factory=list)
     before: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def passes(self) -> list[BackwardPass]:
+        """The backward passes, in order."""
+        return [part.backward for part in self.parts]
+
+    @property
+    def trained(self) -> list[torch.nn.Parameter]:
+        """The parameters that have got a gradient."""
+        found = {n: p.parameters[n] for p in self.passes for n in p.stats.grad}
+        return list(found.values())
+
+    def losses(self) -> dict[str, Any]:
+        """What :class:`StepInfo` says of the loss: the mean over the samples of all parts."""
+        sizes = [part.backward.batch_size for part in self.parts]
+        losses = [part.losses for part in self.parts if part.losses is not None]
+        return {
+            "loss": mean_loss(list(zip(sizes, (part.loss for part in self.parts), strict=True))),
+            "batch_size": sum(sizes),
+            "individual_losses": torch.cat(losses) if len(losses) == len(sizes) else None,
+        }
+
+    def why_no_part(self) -> str:
+        """Why a further backward pass belongs to no mean objective with the others, or nothing."""
+        last = self.passes[-1] if self.parts else None
+        if last is None:
+            return ""
+        if any(not torch.equal(p, self.before[n]) for n, p in last.parameters.items()):
+            return "the parameters changed between two backward passes of a step (closure, SAM)"
+        for name, grad in last.stats.grad.items():
+            kept = last.parameters[name].grad
+            if (kept is None or not kept.any()) and grad.any():
+                return "the gradients were reset between two backward passes of a step"
+        return ""
 
 
 @dataclass
@@ -104,21 +156,35 @@ class Tracker:
             *(q.requires() for q in due), *(q.requires_next() for q in self._following)
         )
 
-    def open(self, due: list[Quantity], loss: Tensor, info: dict[str, Any]) -> OpenStep:
-        """Begin a tracked step: serve what needs the graph of the forward pass."""
+    def open(self, due: list[Quantity], info: dict[str, Any]) -> OpenStep:
+        """Begin a tracked step."""
+        return OpenStep(info, due, self._following, self.requests(due))
+
+    def begin(
+        self, opened: OpenStep, loss: Tensor, losses: Tensor | None, batch_size: int
+    ) -> StepPart:
+        """Begin a part of the step: serve what needs the graph of its forward pass."""
         for probe in (self.engine.capture, self.engine.probe):
             fault, probe.fault = probe.fault, None
             if fault is not None:
                 raise fault
-        backward = self.engine.begin(
-            self.requests(due), loss, info["batch_size"], info["reduction"]
-        )
-        return OpenStep(info, backward, due, self._following)
+        requests, reduction = opened.requests, opened.info["reduction"]
+        if opened.parts:  # eigenvalues of several matrices don't add up
+            requests = frozenset(r for r in requests if not isinstance(r, st.MaxEigenvalue))
+        backward = self.engine.begin(requests, loss, batch_size, reduction)
+        mean = float(loss.detach()) / (batch_size if reduction == "sum" else 1)
+        return StepPart(backward, mean, losses)
 
-    def finish(self, opened: OpenStep) -> None:
-        """The backward pass is over: take the gradient and the parameters, before they change."""
-        opened.backward.finish()
-        opened.before = {n: p.detach().clone() for n, p in opened.backward.parameters.items()}
+    def finish(self, opened: OpenStep, part: StepPart) -> None:
+        """The backward pass is over: take the gradient and the parameters, before they change.
+
+        Raises:
+            Absent: If the part can't be tracked, with the reason.
+        """
+        self.engine.finish(part.backward)
+        if not opened.parts:
+            opened.before = {n: p.detach().clone() for n, p in part.backward.parameters.items()}
+        opened.parts.append(part)
 
     def settle(self, opened: OpenStep, moved: bool) -> None:
         """The update is there: compute.
@@ -127,21 +193,32 @@ class Tracker:
             opened: The step.
             moved: Whether the optimizer has had its turn.
         """
-        backward = opened.backward
-        update = None
-        if moved and any(isinstance(r, st.Update) for r in backward.requests):
-            update = {n: p.detach() - opened.before[n] for n, p in backward.parameters.items()}
+        passes, update = opened.passes, None
+        if moved and any(isinstance(r, st.Update) for r in opened.requests):
+            parameters = passes[0].parameters
+            update = {n: p.detach() - opened.before[n] for n, p in parameters.items()}
+        self._compare_weights(opened)
         info = StepInfo(
             parameters=opened.before,
             initial=self.initial,
             update=update,
             previous_update=self._previous_update,
             **opened.info,
+            **opened.losses(),
         )
-        stats = self.engine.answer(backward, info)
+        stats = self.engine.answer(passes, info)
         self._complete_previous(opened.completing, info, stats)
         self._compute(opened.due, info, stats)
         self._previous_update = update if self._following else None
+
+    def _compare_weights(self, opened: OpenStep) -> None:
+        weights = [part.weight for part in opened.passes]
+        if max(weights) > (1 + 1e-3) * min(weights):
+            text = (
+                "the samples of the backward passes of a step have different weights in the "
+                "gradient; what is recorded refers to their plain mean"
+            )
+            self.event("info", "accumulation", text, step=opened.info["step"])
 
     def abandon(self) -> None:
         """Write what is complete of a record that waits, and let go of everything."""
@@ -268,8 +345,10 @@ class Tracker:
 
 
 def _marked(value: Value, requests: frozenset[st.Statistic], stats: BackwardStats) -> Value:
-    """Say in a value that batch statistics couple the samples it speaks of."""
+    """Say in a value what the backward pass says of the answers that it was made from."""
+    notes: dict[str, Any] = {}
+    for request in requests:
+        notes |= stats.notes.get(request, {})
     if stats.coupled and any(isinstance(r, FIRST_ORDER) for r in requests):
-        notes: Mapping[str, Any] = {**value.notes, "individual": "contribution"}
-        return type(value)(**{**vars(value), "notes": notes})
-    return value
+        notes["individual"] = "contribution"
+    return type(value)(**{**vars(value), "notes": {**value.notes, **notes}}) if notes else value

@@ -36,6 +36,7 @@ class LayerCall:
         shapes: Shapes of the output tensors that carry a gradient, by their place.
         grads: Gradient with respect to each output tensor, by its place among the outputs.
         identity: The same for all copies of a call that carry other gradients.
+        seen_by: Of the list that its gradients were collected for.
     """
 
     module: Any  # an nn.Module; rules know which
@@ -45,6 +46,7 @@ class LayerCall:
     shapes: dict[int, torch.Size] = field(default_factory=dict)
     grads: dict[int, Tensor] = field(default_factory=dict)
     identity: object = field(default_factory=object)
+    seen_by: int | None = None
 
     def release(self) -> None:
         """Let go of all tensors, however long the graph that refers to this call lives."""
@@ -180,14 +182,19 @@ class Capture:
         self.output = None
         self.batch_size = None
 
+    def collect(self, sink: list[LayerCall] | None) -> None:
+        """Put the layer calls of the backward passes that run from now on into this list."""
+        self._sink = sink
+
     @contextmanager
     def into(self, sink: list[LayerCall]) -> Iterator[list[LayerCall]]:
         """Collect the layer calls whose backward pass runs inside this context."""
-        outer, self._sink = self._sink, sink
+        outer = self._sink
+        self.collect(sink)
         try:
             yield sink
         finally:
-            self._sink = outer
+            self.collect(outer)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -256,7 +263,8 @@ class Capture:
             sink = self._sink
             if sink is None:
                 return
-            if not call.grads:
+            if call.seen_by != id(sink):  # a further pass through the same graph is another one
+                call.seen_by, call.grads = id(sink), {}
                 sink.append(call)
             call.grads[place] = grad if place not in call.grads else call.grads[place] + grad
 

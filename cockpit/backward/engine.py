@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -13,10 +13,12 @@ from torch.utils.hooks import RemovableHandle
 from cockpit import linalg
 from cockpit.backward import statistics as st
 from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.combine import Part, combine, mean_gradient
 from cockpit.backward.curvature import diag_ggn, diag_hutchinson
 from cockpit.backward.evaluate import squared_sum, sum_of_squares
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.extensions import Unsupported
+from cockpit.backward.extensions.base import widened
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.first_order import (
     FIRST_ORDER,
@@ -78,7 +80,6 @@ class BackwardEngine:
         """Serve what needs the graph, before the user's backward pass frees it."""
         parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
-        backward.watch(loss)
         # Where the user has extended the model for BackPACK, our own passes must neither run their
         # extensions nor clear what those will need.
         with (
@@ -93,17 +94,48 @@ class BackwardEngine:
                 backward.approved = self._sample_axis.approved(
                     self.capture, losses, batch_size, self.generator
                 )
+        backward.watch(loss)
+        self.capture.collect(backward.calls)
+        self.probe.differentiated = 0
         return backward
 
-    def answer(self, backward: BackwardPass, info: StepInfo) -> BackwardStats:
-        """Serve the first-order requests of a finished pass, once the update is known.
+    @contextmanager
+    def watching(self, on_loss: Callable[[], None]) -> Iterator[None]:
+        """The context of the user's backward passes.
 
         Args:
-            backward: The pass; it lets go of its tensors.
+            on_loss: Called when the loss function has been called inside.
+        """
+        self.probe.on_loss = on_loss
+        try:
+            with self.exact_hessian.quiet():
+                yield
+        finally:
+            self.probe.on_loss = None
+            self.capture.collect(None)
+
+    def finish(self, backward: BackwardPass) -> None:
+        """The user's backward pass is over; see :meth:`BackwardPass.finish`."""
+        self.capture.collect(None)
+        seen = self.probe.loss is not None
+        backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+
+    def answer(self, passes: Sequence[BackwardPass], info: StepInfo) -> BackwardStats:
+        """Serve the first-order requests of a step, once the update is known.
+
+        Args:
+            passes: The parts of the step, finished; they let go of their tensors.
             info: The step, with the updates that are known.
         """
         with self.capture.paused(), torch.no_grad():
-            return backward.statistics(Questions(backward.requests, info))
+            grad = mean_gradient([(part.batch_size, part.stats.grad) for part in passes])
+            parts = []
+            for part in passes:
+                questions = Questions(part.requests, info, grad)
+                parts.append(Part(part.batch_size, part.statistics(questions)))
+            for part in passes:
+                part.release()
+            return combine(parts)
 
 
 NO_SECOND = (
@@ -241,9 +273,7 @@ class BackwardPass:
         self.approved: set[LayerCall] = set()
         self._individual: IndividualGradients | None = None
         self._handle: RemovableHandle | None = None
-        self._loss_gradient: float | None = None
-        self._collecting = False
-        self._several = False
+        self._loss_gradient: Tensor | None = None
         self._names = {id(p): name for name, p in parameters.items()}
         self._before = {
             name: p.grad.detach().clone() for name, p in parameters.items() if p.grad is not None
@@ -253,37 +283,45 @@ class BackwardPass:
         """The name of a trainable parameter."""
         return self._names.get(id(parameter))
 
-    @contextmanager
-    def collect(self, engine: BackwardEngine) -> Iterator[None]:
-        """The context of the user's backward pass."""
-        self._collecting, engine.probe.differentiated = True, 0
-        try:
-            with engine.capture.into(self.calls):
-                yield
-        finally:
-            self._collecting = False
-            self._several = engine.probe.loss is not None and engine.probe.differentiated > 1
+    @property
+    def differentiated(self) -> bool:
+        """Whether the user's backward pass has begun."""
+        return self._loss_gradient is not None
+
+    @property
+    def weight(self) -> float:
+        """What one sample counts for in the user's gradient, relative to the mean objective."""
+        return self._factor / (self.batch_size * self.mean_scale)
+
+    @property
+    def _factor(self) -> float:
+        """The user differentiates so many times the loss; 1 where that is zero."""
+        return 1.0 if self._loss_gradient is None else float(self._loss_gradient) or 1.0
 
     def watch(self, loss: Tensor) -> None:
         """Learn the factor between what is differentiated and the loss (AMP, accumulation)."""
 
         def see(grad: Tensor) -> None:
-            if self._collecting:
-                self._loss_gradient = float(grad)
+            before, self._loss_gradient = self._loss_gradient, grad.detach()
+            if before is not None:
+                self._loss_gradient = before + grad.detach()
 
         self._handle = loss.register_hook(see)
 
-    def finish(self) -> None:
+    def finish(self, one_of_several: bool) -> None:
         """Take what must be taken before the parameters change: ḡ and the layers' contributions.
 
         ḡ is what this backward pass added to ``.grad``, in the scale of the loss itself.
+
+        Args:
+            one_of_several: Whether it went through further calls of the loss function.
 
         Raises:
             Absent: If the loss was not differentiated, or is one of several.
         """
         if self._handle is not None:
             self._handle.remove()
-        if self._several:
+        if one_of_several:
             raise Absent(
                 "the loss function was called more than once in this step. Pass the loss that you "
                 "call backward() on as loss=…"
@@ -293,26 +331,35 @@ class BackwardPass:
                 "the loss was not differentiated inside the context. Pass the loss that you call "
                 "backward() on, or that it is computed from, as loss=…"
             )
-        grad_scale = self.mean_scale / self._loss_gradient if self._loss_gradient else 1.0
+        grad_scale = self.mean_scale / self._factor
         for name, p in self.parameters.items():
             if p.grad is None:
                 continue
-            grad = p.grad.detach()
-            grad = grad.to_dense() if grad.layout != torch.strided else grad
-            before = self._before.get(name)
-            own = grad.clone() if before is None else grad - before
+            grad, before = _dense(p.grad), self._before.get(name)
+            own = grad.clone() if before is None else grad - _dense(before)
             self.stats.grad[name] = own if grad_scale == 1.0 else own.mul_(grad_scale)
         self._before = {}
-        scale = self.batch_size * self.mean_scale / (self._loss_gradient or 1.0)
+        scale = self.batch_size * self.mean_scale / self._factor
         if any(isinstance(r, FIRST_ORDER) for r in self.requests):
             self._individual = IndividualGradients(
                 self.calls, self.parameters, self.batch_size, scale, self.approved
             )
+            self._individual.drop_unused(self.stats)
         self.calls, self.approved = [], set()
 
     def statistics(self, questions: Questions) -> BackwardStats:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""
+        if self._individual is not None:
+            self._individual.answer(self.stats, questions)
+        return self.stats
+
+    def release(self) -> None:
+        """Let go of the layers' inputs and output gradients."""
         individual, self._individual = self._individual, None
         if individual is not None:
-            individual.answer(self.stats, questions)
-        return self.stats
+            individual.release()
+
+
+def _dense(grad: Tensor) -> Tensor:
+    """A gradient as a plain tensor in at least single precision: unscaled, it may underflow."""
+    return widened(grad.detach() if grad.layout == torch.strided else grad.detach().to_dense())

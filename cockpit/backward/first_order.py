@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cockpit.backward import statistics as st
 from cockpit.backward.capture import LayerCall, unit_parameters
 from cockpit.backward.evaluate import Wanted, evaluate, fold_rows, merge, multiple_of
-from cockpit.backward.extensions import Contribution, Unsupported, contributions
+from cockpit.backward.extensions import Chunked, Contribution, Unsupported, contributions
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
 from cockpit.backward.sample_axis import UNKNOWN, is_ambiguous
@@ -68,10 +68,12 @@ class Questions:
     Attributes:
         requests: All requests of the step; others than first-order ones are passed over.
         info: The step, with the updates that are known.
+        grad: ḡ of the whole step by name; this pass may be a part of it.
     """
 
     requests: frozenset[st.Statistic]
     info: StepInfo
+    grad: Mapping[str, Tensor]
 
     @cached_property
     def unanswerable(self) -> list[st.Statistic]:
@@ -141,9 +143,8 @@ class IndividualGradients:
         self.coupled = tuple(name for name, p in parameters.items() if id(p) in coupled)
 
     def answer(self, stats: BackwardStats, questions: Questions) -> None:
-        """Add the answers to ``stats``, which holds ḡ already."""
+        """Add the answers to ``stats``, which holds the ḡ of these samples already."""
         stats.coupled, stats.missing = self.coupled, {**self.missing, **self._overwritten()}
-        self._drop_unused(stats)
         for request in questions.unanswerable:
             stats.errors[request] = Absent("no update of the parameters was seen")
         if not questions.answerable:
@@ -151,13 +152,16 @@ class IndividualGradients:
         for request in questions.answerable:
             stats.by_parameter[request] = {}
         results = {
-            name: self._evaluate(name, grad, questions)
-            for name, grad in stats.grad.items()
+            name: self._evaluate(name, stats.grad.get(name), questions)
+            for name in questions.grad
             if self._is_known(name, stats)
         }
+        _add_answers(stats, results, questions)
+
+    def release(self) -> None:
+        """Let go of the layers' inputs."""
         for call in self._calls:
             call.release()
-        _add_answers(stats, results, questions)
 
     def _overwritten(self) -> dict[str, str]:
         """Parameters of layers whose input has been changed since the backward pass."""
@@ -170,28 +174,30 @@ class IndividualGradients:
             if id(p) in names
         }
 
-    def _drop_unused(self, stats: BackwardStats) -> None:
+    def drop_unused(self, stats: BackwardStats) -> None:
         """Forget parameters that no layer call used and that got no gradient in this pass."""
         for name in [n for n in stats.grad if n not in self._found and n not in self.missing]:
             if not stats.grad[name].any():
                 del stats.grad[name]
 
     def _is_known(self, name: str, stats: BackwardStats) -> bool:
-        if name not in self._found:
+        if name in stats.grad and name not in self._found:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
         return name not in stats.missing
 
-    def _evaluate(self, name: str, grad: Tensor, questions: Questions) -> _Result:
-        requests = questions.answerable
+    def _evaluate(self, name: str, own: Tensor | None, questions: Questions) -> _Result:
+        requests, grad = questions.answerable, questions.grad[name]
         along_grad, along_others = _split_directions(questions.directions(name), grad)
         counters = _counters(requests, questions.info.parameters[name])
         wanted = Wanted(
             vectors=[grad, *along_others.values()],
-            first_is_mean=True,
+            first_is_mean=own is grad,
             sum_sq=any(isinstance(r, st.SumSq) for r in requests),
             counters=list({id(c): c for c in counters.values()}.values()),
         )
-        found = evaluate(self._found[name], grad.shape, self._scale, wanted)
+        # Without a gradient of its own, it was used in another part of the step only.
+        contribution = _zeros(grad, self._batch_size) if own is None else self._found[name]
+        found = evaluate(contribution, grad.shape, self._scale, wanted)
         grad_dots, *others = found.dots
         dots = {
             st.DotGrad(): grad_dots,
@@ -199,6 +205,10 @@ class IndividualGradients:
             **dict(zip(along_others, others, strict=True)),
         }
         return _Result({st.SqNorms(): found.sq_norms, **dots}, found.sum_sq, counters)
+
+
+def _zeros(like: Tensor, rows: int) -> Contribution:
+    return Chunked(lambda start, stop: like.new_zeros(stop - start, *like.shape), rows)
 
 
 @dataclass
@@ -250,10 +260,11 @@ def _add_answers(
     )
     table = dict(zip(results, stacked.cpu(), strict=True))  # [kinds, N] of each parameter
     places = {kind: i for i, kind in enumerate(kinds)}
-    squares = dict(zip(stats.grad, stats.sq_grad_norms.tolist(), strict=True))
+    products = _products(stats, questions.grad)
     for name, result in results.items():
         sq_norms, dots = table[name][places[st.SqNorms()]], table[name][places[st.DotGrad()]]
-        if not _accounts_for(sq_norms, dots, squares[name], stats.grad[name].dtype):
+        own = stats.grad.get(name)
+        if own is not None and not _accounts_for(sq_norms, dots, *products[name], own.dtype):
             stats.missing[name] = UNACCOUNTED
             continue
         for request in questions.answerable:
@@ -266,11 +277,22 @@ def _add_answers(
                 answers[name] = table[name][places[request]]
 
 
-def _accounts_for(sq_norms: Tensor, dots: Tensor, grad_sq_norm: float, dtype: torch.dtype) -> bool:
-    """Whether the individual gradients average to ḡ along ḡ."""
+def _products(stats: BackwardStats, grad: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
+    """ḡₖᵀḡ and ‖ḡ‖² of each parameter, where ḡₖ is the mean over this part of the samples."""
+    if all(own is grad[name] for name, own in stats.grad.items()):
+        return {n: (s, s) for n, s in zip(stats.grad, stats.sq_grad_norms.tolist(), strict=True)}
+    pairs = [(own.double(), grad[name].double()) for name, own in stats.grad.items()]
+    both = torch.stack([torch.stack([(a * b).sum(), b.square().sum()]) for a, b in pairs])
+    return {n: (a, b) for n, (a, b) in zip(stats.grad, both.tolist(), strict=True)}
+
+
+def _accounts_for(
+    sq_norms: Tensor, dots: Tensor, expected: float, grad_sq_norm: float, dtype: torch.dtype
+) -> bool:
+    """Whether these individual gradients average to their own mean, along ḡ."""
     # In double precision: gradients may vanish, and that is worth seeing.
     size = float(sq_norms.mean().sqrt()) * math.sqrt(grad_sq_norm)
-    error = abs(float(dots.mean()) - grad_sq_norm)
+    error = abs(float(dots.mean()) - expected)
     return not math.isfinite(size) or error <= TOLERANCE.get(dtype, HALF_TOLERANCE) * size
 
 

@@ -36,6 +36,7 @@ class BackwardStats:
             whatever went wrong.
         coupled: Layers whose individual gradients are the samples' *contributions*, because batch
             statistics couple the samples.
+        notes: What a reader must know of the answer to a request, by request.
     """
 
     grad: dict[str, Tensor] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class BackwardStats:
     missing: dict[str, str] = field(default_factory=dict)
     errors: dict[Statistic, Exception] = field(default_factory=dict)
     coupled: tuple[str, ...] = ()
+    notes: dict[Statistic, dict[str, Any]] = field(default_factory=dict)
 
     def of_network(self, statistic: Statistic) -> Any:
         """The network-wide answer to a request that has one.

@@ -89,6 +89,16 @@ class Counts1d:
     zeros: int
     nonfinite: int = 0
 
+    def __add__(self, other: Counts1d) -> Counts1d:
+        """Counts of the elements of both; the bins are the same."""
+        return Counts1d(
+            self.counts + other.counts,
+            self.under + other.under,
+            self.over + other.over,
+            self.zeros + other.zeros,
+            self.nonfinite + other.nonfinite,
+        )
+
 
 @dataclass(frozen=True)
 class Histogram1d:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar, Literal
-
-import numpy as np
 
 from cockpit.backward.statistics import GradientHistogram, Statistic
 from cockpit.backward.stats import BackwardStats
-from cockpit.log.record import Bins, Counts1d, Histogram1d
+from cockpit.log.record import Bins, Histogram1d
 from cockpit.quantities.base import Quantity, Tier
 from cockpit.schedules import Schedule
 from cockpit.step import StepInfo
@@ -29,18 +29,6 @@ def checked_bins(count: int, low: float, high: float) -> Bins:
             f"[{low}, {high}]."
         )
     return Bins(float(low), float(high), int(count))
-
-
-def sum_counts(parts: Iterable[Counts1d]) -> Counts1d:
-    """Counts of all elements together."""
-    parts = list(parts)
-    return Counts1d(
-        counts=np.sum([part.counts for part in parts], axis=0),
-        under=sum(part.under for part in parts),
-        over=sum(part.over for part in parts),
-        zeros=sum(part.zeros for part in parts),
-        nonfinite=sum(part.nonfinite for part in parts),
-    )
 
 
 class GradHist1d(Quantity):
@@ -87,6 +75,6 @@ class GradHist1d(Quantity):
         layers = stats.complete(self.request)
         return Histogram1d(
             self.request.bins,
-            sum_counts(layers.values()),
+            reduce(add, layers.values()),
             tuple(layers.get(name) for name in info.layers),
         )

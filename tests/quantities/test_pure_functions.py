@@ -16,7 +16,7 @@ from cockpit.log.record import Counts1d
 from cockpit.quantities.alpha import Observation, QuadraticFit, alpha, fit_quadratic
 from cockpit.quantities.cabs import cabs
 from cockpit.quantities.early_stopping import early_stopping
-from cockpit.quantities.grad_hist1d import checked_bins, sum_counts
+from cockpit.quantities.grad_hist1d import checked_bins
 from cockpit.quantities.inner_test import inner_test
 from cockpit.quantities.norm_test import norm_test
 from cockpit.quantities.ortho_test import ortho_test
@@ -258,7 +258,7 @@ def test_alpha_of_a_degenerate_fit() -> None:
 
 def test_counts_add_up() -> None:
     one = Counts1d(np.array([1, 2]), under=1, over=2, zeros=3, nonfinite=4)
-    both = sum_counts([one, one])
+    both = one + one
     assert both.counts.tolist() == [2, 4]
     assert (both.under, both.over, both.zeros, both.nonfinite) == (2, 4, 6, 8)
 
