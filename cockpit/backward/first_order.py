@@ -141,6 +141,11 @@ class IndividualGradients:
             id(p) for c in calls if uses_batch_statistics(c.module) for p in c.module.parameters()
         }
         self.coupled = tuple(name for name, p in parameters.items() if id(p) in coupled)
+        self._tolerances = {name: _tolerance([p]) for name, p in parameters.items()}
+        for call in calls:  # under autocast, layers compute in lower precision than their weights
+            tolerance = _tolerance([*call.tensors(), *call.grads.values()])
+            for name in {names[id(p)] for _, p in unit_parameters(call.module) if id(p) in names}:
+                self._tolerances[name] = max(tolerance, self._tolerances[name])
 
     def answer(self, stats: BackwardStats, questions: Questions) -> None:
         """Add the answers to ``stats``, which holds the ḡ of these samples already."""
@@ -156,7 +161,7 @@ class IndividualGradients:
             for name in questions.grad
             if self._is_known(name, stats)
         }
-        _add_answers(stats, results, questions)
+        _add_answers(stats, results, questions, self._tolerances)
 
     def release(self) -> None:
         """Let go of the layers' inputs."""
@@ -207,6 +212,14 @@ class IndividualGradients:
         return _Result({st.SqNorms(): found.sq_norms, **dots}, found.sum_sq, counters)
 
 
+def _tolerance(tensors: Iterable[Tensor]) -> float:
+    """Of a sum computed from these, relative to the size of its terms."""
+    return max(
+        (TOLERANCE.get(x.dtype, HALF_TOLERANCE) for x in tensors if x.is_floating_point()),
+        default=0.0,
+    )
+
+
 def _zeros(like: Tensor, rows: int) -> Contribution:
     return Chunked(lambda start, stop: like.new_zeros(stop - start, *like.shape), rows)
 
@@ -245,7 +258,10 @@ def _split_directions(
 
 
 def _add_answers(
-    stats: BackwardStats, results: Mapping[str, _Result], questions: Questions
+    stats: BackwardStats,
+    results: Mapping[str, _Result],
+    questions: Questions,
+    tolerances: Mapping[str, float],
 ) -> None:
     """Bring the results to the host at once, and keep those that account for ḡ."""
     if not results:
@@ -263,8 +279,9 @@ def _add_answers(
     products = _products(stats, questions.grad)
     for name, result in results.items():
         sq_norms, dots = table[name][places[st.SqNorms()]], table[name][places[st.DotGrad()]]
-        own = stats.grad.get(name)
-        if own is not None and not _accounts_for(sq_norms, dots, *products[name], own.dtype):
+        if name in products and not _accounts_for(
+            sq_norms, dots, *products[name], tolerances[name]
+        ):
             stats.missing[name] = UNACCOUNTED
             continue
         for request in questions.answerable:
@@ -287,13 +304,13 @@ def _products(stats: BackwardStats, grad: Mapping[str, Tensor]) -> dict[str, tup
 
 
 def _accounts_for(
-    sq_norms: Tensor, dots: Tensor, expected: float, grad_sq_norm: float, dtype: torch.dtype
+    sq_norms: Tensor, dots: Tensor, expected: float, grad_sq_norm: float, tolerance: float
 ) -> bool:
     """Whether these individual gradients average to their own mean, along ḡ."""
     # In double precision: gradients may vanish, and that is worth seeing.
     size = float(sq_norms.mean().sqrt()) * math.sqrt(grad_sq_norm)
     error = abs(float(dots.mean()) - expected)
-    return not math.isfinite(size) or error <= TOLERANCE.get(dtype, HALF_TOLERANCE) * size
+    return not math.isfinite(size) or error <= tolerance * size
 
 
 def _counters(
