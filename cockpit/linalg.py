@@ -12,15 +12,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Eigenpair", "lanczos", "power_iteration", "squared_norms"]
+__all__ = ["Eigenpair", "lanczos", "power_iteration", "squared_norms", "widened"]
 
 Matvec = Callable[[Tensor], Tensor]
 
 
+def widened(x: Tensor) -> Tensor:
+    """``x`` in at least single precision, so that sums over it are sound."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
 def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
     """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision."""
-    wide = (x if x.dtype == torch.float64 else x.float() for x in tensors)
-    norms = [torch.linalg.vector_norm(x) for x in wide]
+    norms = [torch.linalg.vector_norm(widened(x)) for x in tensors]
     if not norms:
         return torch.zeros(0, dtype=torch.float64)
     return torch.stack([n.to(norms[0].device, torch.float64) for n in norms]).cpu().square()

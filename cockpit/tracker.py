@@ -22,6 +22,7 @@ from cockpit.backward.engine import BackwardEngine, BackwardPass
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.first_order import FIRST_ORDER
 from cockpit.backward.stats import Absent, BackwardStats
+from cockpit.linalg import widened
 from cockpit.log import LogWriter
 from cockpit.log.record import Value
 from cockpit.quantities.base import Quantity
@@ -185,7 +186,22 @@ class Tracker:
         self.engine.finish(part.backward)
         if not opened.parts:
             opened.before = {n: p.detach().clone() for n, p in part.backward.parameters.items()}
+            self._meet_new_parameters(opened)
         opened.parts.append(part)
+
+    def _meet_new_parameters(self, opened: OpenStep) -> None:
+        """Parameters that were added or replaced: where they are now, they began."""
+        for name, now in opened.before.items():
+            start = self.initial.get(name)
+            if start is None or start.shape != now.shape:
+                self.initial[name] = now
+        unknown = [name for name in opened.before if name not in opened.info["layers"]]
+        if unknown:
+            text = (
+                f"{unknown[0]} was added to the model after the run began: it counts in the "
+                "network's values and has none of its own"
+            )
+            self.event("info", "layers", text, step=opened.info["step"])
 
     def settle(self, opened: OpenStep, moved: bool) -> None:
         """The update is there: compute.
@@ -197,7 +213,8 @@ class Tracker:
         passes, update = opened.passes, None
         if moved and any(isinstance(r, st.Update) for r in opened.requests):
             parameters = passes[0].parameters
-            update = {n: p.detach() - opened.before[n] for n, p in parameters.items()}
+            before = {n: widened(p) for n, p in opened.before.items()}
+            update = {n: widened(p.detach()) - before[n] for n, p in parameters.items()}
         self._compare_weights(opened)
         info = StepInfo(
             parameters=opened.before,
@@ -212,6 +229,15 @@ class Tracker:
         self._previous_update = None
         if self._following and update is not None:
             self._previous_update = {**update, **stats.update_products}
+
+    def _compare_weights(self, opened: OpenStep) -> None:
+        weights = [part.weight for part in opened.passes]
+        if max(weights) > (1 + 1e-3) * min(weights):
+            text = (
+                "the samples of the backward passes of a step have different weights in the "
+                "gradient; what is recorded refers to their plain mean"
+            )
+            self.event("info", "accumulation", text, step=opened.info["step"])
 
     def _compare_weights(self, opened: OpenStep) -> None:
         weights = [part.weight for part in opened.passes]

@@ -18,7 +18,6 @@ from cockpit.backward.curvature import diag_ggn, diag_hutchinson
 from cockpit.backward.evaluate import Direction, squared_sum, sum_of_squares
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.extensions import Unsupported
-from cockpit.backward.extensions.base import widened
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.first_order import (
     FIRST_ORDER,
@@ -368,4 +367,5 @@ class BackwardPass:
 
 def _dense(grad: Tensor) -> Tensor:
     """A gradient as a plain tensor in at least single precision: unscaled, it may underflow."""
-    return widened(grad.detach() if grad.layout == torch.strided else grad.detach().to_dense())
+    grad = grad.detach()
+    return linalg.widened(grad if grad.layout == torch.strided else grad.to_dense())

@@ -172,6 +172,11 @@ class IndividualGradients:
             id(p) for c in calls if uses_batch_statistics(c.module) for p in c.module.parameters()
         }
         self.coupled = tuple(name for name, p in parameters.items() if id(p) in coupled)
+        self._tolerances = {name: _tolerance([p]) for name, p in parameters.items()}
+        for call in calls:  # under autocast, layers compute in lower precision than their weights
+            tolerance = _tolerance([*call.tensors(), *call.grads.values()])
+            for name in {names[id(p)] for _, p in unit_parameters(call.module) if id(p) in names}:
+                self._tolerances[name] = max(tolerance, self._tolerances[name])
 
     def answer(self, stats: BackwardStats, questions: Questions) -> None:
         """Add the answers to ``stats``, which holds the ḡ of these samples already."""
@@ -187,8 +192,7 @@ class IndividualGradients:
             for name in questions.grad
             if self._is_known(name, stats)
         }
-        dtypes = {name: p.dtype for name, p in self._parameters.items()}
-        _add_answers(stats, results, questions, dtypes)
+        _add_answers(stats, results, questions, self._tolerances)
 
     def release(self) -> None:
         """Let go of the layers' inputs."""
@@ -212,14 +216,6 @@ class IndividualGradients:
             if not stats.grad[name].any():
                 del stats.grad[name]
 
-    def _contribution(self, name: str, stats: BackwardStats, grad: Tensor) -> Contribution:
-        if name in stats.grad:
-            return self._found[name]
-        # Used in another part of the step only: here its individual gradients are zero.
-        return Chunked(
-            lambda start, stop: grad.new_zeros(stop - start, *grad.shape), self._batch_size
-        )
-
     def _is_known(self, name: str, stats: BackwardStats) -> bool:
         if name in stats.grad and name not in self._found:
             stats.missing.setdefault(name, "it is used outside a layer that Cockpit can see")
@@ -227,7 +223,9 @@ class IndividualGradients:
 
     def _evaluate(self, name: str, stats: BackwardStats, questions: Questions) -> _Result:
         requests, grad = questions.answerable, questions.grad[name]
-        contribution = self._contribution(name, stats, grad)
+        own = stats.grad.get(name)
+        # Without a gradient of its own, it was used in another part of the step only.
+        contribution = _zeros(grad, self._batch_size) if own is None else self._found[name]
         directions = questions.directions(name)
         factor = questions.update_over_grad(name)
         if factor is not None:
@@ -235,7 +233,7 @@ class IndividualGradients:
         counters = _counters(requests, questions.info.parameters[name])
         wanted = Wanted(
             vectors=[grad, *directions.values()],
-            first_is_mean=stats.grad.get(name) is grad,
+            first_is_mean=own is grad,
             sum_sq=any(isinstance(r, st.SumSq) for r in requests),
             counters=list({id(c): c for c in counters.values()}.values()),
         )
@@ -247,6 +245,18 @@ class IndividualGradients:
             rows[st.DotUpdate()] = factor * grad_dots
         update = None if factor is None or found.mean is None else found.mean.times(factor)
         return _Result(rows, found.sum_sq, counters, update)
+
+
+def _tolerance(tensors: Iterable[Tensor]) -> float:
+    """Of a sum computed from these, relative to the size of its terms."""
+    return max(
+        (TOLERANCE.get(x.dtype, HALF_TOLERANCE) for x in tensors if x.is_floating_point()),
+        default=0.0,
+    )
+
+
+def _zeros(like: Tensor, rows: int) -> Contribution:
+    return Chunked(lambda start, stop: like.new_zeros(stop - start, *like.shape), rows)
 
 
 @dataclass
@@ -270,7 +280,7 @@ def _add_answers(
     stats: BackwardStats,
     results: Mapping[str, _Result],
     questions: Questions,
-    dtypes: Mapping[str, torch.dtype],
+    tolerances: Mapping[str, float],
 ) -> None:
     """Bring the results to the host at once, and keep those that account for ḡ."""
     if not results:
@@ -282,7 +292,7 @@ def _add_answers(
     table = dict(zip(results, stacked, strict=True))  # [kinds, N] of each parameter
     places = {kind: i for i, kind in enumerate(first)}
     doubtful = _unaccounted(
-        {name: TOLERANCE.get(dtypes[name], HALF_TOLERANCE) for name in results},
+        {name: tolerances[name] for name in results},
         stacked[:, places[st.SqNorms()]],
         stacked[:, places[st.DotGrad()]],
         stats,

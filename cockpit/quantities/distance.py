@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from cockpit.backward.stats import BackwardStats
-from cockpit.linalg import squared_norms
+from cockpit.linalg import squared_norms, widened
 from cockpit.log.record import PerLayer
-from cockpit.quantities.base import Absent, Quantity, Tier, per_layer
+from cockpit.quantities.base import Quantity, Tier, per_layer
 from cockpit.step import StepInfo
 
 __all__ = ["Distance"]
@@ -16,8 +16,8 @@ __all__ = ["Distance"]
 class Distance(Quantity):
     """L² distance from the initialization, ‖θ(t) − θ(0)‖₂, in the unit of the parameters.
 
-    θ(0) are the parameters when the cockpit was made. Reference: Nagarajan & Kolter (2019); thesis
-    table C.1.
+    θ(0) are the parameters when the cockpit was made; of one that came later, when it was first
+    tracked. Reference: Nagarajan & Kolter (2019); thesis table C.1.
     """
 
     tier: ClassVar[Tier | None] = "economy"
@@ -25,8 +25,7 @@ class Distance(Quantity):
 
     def compute(self, info: StepInfo, stats: BackwardStats) -> PerLayer:
         """The distance at this step, before the update."""
-        added = [name for name in info.parameters if name not in info.initial]
-        if added:
-            raise Absent(f"{added[0]} was added after the cockpit was made")
-        squares = squared_norms(p - info.initial[name] for name, p in info.parameters.items())
+        squares = squared_norms(
+            widened(p) - widened(info.initial[name]) for name, p in info.parameters.items()
+        )
         return per_layer(info, squares.sum().sqrt(), info.parameters, squares.sqrt())

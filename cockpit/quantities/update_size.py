@@ -16,7 +16,8 @@ __all__ = ["UpdateSize"]
 class UpdateSize(Quantity):
     """Update size ‖s‖₂ = ‖θ(t+1) − θ(t)‖₂, in the unit of the parameters.
 
-    The real update, whatever the optimizer does.
+    The real update, whatever the optimizer does. Where it made none (a skipped step of mixed
+    precision training) the record says ``moved: false``.
     Reference: Frankle et al. (2020); thesis table C.1.
     """
 
@@ -32,4 +33,5 @@ class UpdateSize(Quantity):
         if info.update is None:
             raise Absent("no update of the parameters was seen after this backward pass")
         squares = info.sq_update_norms
-        return per_layer(info, squares.sum().sqrt(), info.update, squares.sqrt())
+        moved = None if squares.any() else False
+        return per_layer(info, squares.sum().sqrt(), info.update, squares.sqrt(), moved=moved)

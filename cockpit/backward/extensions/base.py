@@ -15,8 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from cockpit.backward.capture import LayerCall
+from cockpit.linalg import widened
 
-__all__ = ["Chunked", "Contribution", "Outer", "Unsupported", "contributions", "rule"]
+__all__ = [
+    "Chunked",
+    "Contribution",
+    "Outer",
+    "Unsupported",
+    "contributions",
+    "rule",
+    "widened",
+]
 
 
 class Unsupported(Exception):  # noqa: N818 - not an error: a fact about a layer
@@ -93,11 +102,6 @@ def contributions(call: LayerCall) -> dict[str, Contribution]:
     if not call.is_intact():
         raise Unsupported("its input was overwritten in place before it could be used")
     return _RULES.get(type(call.module), _RULES[nn.Module])(call)
-
-
-def widened(x: Tensor) -> Tensor:
-    """``x`` in at least single precision, so that sums over it are sound."""
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def sum_positions(x: Tensor, shape: torch.Size) -> Tensor:
