@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.extensions.base import Coverage, coverage
@@ -42,7 +43,7 @@ def _possible(use: Use, batch_size: int) -> tuple[list[Layout], bool]:
     if isinstance(use, NodeUse):
         return use.layouts(batch_size)
     shape = use.shapes.get(0)
-    if shape is None or isinstance(use.inputs[0], nn.utils.rnn.PackedSequence):
+    if shape is None or any(isinstance(x, PackedSequence) for x in use.inputs):
         return [Layout()], True
     if _is_declared(use):
         return [Layout(0 if getattr(use.module, "batch_first", True) else 1)], False

@@ -17,7 +17,6 @@ from cockpit.backward.nodes.use import NodeUse, Operation, Pull, kind_of
 
 __all__ = ["uses_beside"]
 
-Links = dict[Any, list[tuple[Any, int, int]]]  # a node to (its user, at which place, which output)
 LONGEST = 30  # steps between a parameter and the samples
 
 
@@ -56,104 +55,120 @@ def uses_beside(
         calls: The layer calls of the forward pass.
         batch_size: N.
     """
-    links, leaves = _links(loss)
+    graph = Graph(loss, parameters, batch_size)
     by_parameter: dict[int, list[LayerCall]] = {}
     for call in calls:
         for _, own in call.parameters():
             by_parameter.setdefault(id(own), []).append(call)
     uses = []
-    for p in parameters:
-        if id(p) in leaves:
-            paths = list(_paths(leaves[id(p)], links, batch_size))
-            uses += _unclaimed(p, paths, by_parameter.get(id(p), []))
+    for leaf in graph.leaves:
+        p = leaf.variable
+        uses += _unclaimed(p, list(graph.paths(leaf)), by_parameter.get(id(p), []))
     return uses
 
 
-def _links(loss: Tensor) -> tuple[Links, dict[int, Any]]:
-    """Who uses the output of each node, and the node of each leaf by its identity."""
-    links: Links = {}
-    leaves: dict[int, Any] = {}
-    waiting: list[Any] = [loss.grad_fn]
-    seen = set(waiting)
-    while waiting:
-        node = waiting.pop()
-        for place, (source, number) in enumerate(node.next_functions):
-            if source is None:
-                continue
-            links.setdefault(source, []).append((node, place, number))
-            if source not in seen:
+class Graph:
+    """The graph of a loss, seen from the parameters.
+
+    Args:
+        loss: Its root.
+        parameters: The leaves that count.
+        batch_size: N.
+
+    Attributes:
+        leaves: The nodes of the parameters.
+    """
+
+    def __init__(self, loss: Tensor, parameters: Iterable[Tensor], batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._users: dict[Any, list[tuple[Any, int, int]]] = {}  # node, place, number of output
+        self.leaves: list[Any] = []
+        wanted = {id(p) for p in parameters}
+        waiting: list[Any] = [loss.grad_fn]
+        seen = set(waiting)
+        while waiting:
+            node = waiting.pop()
+            for place, (source, number) in enumerate(node.next_functions):
+                if source is None:
+                    continue
+                self._users.setdefault(source, []).append((node, place, number))
+                if source in seen:
+                    continue
                 seen.add(source)
                 waiting.append(source)
-                if type(source).__name__ == "AccumulateGrad":
-                    leaves[id(source.variable)] = source
-    return links, leaves
+                if type(source).__name__ == "AccumulateGrad" and id(source.variable) in wanted:
+                    self.leaves.append(source)
 
+    def paths(self, leaf: Any) -> Iterator[Path]:
+        """All paths out of a parameter, each up to where it meets the samples."""
+        waiting: list[tuple[Any, int, tuple[Pull, ...]]] = [(leaf, 0, ())]
+        while waiting:
+            source, output, pulls = waiting.pop()
+            for node, place, number in self._users.get(source, []):
+                if number != output:
+                    continue
+                rule = rule_of(kind_of(node), node, place)
+                if rule is not None and self._joins_samples(node, place, rule):
+                    yield Path(node, place, pulls, rule)
+                    continue
+                outputs = {n for *_, n in self._users.get(node, [])}
+                found = {n: self._step(node, place, n) for n in outputs}
+                if not outputs or None in found.values() or len(pulls) >= LONGEST:
+                    yield Path(node, place, pulls, None, _no_rule(node, bool(outputs)))
+                    continue
+                waiting += [(node, n, (*pulls, pull)) for n, pull in found.items() if pull]
 
-def _paths(leaf: Any, links: Links, batch_size: int) -> Iterator[Path]:
-    """All paths out of a parameter, each up to where it meets the samples."""
-    waiting: list[tuple[Any, int, tuple[Pull, ...]]] = [(leaf, 0, ())]
-    while waiting:
-        source, output, pulls = waiting.pop()
-        for node, place, number in links.get(source, []):
-            if number != output:
-                continue
-            rule = rule_of(kind_of(node), node, place)
-            if rule is not None and _joins_samples(node, place, rule, links, batch_size):
-                yield Path(node, place, pulls, rule)
-                continue
-            outputs = {n for *_, n in links.get(node, [])}
-            found = {n: _step(node, place, n, links) for n in outputs}
-            if not outputs or None in found.values() or len(pulls) >= LONGEST:
-                yield Path(node, place, pulls, None, _no_rule(node, bool(outputs)))
-                continue
-            waiting += [(node, n, (*pulls, pull)) for n, pull in found.items() if pull]
-
-
-def _joins_samples(node: Any, place: int, rule: Operation, links: Links, batch_size: int) -> bool:
-    """Whether the samples are in the output, going by its shape and by what the operation is."""
-    kind, shape = kind_of(node), node._input_metadata[0].shape
-    if all(shape[k] % batch_size for k in rule.axes):
-        return False
-    if kind == "Embedding":
-        return not _looks_up_positions(node, links, batch_size)
-    others = [s for k, (s, _) in enumerate(node.next_functions) if k != place and s is not None]
-    return kind not in ("Mm", "Mul") or not others or not all(map(_is_parametric, others))
-
-
-def _looks_up_positions(node: Any, links: Links, batch_size: int) -> bool:
-    """Positions are looked up once for all samples: what comes out is broadcast over them."""
-    index = node._saved_indices
-    if index.dim() > 1:
-        return index.shape[0] == 1 != batch_size
-    return any(broadcast_axes(user, place) for user, place, _ in links.get(node, []))
-
-
-def _step(node: Any, place: int, number: int, links: Links) -> Pull | None:
-    kind = kind_of(node)
-    if kind in ("Cat", "Stack"):
-        others = [source for source, _ in node.next_functions if source is not None]
-        if not all(map(_is_parametric, others)):
-            return None
-    return pull_of(kind, node, place, number)
-
-
-def _is_parametric(node: Any) -> bool:
-    """Whether a node has nothing but parameters behind it."""
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
-        if type(node).__name__ == "AccumulateGrad":
-            continue
-        sources = [source for source, _ in node.next_functions if source is not None]
-        if kind_of(node) not in VIEWS or not sources:
+    def _joins_samples(self, node: Any, place: int, rule: Operation) -> bool:
+        """Whether the samples are in the output, going by its shape and by what is done there."""
+        kind, shape = kind_of(node), node._input_metadata[0].shape
+        if all(shape[k] % self._batch_size for k in rule.axes):
             return False
-        waiting += sources
-    return True
+        if kind in ("Embedding", "Index"):
+            return not self._looks_up_positions(node)
+        others = [s for k, (s, _) in enumerate(node.next_functions) if k != place and s is not None]
+        return kind not in ("Mm", "Mul") or not others or not all(map(self._is_parametric, others))
+
+    def _looks_up_positions(self, node: Any) -> bool:
+        """Positions are looked up once for all samples: what comes out is broadcast over them."""
+        index = node._saved_indices
+        index = index if isinstance(index, Tensor) else index[0]
+        if index.dim() > 1 and index.shape[0] == 1:
+            return self._batch_size != 1
+        waiting = list(self._users.get(node, []))
+        while waiting:
+            user, place, _ = waiting.pop()
+            shape = user._input_metadata[0].shape
+            if kind_of(user) in VIEWS - {"Expand", "Repeat"}:
+                waiting += self._users.get(user, [])
+            elif any(shape[k] % self._batch_size == 0 for k in broadcast_axes(user, place)):
+                return True
+        return False
+
+    def _step(self, node: Any, place: int, number: int) -> Pull | None:
+        kind = kind_of(node)
+        if kind in ("Cat", "Stack"):
+            others = [source for source, _ in node.next_functions if source is not None]
+            if not all(map(self._is_parametric, others)):
+                return None
+        return pull_of(kind, node, place, number)
+
+    def _is_parametric(self, node: Any) -> bool:
+        """Whether a node has nothing but parameters behind it."""
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            if node in self.leaves:
+                continue
+            sources = [source for source, _ in node.next_functions if source is not None]
+            if kind_of(node) not in VIEWS or not sources:
+                return False
+            waiting += sources
+        return True
 
 
 def _no_rule(node: Any, is_inside: bool) -> str:
     if not is_inside:
-        return "the loss depends on it in another way than through the samples"
+        return "the loss has a term with it that is no function of single samples"
     return (
         "it is used outside a layer that Cockpit can see, in an operation that it has no rule for "
         f"({kind_of(node)})"

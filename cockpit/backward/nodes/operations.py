@@ -9,6 +9,7 @@ import torch
 
 from cockpit.backward.extensions.base import Contribution
 from cockpit.backward.layout import Layout
+from cockpit.backward.nodes.steps import VIEWS
 from cockpit.backward.nodes.use import NodeUse, Operation, shape_of_input
 
 __all__ = ["broadcast_axes", "first_axis", "leading_axes", "operation", "rule_of", "second_axis"]
@@ -48,8 +49,8 @@ def rule_of(kind: str, node: Any, place: int) -> Operation | None:
     if (kind, place) in _RULES:
         contribute, axes, saved = _RULES[kind, place]
         return Operation(contribute, axes(node, place), saved)
-    if isinstance(node, torch.autograd.function.BackwardCFunction):
-        return None  # the user's own: it may count its calls
+    if kind in VIEWS or isinstance(node, torch.autograd.function.BackwardCFunction):
+        return None  # a step; or the user's own, which may count its calls
     found = broadcast_axes(node, place)
     return Operation(_RULES["", 0][0], found, at_once=True) if found else None
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from cockpit.backward.capture import LayerCall
@@ -79,6 +81,22 @@ def looked_up(use: NodeUse, layout: Layout, batch_size: int) -> Contribution:
     index = layout.split(use.saved["indices"], batch_size).reshape(batch_size, -1)
     b = layout.split(widened(use.grads[0]), batch_size).reshape(*index.shape, -1)
     return scattered(index, b, use.input_shape, use.options["padding_idx"])
+
+
+def index_axes(node: Any, place: int) -> tuple[int, ...]:
+    """The axes of a single index tensor for the first axis; none if it is another index."""
+    (index, *others) = node._saved_indices
+    return () if others or index is None else tuple(range(index.dim()))
+
+
+@operation("Index", place=0, axes=index_axes, saved=("indices",))
+def indexed(use: NodeUse, layout: Layout, batch_size: int) -> Contribution:
+    """Rows of a table by ``table[index]``."""
+    index = layout.split(use.saved["indices"], batch_size).reshape(batch_size, -1)
+    b = layout.split(widened(use.grads[0]), batch_size)
+    length = use.input_shape[1:].numel()
+    table = torch.Size((use.input_shape[0], length))
+    return scattered(index, b.reshape(*index.shape, length), table, None)
 
 
 @operation("IndexSelect", place=0, axes=first_axis, saved=("index", "dim"))

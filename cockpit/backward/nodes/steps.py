@@ -16,7 +16,7 @@ from torch import Tensor
 from cockpit.backward.extensions.base import Chunked, Contribution, Outer
 from cockpit.backward.nodes.use import Pull, shape_of_input
 
-__all__ = ["pull_of", "summed_to"]
+__all__ = ["VIEWS", "pull_of", "summed_to"]
 
 # Nodes that save no tensor, so they can be run at any time; their outputs are linear in the input.
 VIEWS = {
@@ -24,6 +24,12 @@ VIEWS = {
     *("Slice", "Select", "Split", "SplitWithSizes", "Unbind", "AsStrided", "Clone", "Alias"),
     *("ToCopy", "Expand", "Repeat", "Cat", "Stack", "Sum", "Neg", "Diagonal", "Flip", "Roll"),
     *("ConstantPadNd", "Mean"),
+}
+# Functions of single elements: their derivative is taken at once, by their own backward function.
+POINTWISE = {
+    *("Softplus", "Tanh", "Sigmoid", "Exp", "Exp2", "Expm1", "Log", "Log1P", "Log2", "Abs", "Pow"),
+    *("Relu", "LeakyRelu", "Gelu", "Silu", "Elu", "Sqrt", "Rsqrt", "Reciprocal", "Clamp", "Sin"),
+    *("Cos", "ClampMin", "ClampMax", "LogSigmoid", "Hardtanh", "MaskedFill", "Softsign"),
 }
 
 
@@ -49,9 +55,14 @@ def pull_of(kind: str, node: Any, place: int, number: int) -> Pull | None:
         return _linear(_batched(node, place, number))
     if kind in ("Add", "Sub", "Mul", "Div"):
         return _over_arithmetic(kind, node, place)
-    if kind == "Embedding":
-        return _over_lookup(node)
-    return _over_product(node, place) if kind == "Mm" else None
+    if kind in POINTWISE:
+        return _over_function(node, place)
+    return {
+        "Embedding": _over_lookup,
+        "Index": _over_index,
+        "Mm": _over_product,
+        "WeightNormInterface": _over_weight_norm,
+    }.get(kind, lambda *_: None)(node, place)
 
 
 def summed_to(x: Tensor, shape: torch.Size) -> Tensor:
@@ -116,7 +127,43 @@ def _over_arithmetic(kind: str, node: Any, place: int) -> Pull | None:
     return _linear(lambda grad: summed_to(grad * factor, shape))
 
 
-def _over_lookup(node: Any) -> Pull | None:
+def _over_function(node: Any, place: int) -> Pull | None:
+    metadata = node._input_metadata[0]
+    if torch.Size(metadata.shape) != shape_of_input(node, place):
+        return None
+    ones = torch.ones(metadata.shape, dtype=metadata.dtype, device=metadata.device)
+    made = node(ones)
+    slope = made[place] if isinstance(made, tuple) else made
+    return _linear(lambda grad: grad * slope.detach())
+
+
+def _over_weight_norm(node: Any, place: int) -> Pull:
+    """Weight normalization: g v / ‖v‖, a norm for each index along one axis."""
+    v, g, norm = (getattr(node, f"_saved_{k}").detach() for k in ("v", "g", "result1"))
+    kept = node._saved_dim % v.dim()
+    axes = [k + 1 for k in range(v.dim()) if k != kept]
+
+    def adjoint(grad: Tensor) -> Tensor:
+        along = (grad * (v / norm)).sum(axes, keepdim=True)
+        return along if place == 1 else g / norm * (grad - along * (v / norm))
+
+    return _linear(adjoint)
+
+
+def _over_index(node: Any, place: int) -> Pull | None:
+    """Indexing along the leading axes, with the same indices for all samples."""
+    indices, shape = list(node._saved_indices), shape_of_input(node, 0)
+    if any(k is None for k in indices) or any(k.dtype == torch.bool for k in indices):
+        return None
+
+    def adjoint(grad: Tensor) -> Tensor:
+        out = grad.new_zeros(grad.shape[0], *shape)
+        return torch.ops.aten.index_put_(out, [None, *indices], grad, accumulate=True)
+
+    return _linear(adjoint)
+
+
+def _over_lookup(node: Any, place: int) -> Pull | None:
     """Positions are looked up: the same rows of the table for all samples."""
     index, shape = node._saved_indices.detach().flatten(), shape_of_input(node, 0)
     padding = node._saved_padding_idx

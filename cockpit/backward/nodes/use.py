@@ -82,6 +82,8 @@ class NodeUse:
             return
         for name in self.operation.saved:
             value = getattr(self.node, f"_saved_{name}")
+            if name == "indices" and not isinstance(value, Tensor):
+                (value,) = value
             if isinstance(value, Tensor):
                 self.saved[name] = value.detach()
             else:
