@@ -239,15 +239,6 @@ class Tracker:
             )
             self.event("info", "accumulation", text, step=opened.info["step"])
 
-    def _compare_weights(self, opened: OpenStep) -> None:
-        weights = [part.weight for part in opened.passes]
-        if max(weights) > (1 + 1e-3) * min(weights):
-            text = (
-                "the samples of the backward passes of a step have different weights in the "
-                "gradient; what is recorded refers to their plain mean"
-            )
-            self.event("info", "accumulation", text, step=opened.info["step"])
-
     def abandon(self) -> None:
         """Write what is complete of a record that waits, and let go of everything."""
         self._following, self._previous_update = [], None

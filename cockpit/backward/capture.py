@@ -1,4 +1,4 @@
-"""Hooks that keep, for every layer call of a tracked step, its input and output gradient.
+"""Hooks that keep, for every use of parameters in a tracked step, its input and output gradient.
 
 A forward hook puts a hook on the layer's *output tensor*, not on the module: module-level
 backward hooks (those of ``backpack.extend``) wrap the output in a view and so break in-place
@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.utils._pytree import tree_leaves
+
+if TYPE_CHECKING:
+    from cockpit.backward.nodes.use import NodeUse
 
 __all__ = ["Capture", "LayerCall", "capturable_modules", "first_tensor", "unit_parameters"]
 
@@ -35,8 +38,9 @@ class LayerCall:
         versions: Version counters of the input tensors when the layer ran.
         shapes: Shapes of the output tensors that carry a gradient, by their place.
         grads: Gradient with respect to each output tensor, by its place among the outputs.
+        order: When the output was there, counted in nodes of the graph.
+        superseded: Parameters (by identity) that other uses of theirs stand for in its stead.
         identity: The same for all copies of a call that carry other gradients.
-        seen_by: Of the list that its gradients were collected for.
     """
 
     module: Any  # an nn.Module; rules know which
@@ -45,8 +49,23 @@ class LayerCall:
     versions: tuple[int, ...]
     shapes: dict[int, torch.Size] = field(default_factory=dict)
     grads: dict[int, Tensor] = field(default_factory=dict)
+    order: int = 0
+    superseded: set[int] = field(default_factory=set)
     identity: object = field(default_factory=object)
-    seen_by: int | None = None
+
+    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The trainable parameters that this call stands for, by name within the module."""
+        for name, p in unit_parameters(self.module):
+            if p.requires_grad and id(p) not in self.superseded:
+                yield name, p
+
+    def receive(self, place: int, grad: Tensor) -> None:
+        """Take the gradient at an output."""
+        self.grads[place] = grad if place not in self.grads else self.grads[place] + grad
+
+    def signature(self) -> tuple:
+        """Equal for the same call in another step."""
+        return (id(self.module), *self.shapes.items())
 
     def release(self) -> None:
         """Let go of all tensors, however long the graph that refers to this call lives."""
@@ -127,10 +146,10 @@ class Capture:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
-        self._sink: list[LayerCall] | None = None
+        self._sink: list[Any] | None = None
         self._paused = False
-        self._edges: list[tuple[LayerCall, int, GradientEdge]] = []
-        self._live: weakref.WeakSet[LayerCall] = weakref.WeakSet()
+        self._edges: list[tuple[Any, int, GradientEdge]] = []
+        self._live: weakref.WeakSet[Any] = weakref.WeakSet()
         self.batch_size: int | None = None
         self.output: Tensor | None = None
         self.fault: Exception | None = None
@@ -182,12 +201,12 @@ class Capture:
         self.output = None
         self.batch_size = None
 
-    def collect(self, sink: list[LayerCall] | None) -> None:
+    def collect(self, sink: list[Any] | None) -> None:
         """Put the layer calls of the backward passes that run from now on into this list."""
-        self._sink = sink
+        self._sink, self._collected = sink, {id(call) for call in sink or ()}
 
     @contextmanager
-    def into(self, sink: list[LayerCall]) -> Iterator[list[LayerCall]]:
+    def into(self, sink: list[Any]) -> Iterator[list[Any]]:
         """Collect the layer calls whose backward pass runs inside this context."""
         outer = self._sink
         self.collect(sink)
@@ -209,28 +228,46 @@ class Capture:
     def _seeing(self) -> bool:
         return torch.is_grad_enabled() and not self._paused
 
-    def calls(self) -> list[LayerCall]:
-        """The layer calls since the last forward pass began, without gradients."""
+    def calls(self) -> list[Any]:
+        """The uses of parameters since the last forward pass began, without gradients."""
         return list(dict.fromkeys(call for call, *_ in self._edges))
 
-    def backpropagate(self, output: Tensor, grad: Tensor) -> list[LayerCall]:
-        """The layer calls with the gradients that ``grad`` at ``output`` gives them.
+    def living(self) -> list[LayerCall]:
+        """The layer calls of all forward passes whose graph is there."""
+        return [call for call in self._live if isinstance(call, LayerCall)]
+
+    def watch(self, uses: Iterable[NodeUse]) -> None:
+        """See the gradients of uses beside layers, too."""
+        for use in uses:
+            use.node.register_prehook(self._at_node(weakref.ref(use)))
+            self._live.add(use)
+            self._edges.append((use, 0, GradientEdge(use.node, 0)))
+
+    def backpropagate(
+        self, output: Tensor, grad: Tensor, only: Collection[Any] | None = None
+    ) -> list[Any]:
+        """The uses of parameters with the gradients that ``grad`` at ``output`` gives them.
 
         No parameter gradient is computed and nothing accumulates; the graph is kept.
+
+        Args:
+            output: Where the pass begins.
+            grad: The gradient there.
+            only: The calls that are wanted; default: all.
         """
-        edges = list(self._edges)
+        edges = [edge for edge in self._edges if only is None or edge[0] in only]
         if not edges:
             return []
         with self.paused():
             grads = torch.autograd.grad(
                 output, [edge for *_, edge in edges], grad, retain_graph=True, allow_unused=True
             )
-        calls: dict[LayerCall, LayerCall] = {}
+        calls: dict[Any, Any] = {}
         for (call, place, _), g in zip(edges, grads, strict=True):
             if g is not None:
                 if call not in calls:
                     calls[call] = replace(call, grads={})
-                calls[call].grads[place] = g
+                calls[call].receive(place, g)
         return list(calls.values())
 
     @_harmless
@@ -256,16 +293,33 @@ class Capture:
                 self._live.add(call)
             call.shapes[place] = out.shape
             out.register_hook(self._on_gradient(call, place))
-            self._edges.append((call, place, get_gradient_edge(out)))
+            edge = get_gradient_edge(out)
+            call.order = max(call.order, edge.node._sequence_nr())
+            self._edges.append((call, place, edge))
 
     def _on_gradient(self, call: LayerCall, place: int) -> Any:
         def hook(grad: Tensor) -> None:
-            sink = self._sink
-            if sink is None:
-                return
-            if call.seen_by != id(sink):  # a further pass through the same graph is another one
-                call.seen_by, call.grads = id(sink), {}
-                sink.append(call)
-            call.grads[place] = grad if place not in call.grads else call.grads[place] + grad
+            self._receive(call, place, grad)
 
         return hook
+
+    def _at_node(self, use: weakref.ref[NodeUse]) -> Any:
+        # Weakly: a use knows its node, and a cycle through the graph would never be freed.
+        def hook(grads: tuple[Tensor | None, ...]) -> None:
+            found = use()
+            if found is not None and grads[0] is not None:
+                try:
+                    self._receive(found, 0, grads[0])
+                except Exception as error:
+                    self.fault = error
+
+        return hook
+
+    def _receive(self, call: Any, place: int, grad: Tensor) -> None:
+        if self._sink is None:
+            return
+        if id(call) not in self._collected:  # a further pass through the same graph is another one
+            self._collected.add(id(call))
+            self._sink.append(call)
+            call.grads = {}
+        call.receive(place, grad)

@@ -10,10 +10,11 @@ from torch import Tensor
 from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.hessian import HessianOperator
 from cockpit.backward.loss_hessian import LossHessianRoot
+from cockpit.backward.nodes import NodeUse
 
 __all__ = ["diag_ggn", "diag_hutchinson"]
 
-SquaredSums = Callable[[list[LayerCall]], dict[str, Tensor]]
+SquaredSums = Callable[[list[LayerCall | NodeUse]], dict[str, Tensor]]
 
 
 def diag_ggn(

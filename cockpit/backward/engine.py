@@ -27,8 +27,9 @@ from cockpit.backward.first_order import (
 )
 from cockpit.backward.hessian import HessianOperator
 from cockpit.backward.loss_hessian import root_of_loss_hessian
+from cockpit.backward.nodes import NodeUse, uses_beside
 from cockpit.backward.passes import reaches_parameters_beside, undisturbed
-from cockpit.backward.sample_axis import SampleAxis
+from cockpit.backward.sample_axis import Layouts, SampleAxis
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.losses import LossProbe
 from cockpit.step import StepInfo
@@ -87,12 +88,9 @@ class BackwardEngine:
             self.capture.paused(),
             undisturbed(self.model),
         ):
+            if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
+                self._find_uses(backward, loss)
             _BeforeBackward(self, backward, loss).serve()
-            if any(isinstance(r, FIRST_ORDER) for r in requests):
-                losses = self.probe.individual_graph(batch_size)
-                backward.approved = self._sample_axis.approved(
-                    self.capture, losses, batch_size, self.generator
-                )
         backward.watch(loss)
         self.capture.collect(backward.calls)
         self.probe.differentiated = 0
@@ -118,6 +116,15 @@ class BackwardEngine:
         self.capture.collect(None)
         seen = self.probe.loss is not None
         backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+
+    def _find_uses(self, backward: BackwardPass, loss: Tensor) -> None:
+        """Find what the layer calls do not tell: uses beside them, and where the samples are."""
+        capture, size = self.capture, backward.batch_size
+        parameters = backward.parameters.values()
+        backward.uses = uses_beside(loss, parameters, capture.living(), size)
+        capture.watch(backward.uses)
+        losses = self.probe.individual_graph(size)
+        backward.tested = self._sample_axis.layouts(capture, losses, size, self.generator)
 
     def answer(
         self,
@@ -214,8 +221,9 @@ class _BeforeBackward:
         )
         return {name: part * self._pass.mean_scale for name, part in diagonal.items()}
 
-    def _squared_sums(self, calls: list[LayerCall]) -> dict[str, Tensor]:
-        found, missing = contributions_by_name(calls, self._pass.name_of, self._pass.batch_size)
+    def _squared_sums(self, calls: list[LayerCall | NodeUse]) -> dict[str, Tensor]:
+        done = self._pass
+        found, missing = contributions_by_name(calls, done.name_of, done.batch_size, done.tested)
         if missing:
             name, reason = next(iter(missing.items()))
             raise Unsupported(f"{name}: {reason}")
@@ -274,8 +282,9 @@ class BackwardPass:
         self.batch_size = batch_size
         self.mean_scale = 1.0 if reduction == "mean" else 1.0 / batch_size
         self.stats = BackwardStats()
-        self.calls: list[LayerCall] = []
-        self.approved: set[LayerCall] = set()
+        self.calls: list[LayerCall | NodeUse] = []
+        self.uses: list[NodeUse] = []
+        self.tested: Layouts = {}
         self._individual: IndividualGradients | None = None
         self._handle: RemovableHandle | None = None
         self._loss_gradient: Tensor | None = None
@@ -347,10 +356,10 @@ class BackwardPass:
         scale = self.batch_size * self.mean_scale / self._factor
         if any(isinstance(r, FIRST_ORDER) for r in self.requests):
             self._individual = IndividualGradients(
-                self.calls, self.parameters, self.batch_size, scale, self.approved
+                self.calls, self.parameters, self.batch_size, scale, self.tested
             )
             self._individual.drop_unused(self.stats)
-        self.calls, self.approved = [], set()
+        self.calls, self.uses, self.tested = [], [], {}
 
     def statistics(self, questions: Questions) -> BackwardStats:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from cockpit.backward import statistics as st
-from cockpit.backward.capture import LayerCall, unit_parameters
+from cockpit.backward.capture import LayerCall
 from cockpit.backward.evaluate import (
     Direction,
     Products,
@@ -24,7 +25,8 @@ from cockpit.backward.evaluate import (
 from cockpit.backward.extensions import Chunked, Contribution, Unsupported, contributions
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
-from cockpit.backward.sample_axis import UNKNOWN, is_ambiguous
+from cockpit.backward.nodes import NodeUse
+from cockpit.backward.sample_axis import UNKNOWN, Layouts, layout_of
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.linalg import squared_norms
 from cockpit.log.record import Bins, Counts1d
@@ -50,21 +52,37 @@ UNACCOUNTED = (
 
 
 def contributions_by_name(
-    calls: Iterable[LayerCall], name_of: Callable[[nn.Parameter], str | None], batch_size: int
+    uses: Iterable[LayerCall | NodeUse],
+    name_of: Callable[[nn.Parameter], str | None],
+    batch_size: int,
+    tested: Layouts = MappingProxyType({}),
 ) -> tuple[dict[str, Contribution], dict[str, str]]:
-    """What each parameter gets from the calls, and the reasons of those that can't be known."""
+    """What each parameter gets from its uses, and the reasons of those that can't be known.
+
+    Args:
+        uses: With their output gradients.
+        name_of: A parameter's name.
+        batch_size: N.
+        tested: Layouts that had to be tested.
+    """
     parts: dict[str, list[Contribution]] = {}
     missing: dict[str, str] = {}
-    for call in calls:
-        names = {local: name_of(p) for local, p in unit_parameters(call.module) if p.requires_grad}
+    for use in uses:
+        names = {local: name_of(p) for local, p in use.parameters()}
+        if not names:
+            continue
         try:
-            for local, contribution in contributions(call).items():
+            layout = layout_of(use, batch_size, tested)
+            if layout is None:
+                raise Unsupported(UNKNOWN)
+            for local, contribution in contributions(use, layout, batch_size).items():
                 if (name := names.get(local)) is not None:
                     parts.setdefault(name, []).append(fold_rows(contribution, batch_size))
         except Unsupported as reason:
             missing.update({name: str(reason) for name in names.values() if name is not None})
         except Exception as error:
-            text = f"the rule for {type(call.module).__name__} failed: {type(error).__name__}"
+            what = type(use.module).__name__ if isinstance(use, LayerCall) else "its operation"
+            text = f"the rule for {what} failed: {type(error).__name__}: {error}"
             missing.update({name: text for name in names.values() if name is not None})
     merged = {name: merge(p) for name, p in parts.items() if name not in missing}
     return merged, missing
@@ -141,41 +159,40 @@ class IndividualGradients:
     """The individual gradients of one backward pass, held as layer inputs and output gradients.
 
     Args:
-        calls: Layer calls with their output gradients.
+        calls: Layer calls, and other uses of parameters, with their output gradients.
         parameters: Trainable parameters by name.
         batch_size: N.
         scale: N for a mean-reduced loss, 1 for a summed one: it undoes the loss's 1/N, here and
             nowhere else.
-        approved: Calls of ambiguous shape whose rows were found to be the samples.
+        tested: Where the samples are in outputs of which that had to be tested.
     """
 
     def __init__(
         self,
-        calls: list[LayerCall],
+        calls: list[LayerCall | NodeUse],
         parameters: Mapping[str, nn.Parameter],
         batch_size: int,
         scale: float,
-        approved: Collection[LayerCall],
+        tested: Layouts,
     ) -> None:
         self._batch_size, self._scale = batch_size, scale
         self._parameters = parameters
         names = {id(p): name for name, p in parameters.items()}
         self._calls = calls
         self._found, self.missing = contributions_by_name(
-            calls, lambda p: names.get(id(p)), batch_size
+            calls, lambda p: names.get(id(p)), batch_size, tested
         )
-        for call in calls:
-            if is_ambiguous(call, batch_size) and call not in approved:
-                for _, p in unit_parameters(call.module):
-                    self.missing[names.get(id(p), "")] = UNKNOWN
         coupled = {
-            id(p) for c in calls if uses_batch_statistics(c.module) for p in c.module.parameters()
+            id(p)
+            for call in calls
+            if isinstance(call, LayerCall) and uses_batch_statistics(call.module)
+            for p in call.module.parameters()
         }
         self.coupled = tuple(name for name, p in parameters.items() if id(p) in coupled)
         self._tolerances = {name: _tolerance([p]) for name, p in parameters.items()}
         for call in calls:  # under autocast, layers compute in lower precision than their weights
             tolerance = _tolerance([*call.tensors(), *call.grads.values()])
-            for name in {names[id(p)] for _, p in unit_parameters(call.module) if id(p) in names}:
+            for name in {names[id(p)] for _, p in call.parameters() if id(p) in names}:
                 self._tolerances[name] = max(tolerance, self._tolerances[name])
 
     def answer(self, stats: BackwardStats, questions: Questions) -> None:
@@ -206,7 +223,7 @@ class IndividualGradients:
             names[id(p)]: "its input was overwritten in place before it could be used"
             for call in self._calls
             if not call.is_intact()
-            for _, p in unit_parameters(call.module)
+            for _, p in call.parameters()
             if id(p) in names
         }
 

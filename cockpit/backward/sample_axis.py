@@ -1,97 +1,153 @@
-"""Whether the rows of a layer's output are the samples, where that can't be seen from shapes.
+"""Where the samples are in the output of a layer or an operation, where shapes leave that open.
 
 Models fold positions into the first axis, or put them before the samples (attention with
-``batch_first=False``). The sum over rows is the batch gradient in any case, so only a backward pass
-that weighs the samples differently can tell which row belongs to which sample.
+``batch_first=False``). The sum over all is the batch gradient in any case, so only a backward pass
+that weighs the samples differently can tell which part belongs to which sample.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.extensions.base import Coverage, coverage
 from cockpit.backward.extensions.normalization import uses_batch_statistics
+from cockpit.backward.layout import Layout, layouts_along
+from cockpit.backward.nodes import NodeUse
 
-__all__ = ["UNKNOWN", "SampleAxis", "is_ambiguous"]
+__all__ = ["UNKNOWN", "Layouts", "SampleAxis", "layout_of"]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 UNKNOWN = "it can't be told which rows of its output belong to which sample"
 
+Use = LayerCall | NodeUse
+Layouts = Mapping[object, Layout | None]  # by the identity of a use
 
-def is_ambiguous(call: LayerCall, batch_size: int) -> bool:
-    """Whether the shape leaves open which axis runs over the samples."""
-    if isinstance(call.module, (*CONVOLUTIONS, *TRANSPOSED)):
-        return any(shape[0] != batch_size for shape in call.shapes.values())
-    shape = call.shapes.get(0)
-    if shape is None or not getattr(call.module, "batch_first", True):
-        return False  # the layer says it itself
-    return shape[0] != batch_size or (len(shape) > 2 and shape[1] == batch_size)
+
+def layout_of(use: Use, batch_size: int, tested: Layouts) -> Layout | None:
+    """Where the samples are in the output of a use; ``None`` if it can't be told."""
+    if use.identity in tested:
+        return tested[use.identity]
+    possible, certain = _possible(use, batch_size)
+    return possible[0] if possible and (certain or _is_declared(use)) else None
+
+
+def _possible(use: Use, batch_size: int) -> tuple[list[Layout], bool]:
+    """The layouts that a shape allows, the likely ones first, and whether the first is certain."""
+    if isinstance(use, NodeUse):
+        return use.layouts(batch_size)
+    shape = use.shapes.get(0)
+    if shape is None or any(isinstance(x, PackedSequence) for x in use.inputs):
+        return [Layout()], True
+    if _is_declared(use):
+        return [Layout(0 if getattr(use.module, "batch_first", True) else 1)], False
+    if isinstance(use.module, (*CONVOLUTIONS, *TRANSPOSED)):
+        return layouts_along(shape, (0,), batch_size), shape[0] == batch_size
+    found = layouts_along(shape, (0, 1) if len(shape) > 2 else (0,), batch_size)
+    certain = shape[0] == batch_size and (len(shape) < 3 or shape[1] != batch_size)
+    return found, certain
+
+
+def _is_declared(use: Use) -> bool:
+    """Whether the layer says itself where its samples are: taken where it can't be tested."""
+    if isinstance(use, NodeUse):
+        return use.positions_first
+    is_attention = isinstance(use.module, nn.MultiheadAttention)
+    return is_attention or coverage(use.module) is Coverage.EVERY_USE
 
 
 class SampleAxis:
-    """Tests ambiguous layer calls once for each layer and shape, and remembers the verdicts."""
+    """Tests uses of uncertain layout once for each use and shape, and remembers the verdicts."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[tuple, bool] = {}
+        self._verdicts: dict[tuple, Layout | None] = {}
 
-    def approved(
+    def layouts(
         self,
         capture: Capture,
         losses: Tensor | None,
         batch_size: int,
         generator: torch.Generator,
-    ) -> set[LayerCall]:
-        """The ambiguous calls of this step whose rows were found to be the samples, in order.
+    ) -> dict[object, Layout | None]:
+        """The layouts of the uses of this step that had to be tested, by their identity.
 
         Args:
-            capture: Holds the calls of the forward pass and its graph.
+            capture: Holds the uses of the forward pass and its graph.
             losses: Individual losses with their graph, shape [N]; ``None`` if there are none.
             batch_size: N.
             generator: Draws the samples' weights.
         """
         doubtful = {
-            call: (id(call.module), tuple(call.shapes.items()), batch_size)
-            for call in capture.calls()
-            if is_ambiguous(call, batch_size)
+            use: (*use.signature(), batch_size)
+            for use in capture.calls()
+            if not _possible(use, batch_size)[1] and any(True for _ in use.parameters())
         }
-        if any(key not in self._verdicts for key in doubtful.values()):
-            passed = self._test(capture, losses, batch_size, generator)
-            for call, key in doubtful.items():
-                self._verdicts[key] = call.identity in passed
-        return {call for call, key in doubtful.items() if self._verdicts[key]}
-
-    def _test(
-        self,
-        capture: Capture,
-        losses: Tensor | None,
-        batch_size: int,
-        generator: torch.Generator,
-    ) -> set[object]:
-        """Identities of the calls in which row r belongs to sample r // T."""
-        if losses is None or not losses.requires_grad:
-            return set()
-        if any(uses_batch_statistics(call.module) for call in capture.calls()):
-            return set()  # weights of one sample reach the others
-        draws = torch.rand(batch_size, generator=generator, device=losses.device)
-        weights = 0.5 + draws.to(losses.dtype)
-        plain = capture.backpropagate(losses, torch.ones_like(losses))
-        weighed = capture.backpropagate(losses, weights)
-        return {
-            one.identity
-            for one, other in zip(plain, weighed, strict=True)
-            if 0 in one.grads
-            and 0 in other.grads
-            and _follows(one.grads[0], other.grads[0], weights)
+        new = {use for use, key in doubtful.items() if key not in self._verdicts}
+        found: dict[object, Layout | None] = {}
+        if new and not _are_coupled(capture):
+            start = _start(capture, losses, batch_size)
+            if start is not None:
+                found = _test(capture, start, new, batch_size, generator)
+        for use in new:
+            if use.identity in found:
+                self._verdicts[doubtful[use]] = found[use.identity]
+        known = {
+            use.identity: self._verdicts[key]
+            for use, key in doubtful.items()
+            if key in self._verdicts
         }
+        return known | found
 
 
-def _follows(grad: Tensor, weighed: Tensor, weights: Tensor) -> bool:
-    rows, samples = grad.shape[0], len(weights)
-    if rows == 0 or rows % samples:
-        return False
-    per_row = weights.to(grad.dtype).repeat_interleave(rows // samples)
-    expected = grad * per_row.view(-1, *[1] * (grad.dim() - 1))
-    tolerance = 1e-3 if grad.dtype in (torch.float32, torch.float64) else 5e-2
-    return bool((weighed - expected).abs().amax() <= tolerance * grad.abs().amax())
+def _are_coupled(capture: Capture) -> bool:
+    """Whether weights of one sample reach the others: then nothing can be tested."""
+    return any(uses_batch_statistics(module) for module in capture.model.modules())
+
+
+def _start(
+    capture: Capture, losses: Tensor | None, batch_size: int
+) -> tuple[Tensor, Tensor] | None:
+    """A tensor with the samples along its first axis, and a direction in it."""
+    if losses is not None and losses.requires_grad:
+        return losses, torch.ones_like(losses)
+    output = capture.output
+    if output is None or not output.requires_grad or output.shape[0] != batch_size:
+        return None
+    if batch_size in output.shape[1:]:
+        return None
+    steps = torch.arange(output.numel(), device=output.device, dtype=torch.float32)
+    return output, (1 + (steps * 0.7548777).frac()).to(output.dtype).view(output.shape)
+
+
+def _test(
+    capture: Capture,
+    start: tuple[Tensor, Tensor],
+    uses: set[Any],
+    batch_size: int,
+    generator: torch.Generator,
+) -> dict[object, Layout | None]:
+    """The layout of each use that has a gradient; ``None`` where none explains it."""
+    begin, direction = start
+    draws = torch.rand(batch_size, generator=generator, device=begin.device)
+    weights = 0.5 + draws.to(torch.promote_types(begin.dtype, torch.float32))
+    per_sample = weights.to(begin.dtype).view(-1, *[1] * (begin.dim() - 1))
+    plain = capture.backpropagate(begin, direction, uses)
+    weighed = capture.backpropagate(begin, direction * per_sample, uses)
+    found: dict[object, Layout | None] = {}
+    for one, other in zip(plain, weighed, strict=True):
+        place = min(one.grads)
+        grad = one.grads[place]
+        if not grad.any():
+            continue  # any layout would do, and tell nothing of the next step
+        layouts = _possible(one, batch_size)[0]
+        if place > 0 and isinstance(one, LayerCall):
+            layouts = [Layout(1)]  # the last state of a recurrent layer
+        fitting = [x for x in layouts if x.explains(grad, other.grads[place], weights)]
+        found[one.identity] = fitting[0] if fitting else None
+    return found

@@ -10,6 +10,7 @@ from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.evaluate import fold_rows
 from cockpit.backward.extensions import Chunked, Outer, Unsupported, contributions
 from cockpit.backward.first_order import contributions_by_name
+from cockpit.backward.nodes import NodeUse, uses_beside
 
 N = 5
 
@@ -127,10 +128,12 @@ LAYERS = {
 }
 
 
-def captured(model: nn.Module, x: Tensor, loss_of: object) -> list[LayerCall]:
+def captured(model: nn.Module, x: Tensor, loss_of: object) -> list[LayerCall | NodeUse]:
     capture, calls = Capture(model), []
     capture.attach()
     loss = loss_of(model(x))
+    uses = uses_beside(loss, model.parameters(), capture.living(), N)
+    capture.watch(uses)
     with capture.into(calls):
         loss.backward()
     capture.detach()

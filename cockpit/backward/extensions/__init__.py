@@ -1,6 +1,13 @@
 """Rules from (layer input, output gradient) to individual gradients, one file per kind of layer."""
 
-from cockpit.backward.extensions import convolution, embedding, generic, linear, normalization
+from cockpit.backward.extensions import (
+    convolution,
+    embedding,
+    generic,
+    linear,
+    normalization,
+    recurrent,
+)
 from cockpit.backward.extensions.base import (
     Chunked,
     Contribution,
@@ -21,5 +28,6 @@ __all__ = [
     "generic",
     "linear",
     "normalization",
+    "recurrent",
     "rule",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from cockpit.backward.capture import LayerCall
 from cockpit.backward.extensions.base import Chunked, Contribution, Unsupported, rule, widened
 
-__all__ = ["embedding"]
+__all__ = ["embedding", "scattered"]
 
 
 @rule(nn.Embedding)
@@ -20,15 +21,26 @@ def embedding(call: LayerCall) -> dict[str, Contribution]:
     index = call.inputs[0]
     if index.dim() == 0:
         raise Unsupported("its input has no sample axis")
-    rows = index.shape[0]
-    b = b.reshape(rows, -1, b.shape[-1])
-    index = index.reshape(rows, -1)
-    if module.padding_idx is not None:
-        b = b.masked_fill((index == module.padding_idx).unsqueeze(-1), 0)
+    index = index.reshape(index.shape[0], -1)
+    b = b.reshape(*index.shape, -1)
+    return {"weight": scattered(index, b, module.weight.shape, module.padding_idx)}
+
+
+def scattered(index: Tensor, b: Tensor, shape: torch.Size, padding_idx: int | None) -> Contribution:
+    """Gradients of a table's rows.
+
+    Args:
+        index: Which row was looked up, [rows, L].
+        b: The gradient at each, [rows, L, d].
+        shape: Of the table.
+        padding_idx: A row that gets none.
+    """
+    if padding_idx is not None:
+        b = b.masked_fill((index == padding_idx).unsqueeze(-1), 0)
 
     def make(start: int, stop: int) -> Tensor:
-        out = b.new_zeros(stop - start, *module.weight.shape)
+        out = b.new_zeros(stop - start, *shape)
         target = index[start:stop].unsqueeze(-1).expand(-1, -1, b.shape[-1])
         return out.scatter_add_(1, target, b[start:stop])
 
-    return {"weight": Chunked(make, rows)}
+    return Chunked(make, index.shape[0])

@@ -1,0 +1,208 @@
+"""Finds, in the graph of a loss, the uses of parameters that no layer call stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from cockpit.backward.capture import LayerCall
+from cockpit.backward.extensions.base import Coverage, coverage
+from cockpit.backward.nodes import elementwise, products  # noqa: F401 - they register their rules
+from cockpit.backward.nodes.operations import broadcast_axes, rule_of
+from cockpit.backward.nodes.steps import VIEWS, pull_of
+from cockpit.backward.nodes.use import NodeUse, Operation, Pull, kind_of
+
+__all__ = ["uses_beside"]
+
+LONGEST = 30  # steps between a parameter and the samples
+
+
+@dataclass
+class Path:
+    """From a parameter to an operation that joins it with the samples.
+
+    Attributes:
+        node: The operation.
+        place: Which of its inputs.
+        pulls: The steps before it.
+        operation: Its rule, if there is one.
+        reason: Why there is none.
+    """
+
+    node: Any
+    place: int
+    pulls: tuple[Pull, ...]
+    operation: Operation | None
+    reason: str = ""
+
+
+def uses_beside(
+    loss: Tensor,
+    parameters: Iterable[Tensor],
+    calls: Collection[LayerCall],
+    batch_size: int,
+) -> list[NodeUse]:
+    """The uses of each parameter beside the layer calls that have a rule of their own.
+
+    Calls that these uses stand in for are told so.
+
+    Args:
+        loss: What will be differentiated.
+        parameters: The trainable parameters.
+        calls: The layer calls of the forward pass.
+        batch_size: N.
+    """
+    graph = Graph(loss, parameters, batch_size)
+    by_parameter: dict[int, list[LayerCall]] = {}
+    for call in calls:
+        for _, own in call.parameters():
+            by_parameter.setdefault(id(own), []).append(call)
+    uses = []
+    for leaf in graph.leaves:
+        p = leaf.variable
+        uses += _unclaimed(p, list(graph.paths(leaf)), by_parameter.get(id(p), []))
+    return uses
+
+
+class Graph:
+    """The graph of a loss, seen from the parameters.
+
+    Args:
+        loss: Its root.
+        parameters: The leaves that count.
+        batch_size: N.
+
+    Attributes:
+        leaves: The nodes of the parameters.
+    """
+
+    def __init__(self, loss: Tensor, parameters: Iterable[Tensor], batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._users: dict[Any, list[tuple[Any, int, int]]] = {}  # node, place, number of output
+        self.leaves: list[Any] = []
+        wanted = {id(p) for p in parameters}
+        waiting: list[Any] = [loss.grad_fn]
+        seen = set(waiting)
+        while waiting:
+            node = waiting.pop()
+            for place, (source, number) in enumerate(node.next_functions):
+                if source is None:
+                    continue
+                self._users.setdefault(source, []).append((node, place, number))
+                if source in seen:
+                    continue
+                seen.add(source)
+                waiting.append(source)
+                if type(source).__name__ == "AccumulateGrad" and id(source.variable) in wanted:
+                    self.leaves.append(source)
+
+    def paths(self, leaf: Any) -> Iterator[Path]:
+        """All paths out of a parameter, each up to where it meets the samples."""
+        waiting: list[tuple[Any, int, tuple[Pull, ...]]] = [(leaf, 0, ())]
+        while waiting:
+            source, output, pulls = waiting.pop()
+            for node, place, number in self._users.get(source, []):
+                if number != output:
+                    continue
+                rule = rule_of(kind_of(node), node, place)
+                if rule is not None and self._joins_samples(node, place, rule):
+                    yield Path(node, place, pulls, rule)
+                    continue
+                outputs = {n for *_, n in self._users.get(node, [])}
+                found = {n: self._step(node, place, n) for n in outputs}
+                if not outputs or None in found.values() or len(pulls) >= LONGEST:
+                    yield Path(node, place, pulls, None, _no_rule(node, bool(outputs)))
+                    continue
+                waiting += [(node, n, (*pulls, pull)) for n, pull in found.items() if pull]
+
+    def _joins_samples(self, node: Any, place: int, rule: Operation) -> bool:
+        """Whether the samples are in the output, going by its shape and by what is done there."""
+        kind, shape = kind_of(node), node._input_metadata[0].shape
+        if all(shape[k] % self._batch_size for k in rule.axes):
+            return False
+        if kind in ("Embedding", "Index"):
+            return not self._looks_up_positions(node)
+        others = [s for k, (s, _) in enumerate(node.next_functions) if k != place and s is not None]
+        return kind not in ("Mm", "Mul") or not others or not all(map(self._is_parametric, others))
+
+    def _looks_up_positions(self, node: Any) -> bool:
+        """Positions are looked up once for all samples: what comes out is broadcast over them."""
+        index = node._saved_indices
+        index = index if isinstance(index, Tensor) else index[0]
+        if index.dim() > 1 and index.shape[0] == 1:
+            return self._batch_size != 1
+        waiting = list(self._users.get(node, []))
+        while waiting:
+            user, place, _ = waiting.pop()
+            shape = user._input_metadata[0].shape
+            if kind_of(user) in VIEWS - {"Expand", "Repeat"}:
+                waiting += self._users.get(user, [])
+            elif any(shape[k] % self._batch_size == 0 for k in broadcast_axes(user, place)):
+                return True
+        return False
+
+    def _step(self, node: Any, place: int, number: int) -> Pull | None:
+        kind = kind_of(node)
+        if kind in ("Cat", "Stack"):
+            others = [source for source, _ in node.next_functions if source is not None]
+            if not all(map(self._is_parametric, others)):
+                return None
+        return pull_of(kind, node, place, number)
+
+    def _is_parametric(self, node: Any) -> bool:
+        """Whether a node has nothing but parameters behind it."""
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            if node in self.leaves:
+                continue
+            sources = [source for source, _ in node.next_functions if source is not None]
+            if kind_of(node) not in VIEWS or not sources:
+                return False
+            waiting += sources
+        return True
+
+
+def _no_rule(node: Any, is_inside: bool) -> str:
+    if not is_inside:
+        return "the loss has a term with it that is no function of single samples"
+    return (
+        "it is used outside a layer that Cockpit can see, in an operation that it has no rule for "
+        f"({kind_of(node)})"
+    )
+
+
+def _unclaimed(p: Tensor, paths: list[Path], calls: list[LayerCall]) -> list[NodeUse]:
+    """What layer calls do not stand for; the calls that are not needed for ``p`` are told so."""
+    by_kind: dict[Coverage, list[LayerCall]] = {kind: [] for kind in Coverage}
+    for call in calls:
+        by_kind[coverage(call.module)].append(call)
+    if by_kind[Coverage.EVERY_USE]:
+        return []
+    paths.sort(key=lambda path: path.node._sequence_nr())
+    for call in sorted(by_kind[Coverage.ONE_USE], key=lambda call: call.order):
+        # A layer with a rule uses each parameter once, last before its output is there.
+        own = [k for k, path in enumerate(paths) if path.node._sequence_nr() <= call.order]
+        if own:
+            del paths[own[-1]]
+        else:
+            call.superseded.add(id(p))
+    if by_kind[Coverage.FALLBACK] and any(path.operation is None for path in paths):
+        return []
+    for call in by_kind[Coverage.FALLBACK] + by_kind[Coverage.NOTHING]:
+        call.superseded.add(id(p))
+    in_attention = any(isinstance(c.module, nn.MultiheadAttention) for c in calls)
+    return [_use(p, path, turn, in_attention) for turn, path in enumerate(paths)]
+
+
+def _use(p: Tensor, path: Path, turn: int, positions_first: bool) -> NodeUse:
+    try:
+        return NodeUse(
+            p, path.node, path.place, path.operation, path.pulls, path.reason, positions_first, turn
+        )
+    except RuntimeError:  # what the node saved was overwritten: the backward pass will fail too
+        reason = "what its gradient depends on was overwritten in place"
+        return NodeUse(p, path.node, path.place, None, (), reason, positions_first, turn)

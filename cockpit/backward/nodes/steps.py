@@ -1,0 +1,187 @@
+"""Steps from a parameter to the operation that joins it with the samples.
+
+Transposing, cutting, casting, looking up positions: what comes out of such a step is the same for
+all samples, so individual gradients are taken back over it sample by sample, linearly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cockpit.backward.extensions.base import Chunked, Contribution, Outer
+from cockpit.backward.nodes.use import Pull, shape_of_input
+
+__all__ = ["VIEWS", "pull_of", "summed_to"]
+
+# Nodes that save no tensor, so they can be run at any time; their outputs are linear in the input.
+VIEWS = {
+    *("T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze"),
+    *("Slice", "Select", "Split", "SplitWithSizes", "Unbind", "AsStrided", "Clone", "Alias"),
+    *("ToCopy", "Expand", "Repeat", "Cat", "Stack", "Sum", "Neg", "Diagonal", "Flip", "Roll"),
+    *("ConstantPadNd", "Mean"),
+}
+# Functions of single elements: their derivative is taken at once, by their own backward function.
+POINTWISE = {
+    *("Softplus", "Tanh", "Sigmoid", "Exp", "Exp2", "Expm1", "Log", "Log1P", "Log2", "Abs", "Pow"),
+    *("Relu", "LeakyRelu", "Gelu", "Silu", "Elu", "Sqrt", "Rsqrt", "Reciprocal", "Clamp", "Sin"),
+    *("Cos", "ClampMin", "ClampMax", "LogSigmoid", "Hardtanh", "MaskedFill", "Softsign"),
+}
+
+
+def pull_of(kind: str, node: Any, place: int, number: int) -> Pull | None:
+    """The map from contributions at a step's output to contributions at its input.
+
+    Args:
+        kind: The operation's name.
+        node: Its node.
+        place: Which input is meant.
+        number: Which of the outputs is used.
+
+    Returns:
+        ``None`` if there is no rule.
+    """
+    if kind == "T":
+        return _over_transpose
+    if kind == "ToCopy":
+        return lambda contribution: contribution  # it stays as wide as it is
+    if kind in ("Split", "SplitWithSizes"):
+        return _over_cut(node, number)
+    if kind in VIEWS:
+        return _linear(_batched(node, place, number))
+    if kind in ("Add", "Sub", "Mul", "Div"):
+        return _over_arithmetic(kind, node, place)
+    if kind in POINTWISE:
+        return _over_function(node, place)
+    return {
+        "Embedding": _over_lookup,
+        "Index": _over_index,
+        "Mm": _over_product,
+        "WeightNormInterface": _over_weight_norm,
+    }.get(kind, lambda *_: None)(node, place)
+
+
+def summed_to(x: Tensor, shape: torch.Size) -> Tensor:
+    """Undo broadcasting sample by sample: [n, …] to [n, *shape]."""
+    missing = x.dim() - 1 - len(shape)
+    lengths = (1,) * missing + tuple(shape)
+    axes = [k + 1 for k, s in enumerate(lengths) if s == 1 and x.shape[k + 1] != 1]
+    x = x.sum(axes, keepdim=True) if axes else x
+    return x.reshape(x.shape[0], *shape)
+
+
+def _linear(adjoint: Callable[[Tensor], Tensor]) -> Pull:
+    def pull(contribution: Contribution) -> Contribution:
+        return Chunked(lambda *span: adjoint(contribution.make(*span)), contribution.rows)
+
+    return pull
+
+
+def _batched(node: Any, place: int, number: int) -> Callable[[Tensor], Tensor]:
+    """The node's own backward function, for many gradients at once."""
+    outputs = len(node._input_metadata)
+
+    def run(grad: Tensor) -> Tensor:
+        made = node(*(grad if k == number else None for k in range(outputs)))
+        return made[place] if isinstance(made, tuple) else made
+
+    return torch.func.vmap(run)
+
+
+def _over_transpose(contribution: Contribution) -> Contribution:
+    if isinstance(contribution, Outer):
+        return Outer(contribution.b, contribution.a)
+    return Chunked(lambda *span: contribution.make(*span).mT, contribution.rows)
+
+
+def _over_cut(node: Any, number: int) -> Pull:
+    """Rows of a matrix stay an outer product: the other rows of the output gradient are zero."""
+    sizes = shape_of_input(node, 0)
+    general = _linear(_batched(node, 0, number))
+    lengths = [m.shape[0] for m in node._input_metadata]
+    before, after = sum(lengths[:number]), sum(lengths[number + 1 :])
+
+    def pull(contribution: Contribution) -> Contribution:
+        whole = before + lengths[number] + after == sizes[0]
+        if isinstance(contribution, Outer) and whole:
+            return Outer(contribution.a, F.pad(contribution.b, (before, after)))
+        return general(contribution)
+
+    return pull
+
+
+def _over_arithmetic(kind: str, node: Any, place: int) -> Pull | None:
+    shape = shape_of_input(node, place)
+    factor: Tensor | float = 1.0
+    if kind in ("Mul", "Div"):
+        if kind == "Div" and place:
+            return None
+        other = (node._saved_other if place == 0 else node._saved_self).detach()
+        factor = other.clone() if kind == "Mul" else 1 / other
+    elif place:
+        factor = -node._saved_alpha if kind == "Sub" else node._saved_alpha
+    return _linear(lambda grad: summed_to(grad * factor, shape))
+
+
+def _over_function(node: Any, place: int) -> Pull | None:
+    metadata = node._input_metadata[0]
+    if torch.Size(metadata.shape) != shape_of_input(node, place):
+        return None
+    ones = torch.ones(metadata.shape, dtype=metadata.dtype, device=metadata.device)
+    made = node(ones)
+    slope = made[place] if isinstance(made, tuple) else made
+    return _linear(lambda grad: grad * slope.detach())
+
+
+def _over_weight_norm(node: Any, place: int) -> Pull:
+    """Weight normalization: g v / ‖v‖, a norm for each index along one axis."""
+    v, g, norm = (getattr(node, f"_saved_{k}").detach() for k in ("v", "g", "result1"))
+    kept = node._saved_dim % v.dim()
+    axes = [k + 1 for k in range(v.dim()) if k != kept]
+
+    def adjoint(grad: Tensor) -> Tensor:
+        along = (grad * (v / norm)).sum(axes, keepdim=True)
+        return along if place == 1 else g / norm * (grad - along * (v / norm))
+
+    return _linear(adjoint)
+
+
+def _over_index(node: Any, place: int) -> Pull | None:
+    """Indexing along the leading axes, with the same indices for all samples."""
+    indices, shape = list(node._saved_indices), shape_of_input(node, 0)
+    if any(k is None for k in indices) or any(k.dtype == torch.bool for k in indices):
+        return None
+
+    def adjoint(grad: Tensor) -> Tensor:
+        out = grad.new_zeros(grad.shape[0], *shape)
+        return torch.ops.aten.index_put_(out, [None, *indices], grad, accumulate=True)
+
+    return _linear(adjoint)
+
+
+def _over_lookup(node: Any, place: int) -> Pull | None:
+    """Positions are looked up: the same rows of the table for all samples."""
+    index, shape = node._saved_indices.detach().flatten(), shape_of_input(node, 0)
+    padding = node._saved_padding_idx
+    if node._saved_scale_grad_by_freq:
+        return None
+    keep = (index != padding).unsqueeze(1)
+
+    def adjoint(grad: Tensor) -> Tensor:
+        out = grad.new_zeros(grad.shape[0], *shape)
+        return out.index_add_(1, index, grad.reshape(len(grad), -1, shape[-1]) * keep)
+
+    return _linear(adjoint)
+
+
+def _over_product(node: Any, place: int) -> Pull:
+    """A product with a matrix that is the same for all samples."""
+    if place == 0:
+        other = node._saved_mat2.detach()
+        return _linear(lambda grad: grad @ other.to(grad.dtype).mT)
+    other = node._saved_self.detach()
+    return _linear(lambda grad: other.to(grad.dtype).mT @ grad)
