@@ -114,7 +114,7 @@ def lanczos(
     max_iterations: int = 100,
     rtol: float = 1e-3,
     atol: float = 1e-6,
-    min_iterations: int = 4,
+    min_iterations: int = 3,
     basis: int = 20,
 ) -> Eigenpair:
     """Largest algebraic eigenvalue by the Lanczos method, restarted from its Ritz vector.
@@ -157,8 +157,8 @@ def _lanczos_run(
     previous: float,
 ) -> tuple[Eigenpair, float]:
     """One run of at most ``limit`` products; also returns the value, for the settling test."""
-    # Written row by row, so that no product copies what is there already.
-    basis = torch.empty(limit, len(start), dtype=start.dtype, device=start.device)
+    # Rows of one tensor, so that no product copies what is there already; it grows when full.
+    basis = start.new_empty(min(limit, 4), len(start))
     basis[0] = start
     diagonal: list[float] = []
     off_diagonal: list[float] = []
@@ -167,9 +167,7 @@ def _lanczos_run(
         vectors = basis[: len(diagonal) + 1]
         image = matvec(vectors[-1])
         diagonal.append(float(vectors[-1] @ image))
-        for _ in range(2):  # once is not enough in finite precision
-            image = image - vectors.T @ (vectors @ image)
-        beta = float(image.norm())
+        image, beta = _orthogonalized(image, vectors)
         if not (math.isfinite(diagonal[-1]) and math.isfinite(beta)):
             return Eigenpair(math.nan, start, math.inf, len(diagonal), False), math.nan
         values, weights = _tridiagonal_eigh(diagonal, off_diagonal)
@@ -184,12 +182,28 @@ def _lanczos_run(
         if converged or len(diagonal) >= limit:
             break
         off_diagonal.append(beta)
-        basis[len(diagonal)] = image / beta
+        if len(diagonal) == len(basis):
+            basis = torch.cat([basis, basis.new_empty(limit - len(basis), len(start))])
+        torch.div(image, beta, out=basis[len(diagonal)])
     ritz = weights[:, -1].to(start) @ vectors
     pair = Eigenpair(
         value, ritz / ritz.norm(), residual, len(diagonal), converged, float(values[0])
     )
     return pair, previous
+
+
+def _orthogonalized(vector: Tensor, basis: Tensor) -> tuple[Tensor, float]:
+    """``vector`` less its part in the span of the rows of ``basis``, and its norm.
+
+    What is left of a vector that lay mostly in the span is mostly rounding: then once more.
+    """
+    before = float(vector.norm())
+    while True:
+        vector = torch.addmv(vector, basis.T, basis @ vector, alpha=-1)
+        after = float(vector.norm())
+        if not 0 < after < 0.05 * before or after < 1e-12 * before:
+            return vector, after
+        before = after
 
 
 def _tridiagonal_eigh(diagonal: list[float], off_diagonal: list[float]) -> tuple[Tensor, Tensor]:

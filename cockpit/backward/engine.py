@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -238,26 +239,29 @@ class _BeforeBackward:
 
     def _max_eigenvalue(self, request: st.MaxEigenvalue) -> linalg.Eigenpair:
         engine, operator = self._engine, self._operator
-        like = next(iter(self._pass.parameters.values()))
-        dtype = torch.promote_types(like.dtype, torch.float32)
-        start = torch.randn(
-            operator.size, generator=engine.generator, device=like.device, dtype=dtype
-        )
         solve = linalg.lanczos if request.method == "lanczos" else linalg.power_iteration
-        warm = engine.warm_start
-        if warm is not None and warm.shape == start.shape:
-            # Some noise, or an eigenvector that is no longer the largest could never be left.
-            start = warm + 0.3 * start / start.norm()
         pair = solve(
             operator,
-            start,
+            self._start_vector(operator.size),
             max_iterations=request.max_iterations,
             rtol=request.rtol,
             atol=request.atol,
         )
-        if torch.isfinite(pair.vector).all():
+        if math.isfinite(float(pair.vector.sum())):
             engine.warm_start = pair.vector
         return pair
+
+    def _start_vector(self, size: int) -> Tensor:
+        """The eigenvector of the last tracked step, with something added, or a random vector."""
+        engine, warm = self._engine, self._engine.warm_start
+        like = next(iter(self._pass.parameters.values()))
+        if warm is None or len(warm) != size:
+            dtype = torch.promote_types(like.dtype, torch.float32)
+            return torch.randn(size, generator=engine.generator, device=like.device, dtype=dtype)
+        # Without, an eigenvector that is no longer the largest could never be left. Its own
+        # elements at other places are as good as random numbers, and cheaper.
+        draw = torch.randint(size, (), generator=engine.generator, device=like.device)
+        return warm + 0.3 * warm.roll(int(draw))
 
 
 class BackwardPass:

@@ -23,8 +23,10 @@ CHUNK = 2**20  # elements that are looked up at a time
 
 def bin_index(values: Tensor, bins: Bins) -> Tensor:
     """Place of each value among ``bins.count + 2`` columns, the outer two for below and above."""
+    if kernels.serves(values):
+        return kernels.rows_of(values, padded_edges(bins, values.numpy().dtype))
     edges = torch.as_tensor(bins.edges(), dtype=values.dtype, device=values.device)
-    return torch.bucketize(values, edges, right=True)
+    return torch.bucketize(values, edges, right=True, out_int32=True)
 
 
 class HistogramCounter:
@@ -50,7 +52,7 @@ class HistogramCounter:
         self._table = torch.zeros(rows, y.count + 2, dtype=torch.int64, device=device)
         # Of a joint histogram, signs are counted element by element and put in their rows later.
         self._seen = 0
-        self._below = None if row_of is None else torch.zeros_like(row_of)
+        self._below = None if row_of is None else torch.zeros_like(row_of, dtype=torch.int64)
         self.shape = tuple(self._table.shape)
         self.zeros = torch.zeros((), dtype=torch.int64, device=device)
         self.nonfinite = torch.zeros((), dtype=torch.int64, device=device)
@@ -58,7 +60,7 @@ class HistogramCounter:
     @property
     def table(self) -> Tensor:
         """int64 counts, shape [rows, y.count + 2]; first and last column: below and above."""
-        if self._below is not None:
+        if self._below is not None and self._seen:
             for column, counts in (
                 (self._negative, self._below),
                 (self._positive, self._seen - self._below),
@@ -95,8 +97,9 @@ class HistogramCounter:
                 self.add((y.unsqueeze(2) * x.unsqueeze(1)).flatten(1))
             return
         if kernels.serves(a):
-            if self._below is not None:
-                self._add_joint_signs(a, b)
+            if self._row_of is not None:
+                sides = (self._negative, self._positive)
+                kernels.count_joint_signs(a, b, self._row_of, self._table, sides)
             kernels.scan_products(a, b, self)
             return
         nonzero = b.count_nonzero(1) * a.count_nonzero(1)
@@ -112,10 +115,10 @@ class HistogramCounter:
         """Edges with ∓Inf around them, core, columns beside zero, rows, and signs to add to."""
         nothing = np.empty(0, np.int64)
         return (
-            _padded_edges(self._y, dtype),
+            padded_edges(self._y, dtype),
             dtype.type(self._core),
             np.array([self._negative, self._positive]),
-            nothing if self._row_of is None else self._row_of.numpy(),
+            nothing.astype(np.int32) if self._row_of is None else self._row_of.numpy(),
             nothing if self._below is None else self._below.numpy(),
         )
 
@@ -183,7 +186,7 @@ class HistogramCounter:
 
 
 @cache
-def _padded_edges(bins: Bins, dtype: np.dtype) -> np.ndarray:
+def padded_edges(bins: Bins, dtype: np.dtype) -> np.ndarray:
     return np.concatenate([[-np.inf], bins.edges(), [np.inf]]).astype(dtype)
 
 

@@ -23,7 +23,7 @@ try:
 except ImportError:  # no wheel for this platform
     njit = None
 
-__all__ = ["scan_chunk", "scan_products", "serves"]
+__all__ = ["count_joint_signs", "rows_of", "scan_chunk", "scan_products", "serves"]
 
 # Sums may be reordered, which lets them be vectorized; NaN and Inf must stay what they are.
 OPTIONS: dict[str, Any] = {
@@ -121,12 +121,64 @@ def scan_products(a: Tensor, b: Tensor, counts: Any) -> None:
     _hand_over(counts, 0, table, special)
 
 
+def count_joint_signs(a: Tensor, b: Tensor, rows: Tensor, table: Tensor, sides: Any) -> None:
+    """Count all products bⱼaₖ by their sign, each weight in its own row of the table.
+
+    Args:
+        a: Shape [N, i].
+        b: Shape [N, o].
+        rows: The row of each weight, int32, shape [o·i].
+        table: int64, shape [rows, columns]; gets the counts added.
+        sides: Columns of negative products, and of all others.
+    """
+    (a_up, a_down), (b_up, b_down) = _sign_bits(a), _sign_bits(b)
+    units = b.shape[1]
+    threads = parts(units, rows.numel())
+    sums = np.zeros((threads, 2, len(table)), np.int64)
+    row_of = rows.view(units, -1).numpy()
+
+    def part(i: int, first: int, last: int) -> None:
+        _count_joint_signs(
+            a_up, a_down, b_up[:, first:last], b_down[:, first:last], row_of[first:last], sums[i]
+        )
+
+    _spread(part, units, rows.numel())
+    below, weights = torch.from_numpy(sums.sum(0))
+    table[:, sides[0]] += below
+    table[:, sides[1]] += len(a) * weights - below
+
+
+def _sign_bits(x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Which samples are above and below zero: 64 samples in a word, shape [words, columns]."""
+    found = []
+    for flags in ((x > 0).numpy(), (x < 0).numpy()):
+        padded = np.zeros((-(-len(flags) // 64) * 64, flags.shape[1]), bool)
+        padded[: len(flags)] = flags
+        packed = np.packbits(padded, axis=0, bitorder="little")  # [8 · words, columns]
+        words = packed.reshape(-1, 8, flags.shape[1]).swapaxes(1, 2)
+        found.append(np.ascontiguousarray(words).view(np.uint64)[..., 0])
+    return found[0], found[1]
+
+
+def rows_of(values: Tensor, edges: np.ndarray) -> Tensor:
+    """How many of the edges are not above each value, int32, in the shape of ``values``.
+
+    Args:
+        values: Contiguous.
+        edges: Ascending, with ∓Inf around them, in the dtype of ``values``.
+    """
+    x = values.reshape(-1).numpy()
+    found = np.empty(x.size, np.int32)
+    _spread(lambda _, first, last: _rows_of(x[first:last], edges, found[first:last]), *[x.size] * 2)
+    return torch.from_numpy(found).view(values.shape)
+
+
 def _accumulators(counts: Any, threads: int, dtype: np.dtype) -> tuple[Any, Any, Any]:
     """Tables of each thread, their zeros and non-finite elements, and what describes the bins."""
     special = np.zeros((threads, 2), np.int64)
     if counts is None:
         nothing = np.empty(0, np.int64)
-        bins = (np.empty(0, dtype), dtype.type(0), nothing, nothing, nothing)
+        bins = (np.empty(0, dtype), dtype.type(0), nothing, np.empty(0, np.int32), nothing)
         return np.zeros((threads, 1, 1), np.int64), special, bins
     return np.zeros((threads, *counts.shape), np.int64), special, counts.layout(dtype)
 
@@ -266,7 +318,7 @@ def _scan_products(  # type: ignore[no-untyped-def]
 ):
     width = a.shape[1]
     key, order = np.empty(width, np.int32), np.empty(width, np.int32)
-    rows = np.empty(width, np.int64)
+    rows = np.empty(width, np.int32)
     descending = np.empty(width, a.dtype)
     needed = core * (1 - 1e-5)  # rounding must lose none; each candidate is looked at exactly
     for n in range(first, last):
@@ -305,6 +357,48 @@ def _signs_of_products(x, y):  # type: ignore[no-untyped-def]
     x_above, y_above = x.size - x_below - x_zero, y.size - y_below - y_zero
     nonzero = (x.size - x_zero) * (y.size - y_zero)
     return x_above * y_below + x_below * y_above, x.size * y.size - nonzero
+
+
+@_compiled
+def _rows_of(x, edges, found):  # type: ignore[no-untyped-def]
+    inverse = edges.dtype.type(_inverse_width(edges))
+    largest = edges.dtype.type(np.finfo(edges.dtype).max)
+    for k in range(x.size):
+        if abs(x[k]) <= largest:
+            found[k] = _bin(x[k], edges, inverse)
+        else:  # NaN is sorted last
+            found[k] = 0 if x[k] < 0 else edges.size - 2
+
+
+@_compiled
+def _bits(word):  # type: ignore[no-untyped-def]
+    """How many bits are set (compilers know this form and have an instruction for it)."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + (
+        (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
+    )
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@_compiled
+def _add_opposite(up, down, x_up, x_down, count):  # type: ignore[no-untyped-def]
+    for k in range(count.size):
+        count[k] += np.int64(_bits((up & x_down[k]) | (down & x_up[k])))
+
+
+@_compiled
+def _count_joint_signs(a_up, a_down, b_up, b_down, row_of, sums):  # type: ignore[no-untyped-def]
+    words, width = a_up.shape
+    count = np.empty(width, np.int64)
+    for j in range(b_up.shape[1]):
+        count[:] = 0
+        for w in range(words):
+            _add_opposite(b_up[w, j], b_down[w, j], a_up[w], a_down[w], count)
+        rows = row_of[j]
+        for k in range(width):
+            sums[0, rows[k]] += count[k]
+            sums[1, rows[k]] += 1
 
 
 @_compiled
