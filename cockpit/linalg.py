@@ -124,7 +124,7 @@ def lanczos(
     ``rtol`` and the value has settled to that.
 
     Args:
-        matvec: v ↦ Av, shape [D] to [D].
+        matvec: v ↦ Av, shape [D] to [D], in a tensor of its own.
         start: Start vector, shape [D], not zero; near the eigenvector saves products.
         max_iterations: At most so many products.
         rtol: Relative accuracy that is asked of the eigenvalue.
@@ -183,7 +183,9 @@ def _lanczos_run(
             break
         off_diagonal.append(beta)
         if len(diagonal) == len(basis):
-            basis = torch.cat([basis, basis.new_empty(limit - len(basis), len(start))])
+            larger = basis.new_empty(min(limit, 2 * len(basis)), len(start))
+            larger[: len(basis)] = basis
+            basis = larger
         torch.div(image, beta, out=basis[len(diagonal)])
     ritz = weights[:, -1].to(start) @ vectors
     pair = Eigenpair(
@@ -193,13 +195,13 @@ def _lanczos_run(
 
 
 def _orthogonalized(vector: Tensor, basis: Tensor) -> tuple[Tensor, float]:
-    """``vector`` less its part in the span of the rows of ``basis``, and its norm.
+    """``vector``, changed in place, less its part in the rows' span of ``basis``, and its norm.
 
     What is left of a vector that lay mostly in the span is mostly rounding: then once more.
     """
     before = float(vector.norm())
     while True:
-        vector = torch.addmv(vector, basis.T, basis @ vector, alpha=-1)
+        vector.addmv_(basis.T, basis @ vector, alpha=-1)
         after = float(vector.norm())
         if not 0 < after < 0.05 * before or after < 1e-12 * before:
             return vector, after

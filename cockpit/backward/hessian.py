@@ -63,4 +63,5 @@ class HessianOperator:
             torch.zeros_like(p).flatten() if g is None else g.flatten()
             for g, p in zip(products, self._parameters, strict=True)
         ]
-        return torch.cat([part.to(flat.dtype) for part in flattened]) * self._scale
+        product = torch.cat([part.to(flat.dtype) for part in flattened])
+        return product if self._scale == 1.0 else product.mul_(self._scale)
