@@ -61,16 +61,23 @@ class Passage:
         size = engine.capture.batch_size if self._batch_size is None else self._batch_size
         self._problem = why_untrackable(loss, size)
         if self._problem or loss is None or size is None:
+            self._tracker.decline(self.opened, self._problem)
             return
         losses, self._losses = self._losses, None
         losses = engine.probe.individual(size) if losses is None else losses.detach().flatten()
         with torch.enable_grad():
             self._part = self._tracker.begin(self.opened, loss, losses, size)
 
-    def finish(self) -> None:
-        """The backward passes are over."""
+    def finish(self, time: float) -> None:
+        """The backward passes are over; further calls do nothing.
+
+        Args:
+            time: Seconds since the run began.
+        """
         if self._over:
             return
+        self._over = True
+        self.opened.info["time"] = time
         if self._part is not None:
             self._finish_part()
         elif self._problem:
@@ -89,6 +96,7 @@ class Passage:
         what = "a further backward pass of the step is left out"
         if not self.opened.parts:
             what = "nothing can be tracked"
+            self.opened.problem = reason
             self._tracker.abandon()
         self._tracker.caution("absent", f"{what}: {reason}", self.opened.info["step"])
 
@@ -103,6 +111,9 @@ class Passage:
                     self._finish_part()
                 if self._part is None:
                     self.begin()
+            except Absent as reason:
+                self._over = True
+                self._leave_out(str(reason))
             except Exception as error:
                 self._over = True
                 tracker.fault(error, self.opened.info["step"])
