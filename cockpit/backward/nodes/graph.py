@@ -18,6 +18,9 @@ from cockpit.backward.nodes.use import NodeUse, Operation, Pull, kind_of
 __all__ = ["uses_beside"]
 
 LONGEST = 30  # steps between a parameter and the samples
+NO_RULE = (
+    "it is used outside a layer that Cockpit can see, in an operation that it has no rule for ({})"
+)
 
 
 @dataclass
@@ -84,7 +87,7 @@ class Graph:
         self._users: dict[Any, list[tuple[Any, int, int]]] = {}  # node, place, number of output
         self.leaves: list[Any] = []
         wanted = {id(p) for p in parameters}
-        waiting: list[Any] = [loss.grad_fn]
+        waiting: list[Any] = [] if loss.grad_fn is None else [loss.grad_fn]
         seen = set(waiting)
         while waiting:
             node = waiting.pop()
@@ -107,16 +110,30 @@ class Graph:
             for node, place, number in self._users.get(source, []):
                 if number != output:
                     continue
-                rule = rule_of(kind_of(node), node, place)
-                if rule is not None and self._joins_samples(node, place, rule):
-                    yield Path(node, place, pulls, rule)
-                    continue
-                outputs = {n for *_, n in self._users.get(node, [])}
-                found = {n: self._step(node, place, n) for n in outputs}
-                if not outputs or None in found.values() or len(pulls) >= LONGEST:
-                    yield Path(node, place, pulls, None, _no_rule(node, bool(outputs)))
-                    continue
-                waiting += [(node, n, (*pulls, pull)) for n, pull in found.items() if pull]
+                try:
+                    found = self._follow(node, place)
+                except RuntimeError:  # the backward pass will fail, too
+                    found = "what its gradient depends on was overwritten in place"
+                if isinstance(found, dict) and len(pulls) >= LONGEST:
+                    found = "too many operations lie between it and the samples"
+                if isinstance(found, dict):
+                    waiting += [(node, n, (*pulls, pull)) for n, pull in found.items()]
+                elif isinstance(found, Operation):
+                    yield Path(node, place, pulls, found)
+                else:
+                    yield Path(node, place, pulls, None, found)
+
+    def _follow(self, node: Any, place: int) -> Operation | dict[int, Pull] | str:
+        """What a node does with a parameter: a rule, the steps to its outputs, or why not."""
+        rule = rule_of(kind_of(node), node, place)
+        if rule is not None and self._joins_samples(node, place, rule):
+            return rule
+        outputs = {n for *_, n in self._users.get(node, [])}
+        if not outputs:
+            return "the loss has a term with it that is no function of single samples"
+        pulls = {n: self._step(node, place, n) for n in outputs}
+        found = {n: pull for n, pull in pulls.items() if pull is not None}
+        return found if len(found) == len(pulls) else NO_RULE.format(kind_of(node))
 
     def _joins_samples(self, node: Any, place: int, rule: Operation) -> bool:
         """Whether the samples are in the output, going by its shape and by what is done there."""
@@ -164,15 +181,6 @@ class Graph:
                 return False
             waiting += sources
         return True
-
-
-def _no_rule(node: Any, is_inside: bool) -> str:
-    if not is_inside:
-        return "the loss has a term with it that is no function of single samples"
-    return (
-        "it is used outside a layer that Cockpit can see, in an operation that it has no rule for "
-        f"({kind_of(node)})"
-    )
 
 
 def _unclaimed(p: Tensor, paths: list[Path], calls: list[LayerCall]) -> list[NodeUse]:

@@ -136,9 +136,9 @@ class NodeUse:
         if self.operation is None:
             return [Layout()], True
         found = layouts_along(self.output_shape, self.operation.axes, batch_size)
-        if self.positions_first:
-            return found[::-1], False
         alone = [x for x in found if self.output_shape[x.axis] == batch_size]
+        if self.positions_first:
+            return alone[::-1] + found[len(alone) :][::-1], False
         return found, len(alone) == 1 and self.operation.axes != (1,)
 
 
