@@ -46,7 +46,8 @@ def _possible(use: Use, batch_size: int) -> tuple[list[Layout], bool]:
     if shape is None or any(isinstance(x, PackedSequence) for x in use.inputs):
         return [Layout()], True
     if _is_declared(use):
-        return [Layout(0 if getattr(use.module, "batch_first", True) else 1)], False
+        axis = 0 if getattr(use.module, "batch_first", True) else 1
+        return [x for x in layouts_along(shape, (axis,), batch_size) if not x.minor], False
     if isinstance(use.module, (*CONVOLUTIONS, *TRANSPOSED)):
         return layouts_along(shape, (0,), batch_size), shape[0] == batch_size
     found = layouts_along(shape, (0, 1) if len(shape) > 2 else (0,), batch_size)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from cockpit.backward.extensions import generic
-
 from tests.backward.individual import assert_exact, by_hooks, by_loop
 
 N, E = 4, 8
