@@ -7,7 +7,7 @@ that weighs the samples differently can tell which part belongs to which sample.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -72,7 +72,7 @@ class SampleAxis:
     def layouts(
         self,
         capture: Capture,
-        losses: Tensor | None,
+        losses: Callable[[], Tensor | None],
         batch_size: int,
         generator: torch.Generator,
     ) -> dict[object, Layout | None]:
@@ -80,7 +80,7 @@ class SampleAxis:
 
         Args:
             capture: Holds the uses of the forward pass and its graph.
-            losses: Individual losses with their graph, shape [N]; ``None`` if there are none.
+            losses: Gives individual losses with their graph, shape [N]; ``None`` if there are none.
             batch_size: N.
             generator: Draws the samples' weights.
         """
@@ -92,7 +92,7 @@ class SampleAxis:
         new = {use for use, key in doubtful.items() if key not in self._verdicts}
         found: dict[object, Layout | None] = {}
         if new and not _are_coupled(capture):
-            start = _start(capture, losses, batch_size)
+            start = _start(capture, losses(), batch_size)
             if start is not None:
                 found = _test(capture, start, new, batch_size, generator)
         for use in new:

@@ -35,7 +35,7 @@ def seen(
     if not testable:
         capture.output = None
     generator = torch.Generator().manual_seed(0)
-    tested = SampleAxis().layouts(capture, losses if testable else None, size, generator)
+    tested = SampleAxis().layouts(capture, lambda: losses if testable else None, size, generator)
     with capture.into(calls):
         losses.sum().backward(retain_graph=True)
     assert capture.fault is None

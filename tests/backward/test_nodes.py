@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 from torch.utils.checkpoint import checkpoint
 
 from cockpit.backward.capture import Capture
@@ -453,3 +453,10 @@ def test_an_overwritten_factor_is_refused() -> None:
     assert all(use.is_intact() for use in calls)
     hidden.detach().zero_()
     assert not calls[0].is_intact()
+
+
+def test_a_pruned_weight_has_gradients_where_it_is_left() -> None:
+    net = prune.random_unstructured(nn.Linear(D, D).double(), "weight", 4)
+    assert_exact(net, lambda: net(numbers(N, T, D)))
+    made, _, _ = by_hooks(net, lambda: net(numbers(N, T, D)))
+    assert int((made["weight_orig"] == 0).all(0).sum()) == 4

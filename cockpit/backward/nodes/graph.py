@@ -59,10 +59,10 @@ def uses_beside(
         batch_size: N.
     """
     graph = Graph(loss, parameters, batch_size)
-    by_parameter: dict[int, list[LayerCall]] = {}
+    by_parameter: dict[int, list[tuple[str, LayerCall]]] = {}
     for call in calls:
-        for _, own in call.parameters():
-            by_parameter.setdefault(id(own), []).append(call)
+        for name, own in call.parameters():
+            by_parameter.setdefault(id(own), []).append((name, call))
     uses = []
     for leaf in graph.leaves:
         p = leaf.variable
@@ -183,11 +183,14 @@ class Graph:
         return True
 
 
-def _unclaimed(p: Tensor, paths: list[Path], calls: list[LayerCall]) -> list[NodeUse]:
+def _unclaimed(p: Tensor, paths: list[Path], calls: list[tuple[str, LayerCall]]) -> list[NodeUse]:
     """What layer calls do not stand for; the calls that are not needed for ``p`` are told so."""
     by_kind: dict[Coverage, list[LayerCall]] = {kind: [] for kind in Coverage}
-    for call in calls:
-        by_kind[coverage(call.module)].append(call)
+    for name, call in calls:
+        kind = coverage(call.module)
+        if kind is Coverage.ONE_USE and name not in ("weight", "bias"):
+            kind = Coverage.NOTHING  # the layer's weight is made of it (pruning)
+        by_kind[kind].append(call)
     if by_kind[Coverage.EVERY_USE]:
         return []
     paths.sort(key=lambda path: path.node._sequence_nr())
@@ -202,7 +205,7 @@ def _unclaimed(p: Tensor, paths: list[Path], calls: list[LayerCall]) -> list[Nod
         return []
     for call in by_kind[Coverage.FALLBACK] + by_kind[Coverage.NOTHING]:
         call.superseded.add(id(p))
-    in_attention = any(isinstance(c.module, nn.MultiheadAttention) for c in calls)
+    in_attention = any(isinstance(call.module, nn.MultiheadAttention) for _, call in calls)
     return [_use(p, path, turn, in_attention) for turn, path in enumerate(paths)]
 
 
