@@ -1,7 +1,8 @@
 """Steps from a parameter to the operation that joins it with the samples.
 
 Transposing, cutting, casting, looking up positions: what comes out of such a step is the same for
-all samples, so individual gradients are taken back over it sample by sample, linearly.
+all samples, so individual gradients are taken back over it sample by sample, linearly. That is done
+when the optimizer may have stepped already: of what a step needs of parameters it takes copies.
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ def _over_function(node: Any, place: int) -> Pull | None:
         return None
     ones = torch.ones(metadata.shape, dtype=metadata.dtype, device=metadata.device)
     made = node(ones)
-    slope = made[place] if isinstance(made, tuple) else made
-    return _linear(lambda grad: grad * slope.detach())
+    slope = (made[place] if isinstance(made, tuple) else made).detach()
+    return _linear(lambda grad: grad * slope)
 
 
 def _over_weight_norm(node: Any, place: int) -> Pull:
@@ -142,10 +143,11 @@ def _over_weight_norm(node: Any, place: int) -> Pull:
     v, g, norm = (getattr(node, f"_saved_{k}").detach() for k in ("v", "g", "result1"))
     kept = node._saved_dim % v.dim()
     axes = [k + 1 for k in range(v.dim()) if k != kept]
+    unit, ratio = v / norm, g / norm
 
     def adjoint(grad: Tensor) -> Tensor:
-        along = (grad * (v / norm)).sum(axes, keepdim=True)
-        return along if place == 1 else g / norm * (grad - along * (v / norm))
+        along = (grad * unit).sum(axes, keepdim=True)
+        return along if place == 1 else ratio * (grad - along * unit)
 
     return _linear(adjoint)
 
@@ -181,7 +183,7 @@ def _over_lookup(node: Any, place: int) -> Pull | None:
 def _over_product(node: Any, place: int) -> Pull:
     """A product with a matrix that is the same for all samples."""
     if place == 0:
-        other = node._saved_mat2.detach()
+        other = node._saved_mat2.detach().clone()
         return _linear(lambda grad: grad @ other.to(grad.dtype).mT)
-    other = node._saved_self.detach()
+    other = node._saved_self.detach().clone()
     return _linear(lambda grad: other.to(grad.dtype).mT @ grad)

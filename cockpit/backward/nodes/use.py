@@ -85,7 +85,7 @@ class NodeUse:
             if name == "indices" and not isinstance(value, Tensor):
                 (value,) = value
             if isinstance(value, Tensor):
-                self.saved[name] = value.detach()
+                self.saved[name] = value.detach().clone() if _is_leaf(value) else value.detach()
             else:
                 self.options[name] = value
         self.versions = tuple(x._version for x in self.saved.values())
@@ -140,6 +140,12 @@ class NodeUse:
         if self.positions_first:
             return alone[::-1] + found[len(alone) :][::-1], False
         return found, len(alone) == 1 and self.operation.axes != (1,)
+
+
+def _is_leaf(x: Tensor) -> bool:
+    """Whether it is a parameter, or a view of one, which the optimizer moves."""
+    base = x if x._base is None else x._base
+    return base.is_leaf and base.requires_grad
 
 
 def kind_of(node: Any) -> str:
