@@ -101,17 +101,39 @@ def verdicts(axis: SampleAxis, model: nn.Module, x: Tensor, **given: Any) -> lis
     return list(found.values())
 
 
-def test_a_verdict_is_remembered_for_the_same_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verdict_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     model, axis = Arranged(*ARRANGED["positions first"]).double(), SampleAxis()
-    first = verdicts(axis, model, numbers(N, 6, D))
-    assert set(first) == {Layout(1)}
+    assert set(verdicts(axis, model, numbers(N, N, D))) == {Layout(1)}
     passes = []
     plain = Capture.backpropagate
     monkeypatch.setattr(Capture, "backpropagate", lambda *args: passes.append(1) or plain(*args))
-    assert verdicts(axis, model, numbers(N, 6, D)) == first
+    for length in (N, 5, 2 * N):  # a matter of the model, not of the lengths
+        assert set(verdicts(axis, model, numbers(N, length, D))) == {Layout(1)}
     assert passes == []
-    verdicts(axis, model, numbers(N, 5, D))
+    verdicts(SampleAxis(), model, numbers(N, N, D))
     assert len(passes) == 2
+
+
+def test_what_was_refused_once_stays_refused() -> None:
+    class Routed(nn.Module):
+        """Sends those above zero to a layer, in the order of their first feature."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(D, D)
+
+        def forward(self, x: Tensor) -> Tensor:
+            chosen = x.flatten(0, 1)
+            chosen = chosen[chosen[:, 0] > 0]
+            y = self.layer(chosen[chosen[:, 0].argsort()])
+            return x[:, 0] + y.sum(0)
+
+    model, axis = Routed().double(), SampleAxis()
+    x = numbers(N, 6, D)
+    x[..., 0] = 1 + x[..., 0].abs()
+    assert set(verdicts(axis, model, x)) == {None}
+    x[:, 1:, 0] = -1  # as many rows as samples, by accident
+    assert set(verdicts(axis, model, x)) == {None}
 
 
 def test_a_gradient_of_zero_tells_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -185,7 +186,7 @@ class Graph:
 
 def _unclaimed(p: Tensor, paths: list[Path], calls: list[tuple[str, LayerCall]]) -> list[NodeUse]:
     """What layer calls do not stand for; the calls that are not needed for ``p`` are told so."""
-    by_kind: dict[Coverage, list[LayerCall]] = {kind: [] for kind in Coverage}
+    by_kind: defaultdict[Coverage, list[LayerCall]] = defaultdict(list)
     for name, call in calls:
         kind = coverage(call.module)
         if kind is Coverage.ONE_USE and name not in ("weight", "bias"):
@@ -193,7 +194,8 @@ def _unclaimed(p: Tensor, paths: list[Path], calls: list[tuple[str, LayerCall]])
         by_kind[kind].append(call)
     if by_kind[Coverage.EVERY_USE]:
         return []
-    paths.sort(key=lambda path: path.node._sequence_nr())
+    if len(paths) > 1:
+        paths.sort(key=lambda path: path.node._sequence_nr())
     for call in sorted(by_kind[Coverage.ONE_USE], key=lambda call: call.order):
         # A layer with a rule uses each parameter once, last before its output is there.
         own = [k for k, path in enumerate(paths) if path.node._sequence_nr() <= call.order]

@@ -100,19 +100,23 @@ def _over_transpose(contribution: Contribution) -> Contribution:
 
 
 def _over_cut(node: Any, number: int) -> Pull:
-    """Rows of a matrix stay an outer product: the other rows of the output gradient are zero."""
-    sizes = shape_of_input(node, 0)
+    """Of rows that were cut off, the others get zero; an outer product stays one."""
     general = _linear(_batched(node, 0, number))
     lengths = [m.shape[0] for m in node._input_metadata]
     before, after = sum(lengths[:number]), sum(lengths[number + 1 :])
+    if sum(lengths) != shape_of_input(node, 0)[0]:
+        return general  # along another axis
 
     def pull(contribution: Contribution) -> Contribution:
-        whole = before + lengths[number] + after == sizes[0]
-        if isinstance(contribution, Outer) and whole:
+        if isinstance(contribution, Outer):
             return Outer(contribution.a, F.pad(contribution.b, (before, after)))
-        return general(contribution)
+        return _linear(lambda grad: _padded(grad, before, after))(contribution)
 
     return pull
+
+
+def _padded(x: Tensor, before: int, after: int) -> Tensor:
+    return F.pad(x, (0, 0) * (x.dim() - 2) + (before, after))
 
 
 def _over_arithmetic(kind: str, node: Any, place: int) -> Pull | None:

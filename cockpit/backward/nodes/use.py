@@ -128,8 +128,8 @@ class NodeUse:
         self.node, self.saved, self.versions, self.grads, self.pulls = None, {}, (), {}, ()
 
     def signature(self) -> tuple:
-        """Equal for the same use in another step."""
-        return (id(self.parameter), self.turn, self.place, self.output_shape)
+        """Equal for the same use with other lengths."""
+        return (id(self.parameter), self.turn, self.place, len(self.output_shape))
 
     def layouts(self, batch_size: int) -> tuple[list[Layout], bool]:
         """The layouts that the output's shape allows, and whether the first one is certain."""
