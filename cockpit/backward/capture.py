@@ -235,9 +235,18 @@ class Capture:
         """The uses of parameters since the last forward pass began, without gradients."""
         return list(dict.fromkeys(call for call, *_ in self._edges))
 
-    def living(self) -> list[LayerCall]:
-        """The layer calls of all forward passes that have not been differentiated."""
-        return [call for call in self._live if isinstance(call, LayerCall) and not call.grads]
+    def living(self) -> dict[LayerCall, list[Any]]:
+        """The layer calls of all forward passes that have not been differentiated.
+
+        Each with the nodes of its outputs, where they are known: of the last forward pass.
+        """
+        found: dict[LayerCall, list[Any]] = {
+            call: [] for call in self._live if isinstance(call, LayerCall) and not call.grads
+        }
+        for call, _, edge in self._edges:
+            if call in found:
+                found[call].append(edge.node)
+        return found
 
     def watch(self, uses: Iterable[NodeUse]) -> None:
         """See the gradients of uses beside layers, too."""

@@ -305,6 +305,24 @@ CASES = {
         ),
         numbers(N, 4, 5, 3),
     ),
+    "normalized prototypes": (
+        model(
+            lambda m, x: F.linear(F.normalize(x, dim=-1), F.normalize(m.w, dim=-1)) / m.v.norm(),
+            **{"w": parameter(5, D), "v": parameter(2, 2)},
+        ),
+        numbers(N, T, D),
+    ),
+    "in place": (
+        model(
+            lambda m, x: m.l(x).add_(m.p).mul_(m.g),
+            **{"p": parameter(1, T, D), "g": parameter(D), "l": linear()},
+        ),
+        numbers(N, T, D),
+    ),
+    "as many positions as samples, in place": (
+        model(lambda m, x: m.l(x).add_(m.p), p=parameter(N, D), l=linear()),
+        numbers(N, N, D),
+    ),
     "activation checkpointing": (
         model(
             lambda m, x: checkpoint(lambda y: m.l(y) * m.g, x, use_reentrant=False),
@@ -391,9 +409,9 @@ REFUSED = {
         model(lambda m, x: OwnFunction.apply(x, m.p) + 0 * m.beside.weight.sum(), p=parameter(D)),
         "no rule for (OwnFunction)",
     ),
-    "a norm of a weight": (
-        model(lambda m, x: F.linear(x, m.p / m.p.norm()), p=parameter(D, D)),
-        "no rule for (LinalgVectorNorm)",
+    "a softmax of a weight": (
+        model(lambda m, x: F.linear(x, m.p.softmax(1)), p=parameter(D, D)),
+        "no rule for (Softmax)",
     ),
 }
 

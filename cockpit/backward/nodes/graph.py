@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Path:
 def uses_beside(
     loss: Tensor,
     parameters: Iterable[Tensor],
-    calls: Collection[LayerCall],
+    calls: Mapping[LayerCall, list[Any]],
     batch_size: int,
 ) -> list[NodeUse]:
     """The uses of each parameter beside the layer calls that have a rule of their own.
@@ -56,14 +56,19 @@ def uses_beside(
     Args:
         loss: What will be differentiated.
         parameters: The trainable parameters.
-        calls: The layer calls of the forward pass.
+        calls: The layer calls, with the nodes of their outputs where known.
         batch_size: N.
     """
     graph = Graph(loss, parameters, batch_size)
     by_parameter: dict[int, list[tuple[str, LayerCall]]] = {}
-    for call in calls:
+    for call, nodes in calls.items():
+        # An output that was changed in place as a view is not seen any more, but what made it is.
+        lost = bool(nodes) and not any(map(graph.reaches, nodes))
         for name, own in call.parameters():
-            by_parameter.setdefault(id(own), []).append((name, call))
+            if lost:
+                call.superseded.add(id(own))
+            else:
+                by_parameter.setdefault(id(own), []).append((name, call))
     uses = []
     for leaf in graph.leaves:
         p = leaf.variable
@@ -89,7 +94,7 @@ class Graph:
         self.leaves: list[Any] = []
         wanted = {id(p) for p in parameters}
         waiting: list[Any] = [] if loss.grad_fn is None else [loss.grad_fn]
-        seen = set(waiting)
+        self._seen = seen = set(waiting)
         while waiting:
             node = waiting.pop()
             for place, (source, number) in enumerate(node.next_functions):
@@ -102,6 +107,10 @@ class Graph:
                 waiting.append(source)
                 if type(source).__name__ == "AccumulateGrad" and id(source.variable) in wanted:
                     self.leaves.append(source)
+
+    def reaches(self, node: Any) -> bool:
+        """Whether a node is in the graph."""
+        return node in self._seen
 
     def paths(self, leaf: Any) -> Iterator[Path]:
         """All paths out of a parameter, each up to where it meets the samples."""
@@ -138,7 +147,7 @@ class Graph:
 
     def _joins_samples(self, node: Any, place: int, rule: Operation) -> bool:
         """Whether the samples are in the output, going by its shape and by what is done there."""
-        kind, shape = kind_of(node), node._input_metadata[0].shape
+        kind, shape = kind_of(node), rule.shape or node._input_metadata[0].shape
         if all(shape[k] % self._batch_size for k in rule.axes):
             return False
         if kind in ("Embedding", "Index"):

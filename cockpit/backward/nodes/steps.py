@@ -61,6 +61,7 @@ def pull_of(kind: str, node: Any, place: int, number: int) -> Pull | None:
     return {
         "Embedding": _over_lookup,
         "Index": _over_index,
+        "LinalgVectorNorm": _over_norm,
         "Mm": _over_product,
         "WeightNormInterface": _over_weight_norm,
     }.get(kind, lambda *_: None)(node, place)
@@ -122,11 +123,11 @@ def _padded(x: Tensor, before: int, after: int) -> Tensor:
 def _over_arithmetic(kind: str, node: Any, place: int) -> Pull | None:
     shape = shape_of_input(node, place)
     factor: Tensor | float = 1.0
-    if kind in ("Mul", "Div"):
-        if kind == "Div" and place:
-            return None
-        other = (node._saved_other if place == 0 else node._saved_self).detach()
-        factor = other.clone() if kind == "Mul" else 1 / other
+    if kind == "Div":
+        below = node._saved_other.detach()
+        factor = -node._saved_self.detach() / below.square() if place else 1 / below
+    elif kind == "Mul":
+        factor = (node._saved_self if place else node._saved_other).detach().clone()
     elif place:
         factor = -node._saved_alpha if kind == "Sub" else node._saved_alpha
     return _linear(lambda grad: summed_to(grad * factor, shape))
@@ -154,6 +155,17 @@ def _over_weight_norm(node: Any, place: int) -> Pull:
         return along if place == 1 else ratio * (grad - along * unit)
 
     return _linear(adjoint)
+
+
+def _over_norm(node: Any, place: int) -> Pull | None:
+    """Euclidean norms along some axes."""
+    if node._saved_ord != 2:
+        return None
+    x, norm = node._saved_self.detach(), node._saved_result.detach()
+    axes = sorted(k % x.dim() for k in node._saved_dim or range(x.dim()))
+    kept = torch.Size(1 if k in axes else size for k, size in enumerate(x.shape))
+    unit = torch.where(norm.view(kept) == 0, 0, x / norm.view(kept))
+    return _linear(lambda grad: grad.reshape(len(grad), *kept) * unit)
 
 
 def _over_index(node: Any, place: int) -> Pull | None:

@@ -27,12 +27,14 @@ class Operation:
         axes: Axes of the operation's output that may run over the samples.
         saved: Names of the node's saved tensors that this takes.
         at_once: Whether the node itself has to be run, while its graph is alive.
+        shape: Of the output, where the node has another one.
     """
 
     contribute: Callable[[NodeUse, Layout, int], Contribution]
     axes: tuple[int, ...] = (0,)
     saved: tuple[str, ...] = ()
     at_once: bool = False
+    shape: torch.Size | None = None
 
 
 @dataclass(eq=False)
@@ -73,7 +75,8 @@ class NodeUse:
     def __post_init__(self) -> None:
         if self.node is not None and not self.output_shape:
             self.input_shape = shape_of_input(self.node, self.place)
-            self.output_shape = torch.Size(self.node._input_metadata[0].shape)
+            own = None if self.operation is None else self.operation.shape
+            self.output_shape = own or torch.Size(self.node._input_metadata[0].shape)
             self._take_saved()
 
     def _take_saved(self) -> None:
@@ -104,6 +107,9 @@ class NodeUse:
             with torch.no_grad():
                 made = self.node(grad)
             grad = (made if isinstance(made, tuple) else (made,))[self.place]
+            if grad is None:  # a backward pass to some of the inputs only
+                self.operation, self.reason = None, "its gradient was not asked for"
+                grad = torch.empty(0)
         self.grads[place] = grad if place not in self.grads else self.grads[place] + grad
 
     def contribution(self, layout: Layout, batch_size: int) -> Contribution:
