@@ -409,6 +409,10 @@ REFUSED = {
         model(lambda m, x: OwnFunction.apply(x, m.p) + 0 * m.beside.weight.sum(), p=parameter(D)),
         "no rule for (OwnFunction)",
     ),
+    "complex numbers": (
+        model(lambda m, x: torch.view_as_real(x * m.p.to(torch.complex128)), p=parameter(D)),
+        "no rule for",
+    ),
     "a softmax of a weight": (
         model(lambda m, x: F.linear(x, m.p.softmax(1)), p=parameter(D, D)),
         "no rule for (Softmax)",
@@ -423,6 +427,27 @@ def test_an_operation_without_a_rule_is_refused_by_name(name: str) -> None:
     made, missing, _ = by_hooks(net, lambda: net(numbers(N, T, D)))
     assert "p" not in made
     assert reason in missing["p"]
+
+
+def test_complex_layers_are_refused() -> None:
+    net = nn.Linear(D, D, dtype=torch.complex128)
+    x = numbers(N, D).to(torch.complex128)
+    made, missing, _ = by_hooks(net, lambda: torch.view_as_real(net(x)))
+    assert made == {}
+    assert set(missing.values()) == {"there is no rule for complex numbers"}
+
+
+def test_a_module_of_one_opaque_operation_is_run_again() -> None:
+    class Distances(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.centers = parameter(5, D)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cdist(x, self.centers)
+
+    net = Distances()
+    assert_exact(net, lambda: net(numbers(N, T, D)))
 
 
 def test_a_penalty_is_no_function_of_single_samples() -> None:

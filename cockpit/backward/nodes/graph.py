@@ -22,6 +22,10 @@ LONGEST = 30  # steps between a parameter and the samples
 NO_RULE = (
     "it is used outside a layer that Cockpit can see, in an operation that it has no rule for ({})"
 )
+UNREADABLE = (
+    "what its gradient depends on was overwritten in place, or this version of torch keeps it "
+    "in another way"
+)
 
 
 @dataclass
@@ -122,8 +126,8 @@ class Graph:
                     continue
                 try:
                     found = self._follow(node, place)
-                except RuntimeError:  # the backward pass will fail, too
-                    found = "what its gradient depends on was overwritten in place"
+                except (RuntimeError, AttributeError):
+                    found = UNREADABLE
                 if isinstance(found, dict) and len(pulls) >= LONGEST:
                     found = "too many operations lie between it and the samples"
                 if isinstance(found, dict):
@@ -225,6 +229,5 @@ def _use(p: Tensor, path: Path, turn: int, positions_first: bool) -> NodeUse:
         return NodeUse(
             p, path.node, path.place, path.operation, path.pulls, path.reason, positions_first, turn
         )
-    except RuntimeError:  # what the node saved was overwritten: the backward pass will fail too
-        reason = "what its gradient depends on was overwritten in place"
-        return NodeUse(p, path.node, path.place, None, (), reason, positions_first, turn)
+    except (RuntimeError, AttributeError):
+        return NodeUse(p, path.node, path.place, None, (), UNREADABLE, positions_first, turn)

@@ -46,6 +46,8 @@ def rule_of(kind: str, node: Any, place: int) -> Operation | None:
     An operation without a rule of its own that has broadcast its input is an elementwise one:
     it is run for its rule, see :func:`cockpit.backward.nodes.elementwise.by_running`.
     """
+    if node._input_metadata[0].dtype.is_complex:
+        return None
     if (kind, place) in _RULES:
         contribute, axes, saved = _RULES[kind, place]
         return Operation(contribute, axes(node, place), saved)
@@ -55,7 +57,16 @@ def rule_of(kind: str, node: Any, place: int) -> Operation | None:
     elif kind in VIEWS or not type(node).__name__[-1].isdigit():
         return None  # a step; or no operation of torch's own: it may count its calls
     found = broadcast_axes(node, place, shape)
-    return Operation(_RULES["", 0][0], found, at_once=True, shape=shape) if found else None
+    if not found or not _is_broadcast(node, place, shape):
+        return None
+    return Operation(_RULES["", 0][0], found, at_once=True, shape=shape)
+
+
+def _is_broadcast(node: Any, place: int, out: torch.Size | None) -> bool:
+    """Whether the input's axes go with the output's, as those of elementwise operations do."""
+    out = torch.Size(node._input_metadata[0].shape) if out is None else out
+    pairs = zip(reversed(shape_of_input(node, place)), reversed(out), strict=False)
+    return all(i in (1, o) for i, o in pairs)
 
 
 def _shape_in_place(node: Any, place: int) -> torch.Size:
