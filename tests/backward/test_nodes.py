@@ -404,7 +404,17 @@ class OwnFunction(torch.autograd.Function):
         return grad * g, (grad * x).sum((0, 1))
 
 
+def squared_often(w: Tensor) -> Tensor:
+    for _ in range(25):
+        w = w * w
+    return w
+
+
 REFUSED = {
+    "too many ways to the samples": (
+        model(lambda m, x: x * squared_often(m.p), p=parameter(D)),
+        "too many operations",
+    ),
     "a function of the user's own": (
         model(lambda m, x: OwnFunction.apply(x, m.p) + 0 * m.beside.weight.sum(), p=parameter(D)),
         "no rule for (OwnFunction)",

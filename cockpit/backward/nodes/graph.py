@@ -19,6 +19,8 @@ from cockpit.backward.nodes.use import NodeUse, Operation, Pull, kind_of
 __all__ = ["uses_beside"]
 
 LONGEST = 30  # steps between a parameter and the samples
+MOST = 5000  # steps out of one parameter, on all its ways
+TOO_MANY = "too many operations lie between it and the samples"
 NO_RULE = (
     "it is used outside a layer that Cockpit can see, in an operation that it has no rule for ({})"
 )
@@ -119,8 +121,10 @@ class Graph:
     def paths(self, leaf: Any) -> Iterator[Path]:
         """All paths out of a parameter, each up to where it meets the samples."""
         waiting: list[tuple[Any, int, tuple[Pull, ...]]] = [(leaf, 0, ())]
+        steps = 0
         while waiting:
             source, output, pulls = waiting.pop()
+            steps += 1
             for node, place, number in self._users.get(source, []):
                 if number != output:
                     continue
@@ -128,8 +132,8 @@ class Graph:
                     found = self._follow(node, place)
                 except (RuntimeError, AttributeError):
                     found = UNREADABLE
-                if isinstance(found, dict) and len(pulls) >= LONGEST:
-                    found = "too many operations lie between it and the samples"
+                if isinstance(found, dict) and (len(pulls) >= LONGEST or steps > MOST):
+                    found, waiting = TOO_MANY, []
                 if isinstance(found, dict):
                     waiting += [(node, n, (*pulls, pull)) for n, pull in found.items()]
                 elif isinstance(found, Operation):
@@ -216,8 +220,10 @@ def _unclaimed(p: Tensor, paths: list[Path], calls: list[tuple[str, LayerCall]])
             del paths[own[-1]]
         else:
             call.superseded.add(id(p))
-    if by_kind[Coverage.FALLBACK] and any(path.operation is None for path in paths):
+    refused = [path for path in paths if path.operation is None]
+    if refused and by_kind[Coverage.FALLBACK]:
         return []
+    paths = refused[:1] or paths  # one reason is enough
     for call in by_kind[Coverage.FALLBACK] + by_kind[Coverage.NOTHING]:
         call.superseded.add(id(p))
     in_attention = any(isinstance(call.module, nn.MultiheadAttention) for _, call in calls)
