@@ -64,6 +64,7 @@ class Passage:
             self._tracker.decline(self.opened, self._problem)
             return
         losses, self._losses = self._losses, None
+        engine.probe.given = losses
         losses = engine.probe.individual(size) if losses is None else losses.detach().flatten()
         with torch.enable_grad():
             self._part = self._tracker.begin(self.opened, loss, losses, size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from backpack import backpack
@@ -186,7 +187,7 @@ class BackwardEngine:
         parameters = backward.parameters.values()
         backward.uses = uses_beside(loss, parameters, capture.living(), size)
         capture.watch(backward.uses)
-        losses = self.probe.individual_graph(size)
+        losses = partial(self.probe.individual_graph, size)
         backward.tested = self._sample_axis.layouts(capture, losses, size, self.generator)
 
     def answer(
