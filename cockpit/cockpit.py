@@ -95,6 +95,7 @@ class Cockpit:
         self._last_step: int | None = None
         self._stride = 1
         self._always_attached = False
+        self._takes_turns = False
         self._closed = False
         self._optimizers.after_step(_call_weakly(self, "_after_optimizer"))
         self._at_exit = _call_weakly(self, "_close_at_exit")
@@ -244,8 +245,10 @@ class Cockpit:
         """Settle the last step and begin this one; ``None`` where it is not tracked."""
         tracker = self._tracker
         self._settle(moved=True)
-        if tracker.following and (self._optimizers.stepped_on or step == self._last_step):
-            tracker.skip_following(step)
+        self._takes_turns = self._takes_turns or step == self._last_step
+        if self._takes_turns:  # perhaps objectives take turns, as in adversarial training
+            text = "the context is entered with one number for several steps of the optimizers"
+            tracker.skip_following(text, step)
         self._stopwatch.next_step()
         self._optimizers.begin_step()
         if self._last_step is not None and step > self._last_step:
@@ -316,7 +319,6 @@ class Cockpit:
             return
         with self._stopwatch.measure():
             self._settle(moved=True)
-            self._optimizers.settled()
             self._prepare(opened.info["step"] + self._stride)
 
     def _settle(self, moved: bool) -> None:

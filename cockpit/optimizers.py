@@ -38,7 +38,6 @@ class Optimizers:
         self._model = model
         self._handles: list[Any] = []
         self._counts = [0] * len(self._all)
-        self._known: list[int] = []
 
     def after_step(self, callback: Callable[[], None]) -> None:
         """Call back after each ``optimizer.step()``, where the optimizers can tell."""
@@ -62,11 +61,7 @@ class Optimizers:
 
     def begin_step(self) -> None:
         """Forget the steps made so far."""
-        self._counts, self._known = [0] * len(self._all), []
-
-    def settled(self) -> None:
-        """Remember the steps made so far as those of the update that is known now."""
-        self._known = list(self._counts)
+        self._counts = [0] * len(self._all)
 
     @property
     def can_tell(self) -> bool:
@@ -87,12 +82,6 @@ class Optimizers:
         ]
         counts = [c for c, holds in zip(self._counts, holders, strict=True) if holds]
         return all(counts or self._counts)
-
-    @property
-    def stepped_on(self) -> bool:
-        """Whether one of them has stepped beyond the update that is known."""
-        known = self._known or [1] * len(self._all)
-        return any(count > k for count, k in zip(self._counts, known, strict=True))
 
     @property
     def name(self) -> str | None:

@@ -146,6 +146,7 @@ class Capture:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._layers: dict[nn.Module, torch.utils.hooks.RemovableHandle] = {}
         self._sink: list[Any] | None = None
         self._paused = False
         self._edges: list[tuple[Any, int, GradientEdge]] = []
@@ -172,16 +173,23 @@ class Capture:
             model.register_forward_pre_hook(self._before_forward, with_kwargs=True),
             model.register_forward_hook(self._after_forward),
         ]
-        self._handles += [
-            module.register_forward_hook(self._after_layer, with_kwargs=True)
-            for module in capturable_modules(model)
-        ]
+        self._attach_to_layers()
+
+    def _attach_to_layers(self) -> None:
+        """See the layers that the model has now; some may be new (adapters), others gone."""
+        now = dict.fromkeys(capturable_modules(self.model))
+        for gone in [module for module in self._layers if module not in now]:
+            self._layers.pop(gone).remove()
+        for module in now:
+            if module not in self._layers:
+                hook = module.register_forward_hook(self._after_layer, with_kwargs=True)
+                self._layers[module] = hook
 
     def detach(self) -> None:
         """Stop seeing forward passes and forget what was seen."""
-        for handle in self._handles:
+        for handle in (*self._handles, *self._layers.values()):
             handle.remove()
-        self._handles = []
+        self._handles, self._layers = [], {}
         self.forget()
 
     def forget(self) -> None:
@@ -273,6 +281,7 @@ class Capture:
     @_harmless
     def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
         self._new_forward()
+        self._attach_to_layers()
         tensor = first_tensor(args, kwargs)
         self.batch_size = None if tensor is None else tensor.shape[0]
 
