@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 __all__ = ["LossProbe", "checked_reduction", "individual_losses", "why_untrackable"]
 
@@ -81,6 +82,12 @@ class LossProbe:
             return None
         with torch.no_grad():
             return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
+
+    def replace(self, tensors: Sequence[Tensor], others: Sequence[Tensor]) -> None:
+        """Evaluate further on other tensors in place of these arguments of the last call."""
+        if self._arguments is not None:
+            place = {id(x): y for x, y in zip(tensors, others, strict=True)}
+            self._arguments = tree_map_only(Tensor, lambda x: place.get(id(x), x), self._arguments)
 
     def _on_gradient(self, grad: Tensor) -> None:
         self.differentiated += 1
@@ -174,6 +181,7 @@ def why_untrackable(loss: Any, batch_size: Any) -> str:
     if not batch_size:
         return (
             "the batch size was not seen: the model's first tensor argument has no axis, or the "
-            "model was not called in this step. Pass batch_size=… to cockpit(step)"
+            "model was not called in this step (a compiled model: Cockpit(...) has to be given the "
+            "compiled one). Pass batch_size=… to cockpit(step)"
         )
     return ""

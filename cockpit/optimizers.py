@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from cockpit.backward.compiled import named_parameters
+
 __all__ = ["Optimizers"]
 
 
@@ -95,7 +97,7 @@ class Optimizers:
     def describe_step(self) -> dict[str, Any]:
         """What :class:`StepInfo` says of the optimizer."""
         groups = self.groups()
-        names = {id(p): name for name, p in self._model.named_parameters()}
+        names = {id(p): name for name, p in named_parameters(self._model)}
         group_of = {
             names[id(p)]: i for i, g in enumerate(groups) for p in g["params"] if id(p) in names
         }

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cockpit.backward import statistics as st
 from cockpit.backward.combine import mean_loss
+from cockpit.backward.compiled import named_parameters
 from cockpit.backward.engine import BackwardEngine, BackwardPass
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.first_order import FIRST_ORDER
@@ -133,7 +134,7 @@ class Tracker:
         self.writer = writer
         self.stopwatch = stopwatch
         self.strict = strict
-        self.initial = {name: p.detach().clone() for name, p in engine.model.named_parameters()}
+        self.initial = {name: p.detach().clone() for name, p in named_parameters(engine.model)}
         self.latest: dict[str, float] = {}
         self.steps = 0
         self.off = False
@@ -234,7 +235,7 @@ class Tracker:
         self._previous_update = None
         if self._following and update is not None:
             self._previous_update = {**update, **stats.update_products}
-        named = dict(self.engine.model.named_parameters())
+        named = dict(named_parameters(self.engine.model))
         self._end = _some_elements(named) if self._following else {}
 
     def _compare_weights(self, opened: OpenStep) -> None:
