@@ -67,10 +67,16 @@ class Passage:
         with torch.enable_grad():
             self._part = self._tracker.begin(self.opened, loss, losses, size)
 
-    def finish(self) -> None:
-        """The backward passes are over."""
+    def finish(self, time: float) -> None:
+        """The backward passes are over; further calls do nothing.
+
+        Args:
+            time: Seconds since the run began.
+        """
         if self._over:
             return
+        self._over = True
+        self.opened.info["time"] = time
         if self._part is not None:
             self._finish_part()
         elif self._problem:

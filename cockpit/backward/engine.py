@@ -338,6 +338,7 @@ class BackwardPass:
         self._individual: IndividualGradients | None = None
         self._handle: RemovableHandle | None = None
         self._loss_gradient: Tensor | None = None
+        self._versions = {name: p._version for name, p in parameters.items()}
         self._names = {id(p): name for name, p in parameters.items()}
         self._before = {
             name: p.grad.detach().clone() for name, p in parameters.items() if p.grad is not None
@@ -394,6 +395,11 @@ class BackwardPass:
             raise Absent(
                 "the loss was not differentiated inside the context. Pass the loss that you call "
                 "backward() on, or that it is computed from, as loss=…"
+            )
+        if any(p._version != self._versions[name] for name, p in self.parameters.items()):
+            raise Absent(
+                "the parameters changed before the backward pass was over, or before the context "
+                "was left. Pass the optimizer to Cockpit(...), and let it step after the pass"
             )
         grad_scale = self.mean_scale / self._factor
         for name, p in self.parameters.items():

@@ -9,7 +9,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-__all__ = ["reaches_parameters_beside", "undisturbed"]
+__all__ = ["inside_backward", "reaches_parameters_beside", "undisturbed"]
+
+
+def inside_backward() -> bool:
+    """Whether a backward pass runs at present, and this is called from one of its hooks."""
+    return torch._C._current_graph_task_id() != -1
 
 
 @contextmanager
