@@ -218,7 +218,13 @@ class _BeforeBackward:
             self._loss, output, probe.loss_fn, probe.target, engine.generator
         )
         diagonal = diag_ggn(
-            engine.capture, output, root, self._squared_sums, samples, engine.generator
+            engine.capture,
+            output,
+            root,
+            self._squared_sums,
+            self._pass.batch_size,
+            samples,
+            engine.generator,
         )
         return {name: part * self._pass.mean_scale for name, part in diagonal.items()}
 

@@ -6,6 +6,7 @@ columns of S (exactly), or of random combinations Sz with E[zzᵀ] = I (an unbia
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -28,7 +29,7 @@ class LossHessianRoot(ABC):
 
     @abstractmethod
     def columns(self) -> Iterator[Tensor]:
-        """The columns of all samples at once, each in the output's shape."""
+        """The columns, each in the output's shape: one of each row of the first axis at once."""
 
     @abstractmethod
     def sample(self, generator: torch.Generator) -> Tensor:
@@ -56,10 +57,12 @@ class SoftmaxRoot(LossHessianRoot):
         self._weight = kappa.clamp_min(0).sqrt().unsqueeze(axis)
 
     def columns(self) -> Iterator[Tensor]:
-        for k in range(self._p.shape[self._axis]):
-            unit = torch.zeros_like(self._p)
-            unit.select(self._axis, k).fill_(1)
-            yield self._combine(unit)
+        # Logits without a sample axis of their own count as one row.
+        rows = self._p.unsqueeze(0) if self._axis == 0 else self._p
+        for place in itertools.product(*(range(size) for size in rows.shape[1:])):
+            unit = torch.zeros_like(rows)
+            unit[(slice(None), *place)] = 1
+            yield self._combine(unit.view_as(self._p))
 
     def sample(self, generator: torch.Generator) -> Tensor:
         return self._combine(_signs(self._p, generator))

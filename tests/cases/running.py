@@ -1,0 +1,120 @@
+"""Runs a case with and without a cockpit."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cockpit import Cockpit, Configuration, quantities
+from cockpit.log import RunLog
+from cockpit.tracker import CockpitWarning
+from tests.cases.case import Case
+from tests.cases.loops import Run, plain_name
+from tests.cases.verdicts import CURVATURE_STEP, EXACT, SAMPLES, Finished, Verdict, Wrong, judge
+
+__all__ = ["verdicts_of"]
+
+
+def verdicts_of(case: Case, folder: Path) -> dict[str, Verdict]:
+    """Trains the case, with all quantities, and judges what its log holds.
+
+    Raises:
+        Wrong: If a number is wrong, a reason is missing, or the training was changed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        alone, tracked = _train(case, None), _train(case, folder)
+        _assert_same_training(alone, tracked)
+        rates = _rates(tracked)
+        return judge(Finished(case, RunLog(folder), tracked.moments, rates))
+
+
+def _train(case: Case, folder: Path | None) -> Run:
+    model = case.fresh()
+    twin = copy.deepcopy(model)
+    model = case.wrap(model.to(case.dtype))
+    optimizer = case.optimizer(model)
+    batches = [batch.to(case.dtype) for batch in case.batches()]
+    run = Run(case, model, twin, optimizer, batches, None)
+    if folder is None:
+        case.loop(run)
+        run.end()
+        return run
+    loss_fn = case.loss if isinstance(case.loss, nn.Module) else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CockpitWarning)  # the log has them, too
+        with Cockpit(
+            model,
+            loss_fn,
+            optimizer,
+            _everything(),
+            folder,
+            strict=True,
+            reduction=case.reduction,
+        ) as run.cockpit:
+            case.loop(run)
+    run.end()
+    return run
+
+
+class _ExactlyNamed:
+    """Another name for a quantity that takes the exact Gauss-Newton diagonal."""
+
+    @property
+    def name(self) -> str:
+        return super().name.removeprefix("Exact") + EXACT  # type: ignore[misc]
+
+
+class ExactHessTrace(_ExactlyNamed, quantities.HessTrace): ...
+
+
+class ExactTICDiag(_ExactlyNamed, quantities.TICDiag): ...
+
+
+class ExactTICTrace(_ExactlyNamed, quantities.TICTrace): ...
+
+
+def _everything() -> Configuration:
+    """All quantities; those of curvature at one step only."""
+
+    def once(step: int) -> bool:
+        return step == CURVATURE_STEP
+
+    rest = ("TICTrace", "MeanGSNR", "CABS", "EarlyStopping", "Parameters")
+    curvature = [
+        getattr(quantities, name)(once, samples=SAMPLES)
+        for name in ("HessTrace", "TICDiag", "TICTrace")
+    ]
+    exact = [kind(once, curvature="ggn") for kind in (ExactHessTrace, ExactTICDiag, ExactTICTrace)]
+    others = [getattr(quantities, name)() for name in rest[1:]]
+    largest = quantities.HessMaxEV(once, max_iterations=500, rtol=1e-5)
+    return Configuration("full", also=[*curvature, *exact, largest, *others])
+
+
+def _assert_same_training(alone: Run, tracked: Run) -> None:
+    for step, (one, other) in enumerate(zip(alone.moments, tracked.moments, strict=True)):
+        states = one.model.state_dict(), other.model.state_dict()
+        for key, value in states[0].items():
+            if not torch.equal(value, states[1][key]) and not _both_nan(value, states[1][key]):
+                raise Wrong(f"the cockpit changed the training: {key} at step {step}")
+
+
+def _both_nan(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return torch.equal(one.isnan(), other.isnan()) and torch.equal(
+        one.nan_to_num(), other.nan_to_num()
+    )
+
+
+def _rates(run: Run) -> list[dict[str, float]]:
+    """The learning rate of each parameter at each step, by name."""
+    given = run.optimizer
+    optimizers: Iterable[Any] = given if isinstance(given, list) else [given]
+    rate_of = {id(p): g["lr"] for o in optimizers for g in o.param_groups for p in g["params"]}
+    named = run.model.named_parameters()
+    rates = {plain_name(name): rate_of[id(p)] for name, p in named if id(p) in rate_of}
+    return [rates] * len(run.batches)
