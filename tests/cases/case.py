@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from tests import references
 from tests.cases import loops
 
-__all__ = ["Batch", "Case", "classes", "seeded"]
+__all__ = ["Batch", "Case", "classes", "seeded", "sgd"]
 
 N = 4  # samples in a mini-batch, unless a case needs another number
 CLASSES = 3
@@ -60,9 +60,9 @@ def seeded(seed: int, function: Callable[[], Any]) -> Any:
         return function()
 
 
-def sgd(model: nn.Module) -> optim.Optimizer:
+def sgd(model: nn.Module, lr: float = 0.3) -> optim.Optimizer:
     """Steps that are large: what is taken at the wrong end of one shows."""
-    return optim.SGD(model.parameters(), lr=0.3)
+    return optim.SGD(model.parameters(), lr=lr)
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,7 @@ class Truth:
         grads = torch.autograd.grad(
             objective, list(named.values()), create_graph=True, allow_unused=True
         )
-        grads = [g if g is None or g.layout == torch.strided else g.to_dense() for g in grads]
-        used = {k: g for k, g in zip(named, grads, strict=True) if g is not None}
+        used = {k: _dense(g) for k, g in zip(named, grads, strict=True) if g is not None}
         self.named = {k: named[k] for k in used}
         self._graph = list(used.values())
         self.grad = {k: g.detach() for k, g in used.items()}
@@ -81,6 +80,13 @@ class Truth:
         size = float(g.norm())
         return float(g.mean(0).norm()) <= 1e-12 * size or size <= 1e-14 * everything**0.5
 
+    def noise(self, name: str | None) -> float:
+        """Σₙ‖gₙ‖² / (N²‖ḡ‖²) of a parameter or the network: what the rounding of a test grows by."""
+        chosen = self.gradients if name is None else {name: self.gradients[name]}
+        squares = sum(float(g.square().sum()) for g in chosen.values())
+        mean = sum(float(g.mean(0).square().sum()) for g in chosen.values())
+        return squares / self.n**2 / mean if mean else 0.0
+
     @cached_property
     def _individual(self) -> tuple[Tensor, dict[str, Tensor]]:
         kind = self.case.samples
@@ -97,14 +103,10 @@ class Truth:
             if alone:
                 output = self.case.predict(self.model, self.batch.part(n, n + 1).x)
                 losses.append(self.case.one_loss(output, self.batch.y, n))
-            rows.append(
-                torch.autograd.grad(
-                    losses[n],
-                    list(self.named.values()),
-                    retain_graph=True,
-                    materialize_grads=True,
-                )
+            grads = torch.autograd.grad(
+                losses[n], list(self.named.values()), retain_graph=True, materialize_grads=True
             )
+            rows.append([_dense(g) for g in grads])
         stacked = [torch.stack(column) for column in zip(*rows, strict=True)]
         return torch.stack(losses).detach(), dict(zip(self.named, stacked, strict=True))
 
@@ -200,3 +202,7 @@ class Truth:
         if self.case.samples == "contributions":
             return torch.einsum("snk,nk...->s...", z, w).square().mean(0)
         return torch.einsum("snk,nk...->sn...", z, w).square().sum(1).mean(0)
+
+
+def _dense(g: Tensor) -> Tensor:
+    return g if g.layout == torch.strided else g.to_dense()

@@ -27,6 +27,7 @@ CURVATURE_STEP = 1  # the one step at which curvature is looked at
 SAMPLES = 16  # draws of the curvature estimates
 SIMULATED = 60  # estimates that a logged one is compared with
 EPSILON = 1e-4  # of TICDiag
+RESOLUTION = 1e-9  # of numbers in a case, relative to the errors that count as exact
 
 Kind = Literal["exact", "contribution", "estimate", "absent"]
 
@@ -244,21 +245,34 @@ def _error(run: Finished, name: str, step: int) -> float:
     return _numbers_error(run, name, step, expected)
 
 
-def _numbers_error(
-    run: Finished, name: str, step: int, expected: float | PerParameter
-) -> float:
+def _numbers_error(run: Finished, name: str, step: int, expected: float | PerParameter) -> float:
     """The largest relative error, network-wide and over the parameters."""
     rtol = max(run.case.rtol, 1e-3 if name == "HessMaxEV" else 0.0)
-    # The tests are roots of differences of numbers near 1: a zero of theirs is known to √eps.
-    floor = math.sqrt(run.case.rtol) / 1e4 if name.endswith("Test") else run.case.rtol * 1e-6
     network = expected.network if isinstance(expected, PerParameter) else expected
-    worst = deviation(network_values(run.log, name)[step], network, floor)
+    pairs = [(None, network_values(run.log, name)[step], network)]
     if isinstance(expected, PerParameter):
         for layer, value in layer_values(run.log, name)[step].items():
             key = plain_name(layer)
-            if not (name.endswith("Test") and run.truths[step].has_no_signal(key)):
-                worst = max(worst, deviation(value, expected.layers.get(key, math.nan), floor))
+            pairs.append((key, value, expected.layers.get(key, math.nan)))
+    worst = max(_deviation(run, name, step, *pair) for pair in pairs)
     return worst if worst <= rtol else _off(name, step, worst)
+
+
+def _deviation(
+    run: Finished, name: str, step: int, layer: str | None, value: float, expected: float
+) -> float:
+    """The relative error of one number; 0 where it is what rounding leaves of a zero."""
+    truth, rtol = run.truths[step], run.case.rtol
+    if not name.endswith("Test"):
+        return deviation(value, expected, rtol * 1e-6)
+    if layer is not None and truth.has_no_signal(layer):
+        return 0.0
+    # The tests are roots of differences of larger numbers.
+    if layer in (None, *truth.gradients):
+        rounding = 64 * rtol * RESOLUTION * truth.noise(layer)
+        if abs(value**2 - expected**2) <= rounding:
+            return 0.0
+    return deviation(value, expected)
 
 
 def _off(name: str, step: int, worst: float) -> float:
