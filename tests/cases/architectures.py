@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.cases import hugging_face
-from tests.cases.case import CLASSES, N, Batch, Case, classes, sgd
+from tests.cases.case import CLASSES, Batch, Case, N, classes, sgd
 
 __all__ = ["CASES"]
 
@@ -259,7 +259,12 @@ CASES = [
     Case("ResNet-18, evaluation mode", lambda: ResNet18().eval(), classes(2, 8, 8)),
     Case("ViT with class token", ViT, classes(2, 4, 4)),
     Case("GPT with tied embedding", GPT, continued, predict=classes_second),
-    Case("GPT, as many tokens as samples", lambda: GPT(), lambda: continued(N), predict=classes_second),
+    Case(
+        "GPT, as many tokens as samples",
+        lambda: GPT(),
+        lambda: continued(N),
+        predict=classes_second,
+    ),
     Case("GPT, fused attention, functional loss", lambda: GPT(True), continued, next_token),
     Case("character LSTM, two layers", CharacterLSTM, continued, predict=classes_second),
     Case("U-Net", UNet, classes(1, 4, 4, rows=(4, 4), k=2)),

@@ -48,9 +48,7 @@ def _cast(nested: Any, dtype: torch.dtype) -> Any:
 
 def classes(*shape: int, n: int = N, rows: tuple[int, ...] = (), k: int = CLASSES) -> Callable:
     """Makes mini-batches of ``n`` normal inputs with one of ``k`` classes for each of ``rows``."""
-    return lambda: Batch(
-        torch.randn(n, *shape, dtype=torch.float64), torch.randint(k, (n, *rows))
-    )
+    return lambda: Batch(torch.randn(n, *shape, dtype=torch.float64), torch.randint(k, (n, *rows)))
 
 
 def seeded(seed: int, function: Callable[[], Any]) -> Any:
@@ -86,8 +84,10 @@ class Case:
         loop: The training loop.
         wrap: What the user does to the model before the training.
         dtype: Of the parameters in the training; the reference computes in double precision.
+        autocast: Number format of the forward pass, if the loop has one.
         rtol: Largest relative error that counts as exact.
         tells: Whether the loop passes the individual losses to the cockpit.
+        overflowing: Steps whose gradients are not finite.
         steps: Length of the training.
     """
 
@@ -104,8 +104,10 @@ class Case:
     loop: Callable[[loops.Run], None] = loops.plain
     wrap: Callable[[nn.Module], nn.Module] = lambda model: model
     dtype: torch.dtype = torch.float64
+    autocast: torch.dtype | None = None
     rtol: float = 1e-6
     tells: bool = False
+    overflowing: tuple[int, ...] = ()
     steps: int = 3
 
     def fresh(self) -> nn.Module:

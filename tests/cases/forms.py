@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import register_dataclass
 
-from tests.cases.case import CLASSES, N, Batch, Case, classes
+from tests.cases.case import CLASSES, Batch, Case, N, classes
 
 __all__ = ["CASES"]
 
@@ -23,7 +23,11 @@ def perceptron() -> nn.Sequential:
 
 def in_place() -> nn.Module:
     return nn.Sequential(
-        nn.Linear(5, 8), nn.ReLU(inplace=True), nn.Linear(8, 6), nn.ELU(inplace=True), nn.Linear(6, 3)
+        nn.Linear(5, 8),
+        nn.ReLU(inplace=True),
+        nn.Linear(8, 6),
+        nn.ELU(inplace=True),
+        nn.Linear(6, 3),
     )
 
 

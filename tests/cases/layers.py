@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tests.cases.case import CLASSES, N, Batch, Case, classes
+from tests.cases.case import CLASSES, Batch, Case, N, classes
 
 __all__ = ["CASES"]
 
@@ -194,7 +194,13 @@ CASES = [
     layer("Conv1d, stride, padding, dilation, groups", conv(1, **ALL), 2, 6),
     layer("Conv2d", conv(2), 2, 4, 4),
     layer("Conv2d, stride, padding, dilation, groups", conv(2, **ALL), 2, 5, 5),
-    layer("Conv2d, padding 'same', reflected", conv(2, padding="same", padding_mode="reflect"), 2, 3, 3),
+    layer(
+        "Conv2d, padding 'same', reflected",
+        conv(2, padding="same", padding_mode="reflect"),
+        2,
+        3,
+        3,
+    ),
     layer("Conv3d", conv(3), 2, 3, 3, 3),
     layer("Conv3d, stride, padding, dilation, groups", conv(3, **ALL), 2, 3, 3, 3),
     layer("ConvTranspose1d", transposed(1), 2, 4),
@@ -205,7 +211,12 @@ CASES = [
     Case("Embedding", look_up(), words(None)),
     Case("Embedding, padding_idx", look_up(padding_idx=1), words(1)),
     Case("Embedding, max_norm", look_up(max_norm=1.0), words(None)),
-    Case("Embedding, scale_grad_by_freq", look_up(scale_grad_by_freq=True), words(None), samples="none"),
+    Case(
+        "Embedding, scale_grad_by_freq",
+        look_up(scale_grad_by_freq=True),
+        words(None),
+        samples="none",
+    ),
     Case("Embedding, sparse", look_up(sparse=True), words(None)),
     Case("EmbeddingBag", lambda: nn.Sequential(nn.EmbeddingBag(6, 4), Flat(4)), words(None)),
     layer("LayerNorm", lambda: [nn.Linear(4, 4), nn.LayerNorm(4)], T, 4),
@@ -218,7 +229,13 @@ CASES = [
         normalized(lambda: nn.InstanceNorm1d(4, affine=True, track_running_stats=True)),
         *(2, 4),
     ),
-    layer("BatchNorm1d, training", normalized(lambda: nn.BatchNorm1d(4)), 2, 4, samples="contributions"),
+    layer(
+        "BatchNorm1d, training",
+        normalized(lambda: nn.BatchNorm1d(4)),
+        2,
+        4,
+        samples="contributions",
+    ),
     layer(
         "BatchNorm1d after Linear, training",
         lambda: [nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 4)],
@@ -241,11 +258,18 @@ CASES = [
     sequence("MultiheadAttention", attention(), with_itself),
     sequence("MultiheadAttention, weights returned", attention(), with_weights),
     sequence("MultiheadAttention, causal", attention(), causal),
-    sequence("MultiheadAttention, positions first", attention(batch_first=False), attention_positions_first),
+    sequence(
+        "MultiheadAttention, positions first",
+        attention(batch_first=False),
+        attention_positions_first,
+    ),
     sequence("MultiheadAttention across, other widths", Across),
     sequence("MultiheadAttention, dropout", attention(0.3), with_itself, samples="together"),
     sequence("TransformerEncoderLayer", encoder(0.0)),
-    sequence("TransformerEncoderLayer, norm first, GELU", encoder(0.0, norm_first=True, activation="gelu")),
+    sequence(
+        "TransformerEncoderLayer, norm first, GELU",
+        encoder(0.0, norm_first=True, activation="gelu"),
+    ),
     sequence("TransformerEncoderLayer, dropout", encoder(0.2), samples="together"),
     sequence("TransformerDecoderLayer", lambda: Decoder(0.0)),
     sequence("TransformerDecoderLayer, dropout", lambda: Decoder(0.2), samples="together"),
@@ -256,11 +280,21 @@ CASES = [
         lambda: nn.LSTM(4, 3, batch_first=True, bidirectional=True, proj_size=2),
         first,
     ),
-    sequence("LSTM, dropout", lambda: nn.LSTM(4, 3, 2, batch_first=True, dropout=0.3), first, samples="together"),
+    sequence(
+        "LSTM, dropout",
+        lambda: nn.LSTM(4, 3, 2, batch_first=True, dropout=0.3),
+        first,
+        samples="together",
+    ),
     sequence("GRU", lambda: nn.GRU(4, 3, batch_first=True), first),
     sequence("GRU, initial state", lambda: nn.GRU(4, 4, batch_first=True), from_state),
     sequence("GRU, positions first", lambda: nn.GRU(4, 3), positions_first),
-    layer("Dropout", lambda: [nn.Linear(5, 4), nn.Dropout(0.4), nn.Linear(4, 4)], 5, samples="together"),
+    layer(
+        "Dropout",
+        lambda: [nn.Linear(5, 4), nn.Dropout(0.4), nn.Linear(4, 4)],
+        5,
+        samples="together",
+    ),
     layer("PReLU", lambda: [nn.Linear(5, 4), nn.PReLU(4), nn.Linear(4, 4), nn.PReLU()], 5),
     layer("a layer of the user's own", lambda: [nn.Linear(5, 5), Rotation()], 5),
     layer(

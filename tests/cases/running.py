@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -15,10 +13,10 @@ from cockpit import Cockpit, Configuration, quantities
 from cockpit.log import RunLog
 from cockpit.tracker import CockpitWarning
 from tests.cases.case import Case
-from tests.cases.loops import Run, plain_name
+from tests.cases.loops import Run
 from tests.cases.verdicts import CURVATURE_STEP, EXACT, SAMPLES, Finished, Verdict, Wrong, judge
 
-__all__ = ["verdicts_of"]
+__all__ = ["trained", "verdicts_of"]
 
 
 def verdicts_of(case: Case, folder: Path) -> dict[str, Verdict]:
@@ -28,13 +26,13 @@ def verdicts_of(case: Case, folder: Path) -> dict[str, Verdict]:
         Wrong: If a number is wrong, a reason is missing, or the training was changed.
     """
     with torch.random.fork_rng(devices=[]):
-        alone, tracked = _train(case, None), _train(case, folder)
+        alone, tracked = trained(case, None), trained(case, folder)
         _assert_same_training(alone, tracked)
-        rates = _rates(tracked)
-        return judge(Finished(case, RunLog(folder), tracked.moments, rates))
+        return judge(Finished(case, RunLog(folder), tracked.moments, tracked.ends))
 
 
-def _train(case: Case, folder: Path | None) -> Run:
+def trained(case: Case, folder: Path | None) -> Run:
+    """Train the case, with a cockpit if there is a folder for it."""
     model = case.fresh()
     twin = copy.deepcopy(model)
     model = case.wrap(model.to(case.dtype))
@@ -108,13 +106,3 @@ def _both_nan(one: torch.Tensor, other: torch.Tensor) -> bool:
     return torch.equal(one.isnan(), other.isnan()) and torch.equal(
         one.nan_to_num(), other.nan_to_num()
     )
-
-
-def _rates(run: Run) -> list[dict[str, float]]:
-    """The learning rate of each parameter at each step, by name."""
-    given = run.optimizer
-    optimizers: Iterable[Any] = given if isinstance(given, list) else [given]
-    rate_of = {id(p): g["lr"] for o in optimizers for g in o.param_groups for p in g["params"]}
-    named = run.model.named_parameters()
-    rates = {plain_name(name): rate_of[id(p)] for name, p in named if id(p) in rate_of}
-    return [rates] * len(run.batches)

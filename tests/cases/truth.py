@@ -81,7 +81,7 @@ class Truth:
         return float(g.mean(0).norm()) <= 1e-12 * size or size <= 1e-14 * everything**0.5
 
     def noise(self, name: str | None) -> float:
-        """Σₙ‖gₙ‖² / (N²‖ḡ‖²) of a parameter or the network: what the rounding of a test grows by."""
+        """Σₙ‖gₙ‖² / (N²‖ḡ‖²) of a parameter or the network: by so much a test's rounding grows."""
         chosen = self.gradients if name is None else {name: self.gradients[name]}
         squares = sum(float(g.square().sum()) for g in chosen.values())
         mean = sum(float(g.mean(0).square().sum()) for g in chosen.values())
@@ -113,11 +113,14 @@ class Truth:
     def _contributions(self) -> tuple[Tensor, dict[str, Tensor]]:
         model, own = expand(self.model, self.n)
         torch.manual_seed(self.seed)
-        losses = self.case.each_loss(self.case.predict(model, self.batch.x), self.batch.y)
+        output = self.case.predict(model, self.batch.x)
+        total = self.case.total(model, output, self.batch.y)
         leaves = [p for name in self.named for p in own[name]]
-        grads = torch.autograd.grad(losses.sum(), leaves)
+        scale = self.n if self.case.reduction == "mean" else 1
+        grads = torch.autograd.grad(scale * total, leaves, retain_graph=True)
         stacked = [torch.stack(grads[i : i + self.n]) for i in range(0, len(grads), self.n)]
-        return losses.detach(), dict(zip(self.named, stacked, strict=True))
+        losses = self.case.each_loss(output, self.batch.y).detach()
+        return losses, dict(zip(self.named, stacked, strict=True))
 
     def hessian_product(self, v: np.ndarray) -> np.ndarray:
         """H v for the network."""
@@ -159,7 +162,7 @@ class Truth:
         outputs = torch.cat([leaf.reshape(self.n, -1) for leaf in leaves], 1)
 
         def loss(flat: Tensor) -> Tensor:
-            parts = flat.view_as(outputs).split([leaf[:1].numel() for leaf in leaves], 1)
+            parts = flat.view_as(outputs).split([leaf.numel() // self.n for leaf in leaves], 1)
             whole = [p.reshape(leaf.shape) for p, leaf in zip(parts, leaves, strict=True)]
             value = self.case.loss(tree_unflatten(whole, spec), self.batch.y)
             return value / self.n if self.case.reduction == "sum" else value
