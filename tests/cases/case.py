@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from tests import references
 from tests.cases import loops
 
-__all__ = ["Batch", "Case", "classes", "seeded", "sgd"]
+__all__ = ["Batch", "Case", "VECTORS", "classes", "seeded", "sgd"]
 
 N = 4  # samples in a mini-batch, unless a case needs another number
 CLASSES = 3
@@ -49,6 +49,9 @@ def _cast(nested: Any, dtype: torch.dtype) -> Any:
 def classes(*shape: int, n: int = N, rows: tuple[int, ...] = (), k: int = CLASSES) -> Callable:
     """Makes mini-batches of ``n`` normal inputs with one of ``k`` classes for each of ``rows``."""
     return lambda: Batch(torch.randn(n, *shape, dtype=torch.float64), torch.randint(k, (n, *rows)))
+
+
+VECTORS = classes(5)  # what most cases are trained with
 
 
 def seeded(seed: int, function: Callable[[], Any]) -> Any:
@@ -93,7 +96,7 @@ class Case:
 
     name: str
     model: Callable[[], nn.Module]
-    batch: Callable[[], Batch] = classes(5)
+    batch: Callable[[], Batch] = VECTORS
     loss: Callable[..., Tensor] = field(default_factory=nn.CrossEntropyLoss)
     predict: Callable[[nn.Module, Any], Any] = lambda model, x: model(x)
     samples: Literal["alone", "together", "contributions", "none"] = "alone"

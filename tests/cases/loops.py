@@ -308,7 +308,7 @@ def changing(change: Callable[[nn.Module], list[nn.Parameter]]) -> Callable[[Run
 
 
 def scaled(run: Run) -> None:
-    """``GradScaler`` around the loss: the gradients of step 0 overflow, and that step is skipped."""
+    """``GradScaler``: the scaled gradients of step 0 overflow, and that step is skipped."""
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20, backoff_factor=2.0**-10)
     for step in range(len(run.batches)):
         batch = run.begin(step)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.cases.case import CLASSES, Batch, Case, N, classes, sgd
+from tests.cases.case import CLASSES, VECTORS, Batch, Case, N, sgd
 from tests.cases.forms import perceptron
 
 __all__ = ["CASES"]
@@ -70,7 +70,7 @@ def tokens_folded(model: nn.Module, x: Tensor) -> Tensor:
 
 
 class FoldedCrossEntropy(nn.CrossEntropyLoss):
-    """As nearly every language model calls it; the targets are folded inside, for the batches' sake."""
+    """As nearly every language model calls it: all tokens of all samples in one axis."""
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         return super().forward(output, target.flatten())
@@ -128,7 +128,7 @@ def contrastive(output: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(code @ code.flip(0).T, torch.arange(len(code)))
 
 
-def loss(name: str, loss: Any, batch: Callable[[], Batch] = classes(5), **options: Any) -> Case:
+def loss(name: str, loss: Any, batch: Callable[[], Batch] = VECTORS, **options: Any) -> Case:
     return Case(name, options.pop("model", perceptron), batch, loss, **options)
 
 

@@ -1,4 +1,7 @@
-"""The page docs/models.md: what Cockpit says of each case. ``python -m tests.cases.page`` writes it."""
+"""The page docs/models.md: what Cockpit says of each case.
+
+``python -m tests.cases.page`` writes it.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ a cell is not what this page says. The page is written by `python -m tests.cases
 |---|---|
 | = | *exact*: the definition, but for rounding |
 | Σ | *contribution*: exact, but the samples are coupled (see below); the log marks it |
-| ≈ 50 % | *estimate*: random, right on average; with the relative standard deviation of a single draw, to be divided by √S for S draws; the log marks it |
+| ≈ 50 % | *estimate*: random, right on average; the log marks it (see *curvature*) |
 | – 3 | *absent*: no number; the log says why, in the words of reason 3 at the end |
 | = 3 | exact, but absent at some of the steps, for reason 3 |
 
@@ -59,7 +62,10 @@ in the row, `HessMaxEV` aside. What rounding leaves of a zero is not compared: a
 normalization, or of an attention layer's keys, has no gradient, and a ratio to it no meaning.
 
 **Curvature.** `HessTrace`, `TICDiag` and `TICTrace` refer to the generalized Gauss-Newton matrix:
-by default a Monte-Carlo estimate, with `curvature="ggn"` exactly (the columns that say `ggn`).
+by default a Monte-Carlo estimate, with `curvature="ggn"` exactly (the columns that say `ggn`). The
+number beside an estimate is an upper bound of the relative standard deviation of a single draw; the
+default is one, and S of them divide it by √S. With gradient accumulation `HessMaxEV` is that of the
+first micro-batch; there the number says how far that is from the whole.
 """
 
 

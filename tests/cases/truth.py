@@ -103,10 +103,7 @@ class Truth:
             if alone:
                 output = self.case.predict(self.model, self.batch.part(n, n + 1).x)
                 losses.append(self.case.one_loss(output, self.batch.y, n))
-            grads = torch.autograd.grad(
-                losses[n], list(self.named.values()), retain_graph=True, materialize_grads=True
-            )
-            rows.append([_dense(g) for g in grads])
+            rows.append(self._backward(losses[n]))
         stacked = [torch.stack(column) for column in zip(*rows, strict=True)]
         return torch.stack(losses).detach(), dict(zip(self.named, stacked, strict=True))
 
@@ -170,21 +167,18 @@ class Truth:
         matrix = torch.autograd.functional.hessian(loss, outputs.detach().flatten())
         values, vectors = torch.linalg.eigh(matrix)
         root = vectors * values.clamp_min(0).sqrt() @ vectors.T
-        rows = [
-            torch.autograd.grad(
-                outputs,
-                list(self.named.values()),
-                row.view_as(outputs),
-                retain_graph=True,
-                materialize_grads=True,
-            )
-            for row in root
-        ]
+        rows = [self._backward(outputs, row.view_as(outputs)) for row in root]
         stacked = [torch.stack(column) for column in zip(*rows, strict=True)]
         return {
             name: part.unflatten(0, outputs.shape)
             for name, part in zip(self.named, stacked, strict=True)
         }
+
+    def _backward(self, output: Tensor, grad: Tensor | None = None) -> list[Tensor]:
+        """The gradients of all parameters; the graph is kept."""
+        parameters = list(self.named.values())
+        options = {"retain_graph": True, "materialize_grads": True}
+        return [_dense(g) for g in torch.autograd.grad(output, parameters, grad, **options)]
 
     @cached_property
     def diag_ggn(self) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ CURVATURE_STEP = 1  # the one step at which curvature is looked at
 SAMPLES = 16  # draws of the curvature estimates
 SIMULATED = 60  # estimates that a logged one is compared with
 EPSILON = 1e-4  # of TICDiag
-LOOSER = {"MeanGSNR": 4, "EarlyStopping": 4}  # ratios to differences, which rounding reaches first
+LOOSER = {"MeanGSNR": 4, "EarlyStopping": 4, "Alpha": 4}  # ratios to differences: sooner lost
 RESOLUTION = 1e-9  # of numbers in a case, relative to the errors that count as exact
 
 Kind = Literal["exact", "contribution", "estimate", "absent"]
@@ -225,6 +225,8 @@ def _compare(run: Finished, name: str, steps: list[int]) -> tuple[Kind, float]:
     coupled = {note.get("individual") == "contribution" for note in notes}
     if coupled != {run.case.samples == "contributions" and _speaks_of_samples(name)}:
         raise Wrong(f"{name}: its notes say {notes[0]}, but its samples are {run.case.samples}")
+    if "parts" in notes[0]:
+        return "estimate", _check_first_part(run, name, notes[0])
     if estimated == {True}:
         return "estimate", _check_estimate(run, name)
     error = max(_error_or_overflow(run, name, step) for step in steps)
@@ -366,6 +368,21 @@ def _check_estimate(run: Finished, name: str) -> float:
         if isinstance(draws[0], PerParameter) and (key in draws[0].layers or value == value):
             _check_plausible(f"{name} of {layer}", rtol, value, [d.layers[key] for d in draws])
     return spread * math.sqrt(SAMPLES)
+
+
+def _check_first_part(run: Finished, name: str, note: Mapping[str, Any]) -> float:
+    """How far a value that speaks of the first micro-batch is from that of the whole.
+
+    Raises:
+        Wrong: If it is not even that of the first micro-batch.
+    """
+    moment = run.moments[CURVATURE_STEP]
+    first = replace(moment, batch=moment.batch.part(0, note["samples"]))
+    value = network_values(run.log, name)[CURVATURE_STEP]
+    off = deviation(value, Truth(run.case, first, CURVATURE_STEP).max_eigenvalue)
+    if off > max(1e-3, run.case.rtol):
+        _off(name, CURVATURE_STEP, off)
+    return deviation(value, run.truths[CURVATURE_STEP].max_eigenvalue)
 
 
 def _check_plausible(name: str, rtol: float, value: float, draws: list[float]) -> float:
