@@ -106,7 +106,9 @@ def _alpha(run: Finished, step: int) -> float:
 
 def _distance(run: Finished, step: int) -> PerParameter:
     now, _ = run.update(step)
-    start = {k: p.detach().double() for k, p in run.moments[0].model.named_parameters()}
+    start: dict[str, Tensor] = {}
+    for moment in run.moments[: step + 1]:  # a parameter that came later starts where it came
+        start = {k: p.detach() for k, p in moment.model.named_parameters()} | start
     return references.distance(now, {k: start[k] for k in now})
 
 
