@@ -297,13 +297,16 @@ CASES = [
     ),
     layer("PReLU", lambda: [nn.Linear(5, 4), nn.PReLU(4), nn.Linear(4, 4), nn.PReLU()], 5),
     layer("a layer of the user's own", lambda: [nn.Linear(5, 5), Rotation()], 5),
+    layer("weight norm", lambda: [nn.utils.parametrizations.weight_norm(nn.Linear(5, 4))], 5),
     layer(
-        "parametrized layers: weight norm, spectral norm",
-        lambda: [
-            nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)),
-            nn.Tanh(),
-            nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3)),
-        ],
+        "spectral norm, evaluation",
+        lambda: [nn.utils.parametrizations.spectral_norm(nn.Linear(5, 4)).eval()],
         5,
+    ),
+    layer(
+        "spectral norm, training",
+        lambda: [nn.utils.parametrizations.spectral_norm(nn.Linear(5, 4))],
+        5,
+        samples="together",
     ),
 ]
