@@ -15,6 +15,7 @@ from cockpit import linalg
 from cockpit.backward import statistics as st
 from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.combine import Part, combine, mean_gradient
+from cockpit.backward.coupling import couples_samples
 from cockpit.backward.curvature import diag_ggn, diag_hutchinson
 from cockpit.backward.evaluate import Direction, squared_sum, sum_of_squares
 from cockpit.backward.exact_hessian import ExactDiagHessian
@@ -124,6 +125,10 @@ class BackwardEngine:
         parameters = backward.parameters.values()
         backward.uses = uses_beside(loss, parameters, capture.living(), size)
         capture.watch(backward.uses)
+        # torch's own losses are sums over the samples.
+        if not (self.probe.is_torchs_own and self.probe.is_of(loss)):
+            output = capture.output if self.probe.output is None else self.probe.output
+            backward.is_coupled = couples_samples(loss, output, size, self.generator)
         losses = self.probe.individual_graph(size)
         backward.tested = self._sample_axis.layouts(capture, losses, size, self.generator)
 
@@ -295,6 +300,7 @@ class BackwardPass:
         self.calls: list[LayerCall | NodeUse] = []
         self.uses: list[NodeUse] = []
         self.tested: Layouts = {}
+        self.is_coupled = False
         self._individual: IndividualGradients | None = None
         self._handle: RemovableHandle | None = None
         self._loss_gradient: Tensor | None = None
@@ -375,6 +381,8 @@ class BackwardPass:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""
         if self._individual is not None:
             self._individual.answer(self.stats, questions)
+        if self.is_coupled:
+            self.stats.coupled = tuple(self.parameters)
         return self.stats
 
     def release(self) -> None:

@@ -6,7 +6,6 @@ columns of S (exactly), or of random combinations Sz with E[zzᵀ] = I (an unbia
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -59,9 +58,9 @@ class SoftmaxRoot(LossHessianRoot):
     def columns(self) -> Iterator[Tensor]:
         # Logits without a sample axis of their own count as one row.
         rows = self._p.unsqueeze(0) if self._axis == 0 else self._p
-        for place in itertools.product(*(range(size) for size in rows.shape[1:])):
-            unit = torch.zeros_like(rows)
-            unit[(slice(None), *place)] = 1
+        for place in range(rows[0].numel()):
+            unit = rows.new_zeros(rows.shape)
+            unit.flatten(1)[:, place] = 1
             yield self._combine(unit.view_as(self._p))
 
     def sample(self, generator: torch.Generator) -> Tensor:
