@@ -156,10 +156,18 @@ class BackwardEngine:
             return combine(parts)
 
 
-NO_SECOND = (
-    "an operation of the model has no second derivative ({}). For attention, run the forward pass "
-    "under torch.nn.attention.sdpa_kernel(SDPBackend.MATH)"
-)
+NO_SECOND = "an operation of the model has no second derivative ({})"
+MATH = "; run the forward pass under torch.nn.attention.sdpa_kernel(SDPBackend.MATH)"
+
+
+def _limit(error: Exception) -> Absent | None:
+    """The reason, where torch itself can't do what is asked; ``None`` for any other error."""
+    text = str(error).splitlines()[0] if str(error) else ""
+    if "not implemented" in text:
+        return Absent(NO_SECOND.format(text.rstrip(".")) + (MATH if "attention" in text else ""))
+    if "use_reentrant" in text:
+        return Absent("a checkpoint of the model is reentrant; give it use_reentrant=False")
+    return None
 
 
 class _BeforeBackward:
@@ -181,8 +189,7 @@ class _BeforeBackward:
             except Unsupported as reason:
                 stats.errors[request] = Absent(str(reason))
             except (NotImplementedError, RuntimeError) as error:
-                known = "not implemented" in str(error)
-                stats.errors[request] = Absent(NO_SECOND.format(error)) if known else error
+                stats.errors[request] = _limit(error) or error
             except Exception as error:
                 stats.errors[request] = error
 
