@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.cases import hugging_face
+from tests.cases import hugging_face, loops
 from tests.cases.case import CLASSES, Batch, Case, N, classes, sgd
 
 __all__ = ["CASES"]
@@ -279,6 +279,14 @@ CASES = [
     ),
     Case("All-CNN-C", AllCNNC, classes(2, 6, 6), optimizer=lambda model: sgd(model, 0.05)),
     Case("Hugging Face BERT", bert, sentences, predict=lambda model, x: model(**x).logits),
+    Case(
+        "Hugging Face BERT, loss computed inside",
+        bert,
+        sentences,
+        F.cross_entropy,
+        predict=lambda model, x: model(**x).logits,
+        loop=loops.loss_inside,
+    ),
     Case("Hugging Face GPT-2", gpt2, continued, predict=classes_second),
     Case(
         "Hugging Face GPT-2, fused attention, functional loss",

@@ -144,6 +144,16 @@ def encoder(dropout: float, **options) -> Callable[[], nn.Module]:
     return lambda: nn.TransformerEncoderLayer(4, 2, 6, dropout, batch_first=True, **options)
 
 
+class Quadratic(nn.Bilinear):
+    """A bilinear layer with one input for both of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x, x.flip(1))
+
+
 class Rotation(nn.Module):
     """A layer of the user's own: x exp(A − Aᵀ)."""
 
@@ -295,6 +305,7 @@ CASES = [
         5,
         samples="together",
     ),
+    layer("Bilinear", lambda: [nn.Linear(5, 4), Quadratic(), nn.Linear(3, 3)], 5),
     layer("PReLU", lambda: [nn.Linear(5, 4), nn.PReLU(4), nn.Linear(4, 4), nn.PReLU()], 5),
     layer("a layer of the user's own", lambda: [nn.Linear(5, 5), Rotation()], 5),
     layer("weight norm", lambda: [nn.utils.parametrizations.weight_norm(nn.Linear(5, 4))], 5),

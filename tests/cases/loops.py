@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -318,3 +319,42 @@ def scaled(run: Run) -> None:
             scaler.scale(loss).backward()
         scaler.step(run.optimizer)
         scaler.update()
+
+
+def clamping(run: Run) -> None:
+    """The weights are clamped after the step (Arjovsky et al., 2017)."""
+    for step in range(len(run.batches)):
+        batch = run.begin(step)
+        run.optimizer.zero_grad()
+        loss = run.loss(batch)
+        with run.tracked(step, loss, batch):
+            loss.backward()
+        run.optimizer.step()
+        run.ends[step] = run.snapshot()
+        with torch.no_grad():
+            for p in run.model.parameters():
+                p.clamp_(-0.3, 0.3)
+
+
+def copying(run: Run) -> None:
+    """Copies of the model, by ``deepcopy`` and ``pickle``, are used in between."""
+    for step in range(len(run.batches)):
+        batch = run.begin(step)
+        run.optimizer.zero_grad()
+        loss = run.loss(batch)
+        with run.tracked(step, loss, batch):
+            loss.backward()
+        run.optimizer.step()
+        for other in (copy.deepcopy(run.model), pickle.loads(pickle.dumps(run.model))):
+            run.case.loss(run.case.predict(other, batch.x), batch.y).backward()
+
+
+def loss_inside(run: Run) -> None:
+    """The model is given the labels and returns its loss."""
+    for step in range(len(run.batches)):
+        batch = run.begin(step)
+        run.optimizer.zero_grad()
+        loss = run.model(**batch.x, labels=batch.y).loss
+        with run.tracked(step, loss, batch):
+            loss.backward()
+        run.optimizer.step()

@@ -14,7 +14,16 @@ from cockpit.log import RunLog
 from cockpit.tracker import CockpitWarning
 from tests.cases.case import Case
 from tests.cases.loops import Run
-from tests.cases.verdicts import CURVATURE_STEP, EXACT, SAMPLES, Finished, Verdict, Wrong, judge
+from tests.cases.verdicts import (
+    CURVATURE_STEP,
+    EXACT,
+    HUTCHINSON,
+    SAMPLES,
+    Finished,
+    Verdict,
+    Wrong,
+    judge,
+)
 
 __all__ = ["trained", "verdicts_of"]
 
@@ -68,6 +77,12 @@ class _ExactlyNamed:
         return super().name.removeprefix("Exact") + EXACT  # type: ignore[misc]
 
 
+class Hutchinson(quantities.HessTrace):
+    @property
+    def name(self) -> str:
+        return HUTCHINSON
+
+
 class ExactHessTrace(_ExactlyNamed, quantities.HessTrace): ...
 
 
@@ -89,9 +104,10 @@ def _everything() -> Configuration:
         for name in ("HessTrace", "TICDiag", "TICTrace")
     ]
     exact = [kind(once, curvature="ggn") for kind in (ExactHessTrace, ExactTICDiag, ExactTICTrace)]
+    hutchinson = Hutchinson(once, curvature="hutchinson", samples=SAMPLES)
     others = [getattr(quantities, name)() for name in rest[1:]]
     largest = quantities.HessMaxEV(once, max_iterations=500, rtol=1e-5)
-    return Configuration("full", also=[*curvature, *exact, largest, *others])
+    return Configuration("full", also=[*curvature, *exact, hutchinson, largest, *others])
 
 
 def _assert_same_training(alone: Run, tracked: Run) -> None:

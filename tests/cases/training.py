@@ -119,4 +119,6 @@ CASES = [
     loop("SGD with a closure", loops.with_closure),
     loop("sharpness-aware, two backward passes", loops.sharpness_aware),
     loop("skipped optimizer step", loops.skipping),
+    loop("weights clamped after the step", loops.clamping),
+    loop("copies of the model in between", loops.copying),
 ]

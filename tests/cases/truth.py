@@ -195,6 +195,23 @@ class Truth:
             found.append({name: self._one_draw(w, z) for name, w in self.ggn_root.items()})
         return found
 
+    def draws_of_diag_hessian(self, count: int, samples: int) -> list[dict[str, Tensor]]:
+        """``count`` of Hutchinson's estimates of the Hessian's diagonal, of ``samples`` draws each.
+
+        Few products serve all of them: each estimate takes its draws from one set, with
+        replacement, and so has the spread of independent ones.
+        """
+        generator = np.random.default_rng(0)
+        size = sum(p.numel() for p in self.named.values())
+        signs = generator.choice([-1.0, 1.0], (4 * samples, size))
+        products = torch.as_tensor(np.stack([v * self.hessian_product(v) for v in signs]))
+        chosen = generator.integers(len(signs), size=(count, samples))
+        sizes = [p.numel() for p in self.named.values()]
+        return [
+            dict(zip(self.named, products[rows].mean(0).split(sizes), strict=True))
+            for rows in chosen
+        ]
+
     def _one_draw(self, w: Tensor, z: Tensor) -> Tensor:
         if self.case.samples == "contributions":
             return torch.einsum("snk,nk...->s...", z, w).square().mean(0)

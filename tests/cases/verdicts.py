@@ -166,6 +166,7 @@ OF_CURVATURE: dict[str, Callable[[Truth, Mapping[str, Tensor]], float | PerParam
     "TICTrace": _tic_trace,
 }
 EXACT = " (ggn)"  # after the name of a quantity that takes the exact Gauss-Newton diagonal
+HUTCHINSON = "HessTrace (hutchinson)"
 HISTOGRAMS = ("GradHist1d", "GradHist2d")
 INDIVIDUAL = (*FIRST_ORDER, *HISTOGRAMS, "TICDiag", "TICTrace")
 COLUMNS = (
@@ -174,6 +175,7 @@ COLUMNS = (
     *("MeanGSNR", "EarlyStopping", "CABS", "HessMaxEV"),
     *OF_CURVATURE,
     *(name + EXACT for name in OF_CURVATURE),
+    HUTCHINSON,
 )
 
 
@@ -203,7 +205,7 @@ def _judge_one(run: Finished, name: str) -> Verdict:
 
 
 def _is_of_curvature(name: str) -> bool:
-    return name == "HessMaxEV" or name.removesuffix(EXACT) in OF_CURVATURE
+    return name in ("HessMaxEV", HUTCHINSON) or name.removesuffix(EXACT) in OF_CURVATURE
 
 
 def _steps(log: RunLog, name: str) -> list[int]:
@@ -212,7 +214,7 @@ def _steps(log: RunLog, name: str) -> list[int]:
 
 
 def _reasons(log: RunLog, name: str) -> list[str]:
-    events = [e for e in log.events if e["quantity"] in (name, None) and e["level"] != "warning"]
+    events = [e for e in log.events if e["quantity"] in (name, None) and e["kind"] == "absent"]
     return list(dict.fromkeys(e["message"] for e in events))
 
 
@@ -360,8 +362,11 @@ def _check_estimate(run: Finished, name: str) -> float:
         Wrong: If the value is no plausible mean of so many draws.
     """
     truth = run.truths[CURVATURE_STEP]
-    of = OF_CURVATURE[name]
-    draws = [of(truth, d) for d in truth.draws_of_diag_ggn(SIMULATED, SAMPLES)]
+    if name == HUTCHINSON:
+        draws = [_traces(d) for d in truth.draws_of_diag_hessian(SIMULATED, SAMPLES)]
+    else:
+        of = OF_CURVATURE[name]
+        draws = [of(truth, d) for d in truth.draws_of_diag_ggn(SIMULATED, SAMPLES)]
     network = [d.network if isinstance(d, PerParameter) else d for d in draws]
     rtol = run.case.rtol
     spread = _check_plausible(name, rtol, network_values(run.log, name)[CURVATURE_STEP], network)
