@@ -62,11 +62,11 @@ in the row, `HessMaxEV` aside. What rounding leaves of a zero is not compared: a
 normalization, or of an attention layer's keys, has no gradient, and a ratio to it no meaning.
 
 **Curvature.** `HessTrace`, `TICDiag` and `TICTrace` refer to the generalized Gauss-Newton matrix:
-by default a Monte-Carlo estimate, with `curvature="ggn"` exactly (the columns that say `ggn`). Where
-it does not exist, `curvature="hutchinson"` estimates the Hessian itself, with a large variance. The
-number beside an estimate is an upper bound of the relative standard deviation of a single draw; the
-default is one, and S of them divide it by √S. With gradient accumulation `HessMaxEV` is that of the
-first micro-batch; there the number says how far that is from the whole.
+by default a Monte-Carlo estimate, with `curvature="ggn"` exactly (the columns that say `ggn`).
+Where it does not exist, `curvature="hutchinson"` estimates the Hessian itself, with a large
+variance. The number beside an estimate is an upper bound of the relative standard deviation of a
+single draw; the default is one, and S of them divide it by √S. With gradient accumulation
+`HessMaxEV` is that of the first micro-batch; there the number says how far that is from the whole.
 """
 
 
@@ -107,8 +107,9 @@ def rows(page: str) -> dict[str, dict[str, Verdict]]:
 
 
 def without_numbers(verdict: Verdict) -> tuple[str, str]:
-    """What of a verdict is the same on every machine."""
-    return verdict.kind, re.sub(r"-?\d+(\.\d+)?(e[+-]?\d+)?", "#", verdict.reason)
+    """What of a verdict is the same on every machine: no numbers, nothing that torch says."""
+    reason = re.sub(r"\([^()]*\)", "()", verdict.reason)
+    return verdict.kind, re.sub(r"-?\d+(\.\d+)?(e[+-]?\d+)?", "#", reason)
 
 
 def _tables(page: str) -> Iterator[list[str]]:

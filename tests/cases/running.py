@@ -34,7 +34,8 @@ def verdicts_of(case: Case, folder: Path) -> dict[str, Verdict]:
     Raises:
         Wrong: If a number is wrong, a reason is missing, or the training was changed.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="LSTM with projections")  # torch's own remark
         alone, tracked = trained(case, None), trained(case, folder)
         _assert_same_training(alone, tracked)
         return judge(Finished(case, RunLog(folder), tracked.moments, tracked.ends))

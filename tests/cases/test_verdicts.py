@@ -54,7 +54,7 @@ def spoiled(value: Value) -> Value:
         return replace(value, network=replace(value.network, under=value.network.under + 1))
     if isinstance(value, Histogram2d):
         return replace(value, network=value.network + np.eye(*value.network.shape, dtype=int))
-    by = 4.0 if value.notes.get("estimate") else 1.01 if "residual" in value.notes else 1.0001
+    by = 100.0 if value.notes.get("estimate") else 1.01 if "residual" in value.notes else 1.0001
     return replace(value, value=by * value.value)
 
 
