@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+from cockpit.backward.compiled import uncompiled
+
 __all__ = ["LossProbe", "checked_reduction", "individual_losses", "why_untrackable"]
 
 
@@ -30,7 +32,8 @@ class LossProbe:
     """
 
     def __init__(self, loss_fn: Any) -> None:
-        self.loss_fn = loss_fn
+        self.loss_fn = uncompiled(loss_fn)
+        self._called = loss_fn
         self._handle: torch.utils.hooks.RemovableHandle | None = None
         self.fault: Exception | None = None
         self.differentiated = 0
@@ -43,8 +46,8 @@ class LossProbe:
 
     def attach(self) -> None:
         """Begin to see calls."""
-        if isinstance(self.loss_fn, nn.Module) and self._handle is None:
-            self._handle = self.loss_fn.register_forward_hook(self._after, with_kwargs=True)
+        if isinstance(self._called, nn.Module) and self._handle is None:
+            self._handle = self._called.register_forward_hook(self._after, with_kwargs=True)
 
     def detach(self) -> None:
         """Stop, and forget the last call."""
@@ -104,7 +107,9 @@ class LossProbe:
             self._handle = handle
 
     def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
-        if self._handle is None or not isinstance(output, Tensor) or not output.requires_grad:
+        if torch.compiler.is_compiling() or self._handle is None:
+            return
+        if not isinstance(output, Tensor) or not output.requires_grad:
             return
         output.register_hook(self._on_gradient)
         self.loss, self._arguments = output, (args, kwargs)
@@ -133,7 +138,7 @@ def individual_losses(
         return None
     unreduced: Any = copy.copy(loss_fn)
     unreduced.reduction = "none"
-    unreduced._forward_hooks = {}
+    unreduced._forward_hooks, unreduced._compiled_call_impl = {}, None
     elements = unreduced(*args, **kwargs)
     if elements.dim() == 0 or elements.numel() % batch_size:
         return None

@@ -48,7 +48,7 @@ def is_compiled(model: nn.Module) -> bool:
 
 def uncompiled(module: Any) -> Any:
     """What ``torch.compile`` was given."""
-    return vars(module).get("_modules", {}).get(WRAPPER, module)
+    return module._modules.get(WRAPPER, module) if isinstance(module, nn.Module) else module
 
 
 def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -153,7 +153,11 @@ class BackwardEngine:
         """Find what the layer calls do not tell: uses beside them, and where the samples are."""
         capture, size = self.capture, backward.batch_size
         parameters = backward.parameters.values()
-        backward.uses = uses_beside(loss, parameters, capture.living(), size)
+        calls = capture.living()
+        for call in calls:
+            call.superseded = set()
+        backward.uses = uses_beside(loss, parameters, calls, size)
+        backward.superseded = {call: call.superseded for call in calls}
         capture.watch(backward.uses)
         losses = self.probe.individual_graph(size)
         backward.tested = self._sample_axis.layouts(capture, losses, size, self.generator)
@@ -188,6 +192,10 @@ NO_SECOND = (
 )
 
 
+COMPILED = (
+    "a compiled function that Cockpit does not know can't be differentiated twice ({}). Pass the "
+    "compiled model to Cockpit(...)"
+)
 BESIDE = "the loss depends on the parameters in another way than through one output of the model"
 
 
@@ -204,7 +212,7 @@ class _BeforeBackward:
     def serve(self) -> None:
         """Answer all of them; what goes wrong is kept as the answer."""
         stats = self._pass.stats
-        for request in self._pass.requests:
+        for request in sorted(self._pass.requests, key=str):  # they draw from one generator
             if self._pass.rough and isinstance(request, (st.DiagCurvature, st.MaxEigenvalue)):
                 stats.errors[request] = Absent(self._pass.rough)
                 continue
@@ -216,8 +224,12 @@ class _BeforeBackward:
             except Unsupported as reason:
                 stats.errors[request] = Absent(str(reason))
             except (NotImplementedError, RuntimeError) as error:
-                known = "not implemented" in str(error)
-                stats.errors[request] = Absent(NO_SECOND.format(error)) if known else error
+                if "not implemented" in str(error):
+                    stats.errors[request] = Absent(NO_SECOND.format(error))
+                elif "double backward" in str(error):
+                    stats.errors[request] = Absent(COMPILED.format(error))
+                else:
+                    stats.errors[request] = error
             except Exception as error:
                 stats.errors[request] = error
 
@@ -331,6 +343,7 @@ class BackwardPass:
         self.stats = BackwardStats()
         self.calls: list[LayerCall | NodeUse] = []
         self.uses: list[NodeUse] = []
+        self.superseded: dict[LayerCall, set[int]] = {}
         self.tested: Layouts = {}
         self.repetition: Repetition | None = None
         self.unseen = ""  # why there are no individual gradients, if there can't be any
@@ -410,6 +423,8 @@ class BackwardPass:
             self.stats.grad[name] = own if grad_scale == 1.0 else own.mul_(grad_scale)
         self._before = {}
         scale = self.batch_size * self.mean_scale / self._factor
+        for call, parameters in self.superseded.items():
+            call.superseded = parameters  # of this loss; another may have been looked at since
         if any(isinstance(r, FIRST_ORDER) for r in self.requests):
             self._individual = IndividualGradients(
                 self.calls, self.parameters, self.batch_size, scale, self.tested
@@ -418,7 +433,7 @@ class BackwardPass:
                 self._individual.missing = dict.fromkeys(self.parameters, self.unseen)
             self._individual.drop_unused(self.stats)
         self.repetition = None
-        self.calls, self.uses, self.tested = [], [], {}
+        self.calls, self.uses, self.tested, self.superseded = [], [], {}, {}
 
     def statistics(self, questions: Questions) -> BackwardStats:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""

@@ -286,3 +286,41 @@ def test_a_pass_that_can_not_be_repeated_leaves_the_reason(tmp_path: Path) -> No
     assert {"GradNorm", "Loss", "UpdateSize"} <= set(log.quantities)
     assert not {"NormTest", "HessMaxEV", "HessTrace", "Alpha"} & set(log.quantities)
     assert any("another output" in event["message"] for event in log.events)
+
+
+@pytest.mark.parametrize("way", ["torch.compile", "uncompiled"])
+def test_a_compiled_loss_is_left_as_it_is(way: str, tmp_path: Path) -> None:
+    logs = []
+    for compiled in (False, True):
+        torch._dynamo.reset()
+        model = whole(network(), "aot_eager") if way == "torch.compile" else network()
+        loss_fn: Any = nn.CrossEntropyLoss()
+        if compiled:
+            loss_fn = torch.compile(loss_fn, backend="aot_eager")
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
+        cockpit = Cockpit(model, loss_fn, optimizer, logdir=tmp_path / str(compiled), strict=True)
+        for step in range(STEPS):
+            x, y = batch(step)
+            optimizer.zero_grad()
+            loss = loss_fn(model(x), y)
+            with cockpit(step):
+                loss.backward()
+            optimizer.step()
+        cockpit.close()
+        assert loss_fn.reduction == "mean"
+        logs.append(numbers(tmp_path / str(compiled)))
+    assert_equal(logs[1], logs[0], rtol=1e-6)
+
+
+def test_curvature_through_a_compiled_function_that_is_not_known_is_absent(tmp_path: Path) -> None:
+    model, loss_fn = network(), nn.CrossEntropyLoss()
+    config = [quantities.GradNorm(), quantities.HessMaxEV(), quantities.HessTrace()]
+    cockpit = Cockpit(model, None, config=config, logdir=tmp_path, strict=True)
+    whole_loss = torch.compile(lambda x, y: loss_fn(model(x), y), backend="aot_eager")
+    loss = whole_loss(*batch(0))
+    with cockpit(0, loss=loss, batch_size=8):
+        loss.backward()
+    cockpit.close()
+    log = RunLog(tmp_path)
+    assert log.quantities == ("GradNorm",)
+    assert {event["kind"] for event in log.events} == {"absent"}

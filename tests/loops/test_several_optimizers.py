@@ -259,3 +259,26 @@ def test_step_numbers_may_begin_anywhere_and_go_back(tmp_path: Path) -> None:
     log = RunLog(tmp_path)
     assert len(log.series("Loss")) == 5
     assert log.events == []
+
+
+def test_losses_that_are_only_looked_at_do_not_disturb(tmp_path: Path) -> None:
+    """One before the context with its graph, one inside before the pass, one after it."""
+    for looking in (False, True):
+        model = mlp()
+        cockpit, optimizer, loss_fn = start(model, tmp_path / str(looking), config="economy")
+        for step in range(STEPS):
+            x, y = batch(step)
+            optimizer.zero_grad()
+            if looking:
+                loss_fn(model(batch(99)[0]), batch(99)[1])
+            with cockpit(step):
+                loss = loss_fn(model(x), y)
+                if looking:
+                    loss_fn(model(x).roll(1, 0), y)
+                loss.backward()
+                if looking:
+                    loss_fn(model(x), y)
+            optimizer.step()
+        cockpit.close()
+    assert_equal(numbers(tmp_path / "True"), numbers(tmp_path / "False"))
+    assert RunLog(tmp_path / "True").events == []
