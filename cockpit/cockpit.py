@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
+from cockpit.backward.passes import inside_backward
 from cockpit.configuration import Configuration, resolve
 from cockpit.header import describe_run
 from cockpit.log import LogWriter
@@ -92,11 +93,15 @@ class Cockpit:
         self._layers = tuple(layer.name for layer in header["layers"])
         self._tracker = Tracker(quantities, self._engine, writer, self._stopwatch, strict)
         self._open: OpenStep | None = None
+        self._passage: Passage | None = None
         self._last_step: int | None = None
         self._stride = 1
         self._always_attached = False
+        self._takes_turns = False
         self._closed = False
-        self._optimizers.after_step(_call_weakly(self, "_after_optimizer"))
+        self._optimizers.around_step(
+            _call_weakly(self, "_before_optimizer"), _call_weakly(self, "_after_optimizer")
+        )
         self._at_exit = _call_weakly(self, "_close_at_exit")
         atexit.register(self._at_exit)
         self._engine.attach(self._tracker.requests(quantities))
@@ -135,7 +140,7 @@ class Cockpit:
         loss = info.pop("loss", None) if loss is None else loss
         losses = info.pop("individual_losses", None) if losses is None else losses
         batch_size = info.pop("batch_size", None) if batch_size is None else batch_size
-        passage = self._enter(step, loss, losses, batch_size, info)
+        passage = self._passage = self._enter(step, loss, losses, batch_size, info)
         with ExitStack() as stack:
             if extensions:
                 stack.enter_context(further_extensions(self._engine.capture, extensions))
@@ -144,7 +149,7 @@ class Cockpit:
             try:
                 yield
             except BaseException:
-                self._open = None
+                self._open = self._passage = None
                 self._engine.forget()
                 raise
         self._leave(step, passage)
@@ -244,8 +249,10 @@ class Cockpit:
         """Settle the last step and begin this one; ``None`` where it is not tracked."""
         tracker = self._tracker
         self._settle(moved=True)
-        if tracker.following and (self._optimizers.stepped_on or step == self._last_step):
-            tracker.skip_following(step)
+        self._takes_turns = self._takes_turns or step == self._last_step
+        if self._takes_turns:  # perhaps objectives take turns, as in adversarial training
+            text = "the context is entered with one number for several steps of the optimizers"
+            tracker.skip_following(text, step)
         self._stopwatch.next_step()
         self._optimizers.begin_step()
         if self._last_step is not None and step > self._last_step:
@@ -289,14 +296,10 @@ class Cockpit:
 
     def _leave(self, step: int, passage: Passage | None) -> None:
         """The backward passes are over, or those of a part of the step."""
+        self._passage = None
         with self._stopwatch.measure(), torch.no_grad():
             if passage is not None:
-                passage.opened.info["time"] = self._stopwatch.elapsed()
-                try:
-                    passage.finish()
-                except Exception as error:
-                    self._open = None
-                    self._tracker.fault(error, step)
+                self._finish(passage)
             self._engine.forget()
             self._prepare(step + self._stride)
 
@@ -310,13 +313,26 @@ class Cockpit:
         elif self._open is None or not self._optimizers.can_tell:
             self._engine.detach()  # else the step may go on, with further micro-batches
 
+    def _finish(self, passage: Passage) -> None:
+        try:
+            passage.finish(self._stopwatch.elapsed())
+        except Exception as error:
+            self._open = None
+            self._tracker.fault(error, passage.opened.info["step"])
+
+    def _before_optimizer(self) -> None:
+        if self._passage is not None and not inside_backward():
+            with self._stopwatch.measure(), torch.no_grad():
+                self._finish(self._passage)  # the optimizer steps inside the context
+
     def _after_optimizer(self) -> None:
         opened = self._open
-        if opened is None or not self._optimizers.stepped(opened.trained):
+        if opened is None or not opened.parts or inside_backward():
+            return
+        if not self._optimizers.stepped(opened.trained):
             return
         with self._stopwatch.measure():
             self._settle(moved=True)
-            self._optimizers.settled()
             self._prepare(opened.info["step"] + self._stride)
 
     def _settle(self, moved: bool) -> None:

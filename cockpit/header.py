@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cockpit._version import __version__
+from cockpit.backward.compiled import named_parameters, plain_name, uncompiled
 from cockpit.log.record import Layer
 from cockpit.optimizers import Optimizers
 from cockpit.quantities.base import Quantity
@@ -20,13 +21,13 @@ __all__ = ["describe_layers", "describe_run"]
 def describe_layers(model: nn.Module) -> list[Layer]:
     """All named parameters, each with the module that owns it."""
     owners = {
-        id(p): (name, type(module).__name__)
+        id(p): (plain_name(name), type(module).__name__)
         for name, module in reversed(list(model.named_modules()))
         for p in module.parameters(recurse=False)
     }
     return [
         Layer(name, tuple(p.shape), *owners[id(p)], trainable=p.requires_grad)
-        for name, p in model.named_parameters()
+        for name, p in named_parameters(model)
     ]
 
 
@@ -69,7 +70,7 @@ def _environment(model: nn.Module) -> dict[str, Any]:
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
         "device": str(parameters[0].device) if parameters else "none",
-        "model": type(model).__name__,
+        "model": type(uncompiled(model)).__name__,
         "num_params": sum(p.numel() for p in parameters if p.requires_grad),
     }
 

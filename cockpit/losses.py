@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from cockpit.backward.compiled import uncompiled
 
 __all__ = ["LossProbe", "checked_reduction", "individual_losses", "why_untrackable"]
 
@@ -29,7 +32,8 @@ class LossProbe:
     """
 
     def __init__(self, loss_fn: Any) -> None:
-        self.loss_fn = loss_fn
+        self.loss_fn = uncompiled(loss_fn)
+        self._called = loss_fn
         self._handle: torch.utils.hooks.RemovableHandle | None = None
         self.fault: Exception | None = None
         self.differentiated = 0
@@ -42,8 +46,8 @@ class LossProbe:
 
     def attach(self) -> None:
         """Begin to see calls."""
-        if isinstance(self.loss_fn, nn.Module) and self._handle is None:
-            self._handle = self.loss_fn.register_forward_hook(self._after, with_kwargs=True)
+        if isinstance(self._called, nn.Module) and self._handle is None:
+            self._handle = self._called.register_forward_hook(self._after, with_kwargs=True)
 
     def detach(self) -> None:
         """Stop, and forget the last call."""
@@ -87,6 +91,12 @@ class LossProbe:
         with torch.no_grad():
             return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
 
+    def replace(self, tensors: Sequence[Tensor], others: Sequence[Tensor]) -> None:
+        """Evaluate further on other tensors in place of these arguments of the last call."""
+        if self._arguments is not None:
+            place = {id(x): y for x, y in zip(tensors, others, strict=True)}
+            self._arguments = tree_map_only(Tensor, lambda x: place.get(id(x), x), self._arguments)
+
     def _on_gradient(self, grad: Tensor) -> None:
         self.differentiated += 1
 
@@ -102,7 +112,9 @@ class LossProbe:
             self._handle = handle
 
     def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
-        if self._handle is None or not isinstance(output, Tensor) or not output.requires_grad:
+        if torch.compiler.is_compiling() or self._handle is None:
+            return
+        if not isinstance(output, Tensor) or not output.requires_grad:
             return
         output.register_hook(self._on_gradient)
         self.loss, self._arguments = output, (args, kwargs)
@@ -131,7 +143,7 @@ def individual_losses(
         return None
     unreduced: Any = copy.copy(loss_fn)
     unreduced.reduction = "none"
-    unreduced._forward_hooks = {}
+    unreduced._forward_hooks, unreduced._compiled_call_impl = {}, None
     elements = unreduced(*args, **kwargs)
     if elements.dim() == 0 or elements.numel() % batch_size:
         return None
@@ -179,6 +191,7 @@ def why_untrackable(loss: Any, batch_size: Any) -> str:
     if not batch_size:
         return (
             "the batch size was not seen: the model's first tensor argument has no axis, or the "
-            "model was not called in this step. Pass batch_size=… to cockpit(step)"
+            "model was not called in this step (a compiled model: Cockpit(...) has to be given the "
+            "compiled one). Pass batch_size=… to cockpit(step)"
         )
     return ""

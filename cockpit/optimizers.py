@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from cockpit.backward.compiled import named_parameters
+
 __all__ = ["Optimizers"]
 
 
@@ -38,21 +40,21 @@ class Optimizers:
         self._model = model
         self._handles: list[Any] = []
         self._counts = [0] * len(self._all)
-        self._known: list[int] = []
 
-    def after_step(self, callback: Callable[[], None]) -> None:
-        """Call back after each ``optimizer.step()``, where the optimizers can tell."""
+    def around_step(self, before: Callable[[], None], after: Callable[[], None]) -> None:
+        """Call back before and after each ``optimizer.step()``, where the optimizers can tell."""
         if not all(hasattr(o, "register_step_post_hook") for o in self._all):
             return
 
         def hook(which: int) -> Callable[..., None]:
             def count(*_: Any) -> None:
                 self._counts[which] += 1
-                callback()
+                after()
 
             return count
 
         self._handles = [o.register_step_post_hook(hook(i)) for i, o in enumerate(self._all)]
+        self._handles += [o.register_step_pre_hook(lambda *_: before()) for o in self._all]
 
     def release(self) -> None:
         """Take the hooks off the optimizers."""
@@ -62,11 +64,7 @@ class Optimizers:
 
     def begin_step(self) -> None:
         """Forget the steps made so far."""
-        self._counts, self._known = [0] * len(self._all), []
-
-    def settled(self) -> None:
-        """Remember the steps made so far as those of the update that is known now."""
-        self._known = list(self._counts)
+        self._counts = [0] * len(self._all)
 
     @property
     def can_tell(self) -> bool:
@@ -89,12 +87,6 @@ class Optimizers:
         return all(counts or self._counts)
 
     @property
-    def stepped_on(self) -> bool:
-        """Whether one of them has stepped beyond the update that is known."""
-        known = self._known or [1] * len(self._all)
-        return any(count > k for count, k in zip(self._counts, known, strict=True))
-
-    @property
     def name(self) -> str | None:
         """Class name, or names, of the optimizers."""
         return ", ".join(type(o).__name__ for o in self._all) or None
@@ -106,7 +98,7 @@ class Optimizers:
     def describe_step(self) -> dict[str, Any]:
         """What :class:`StepInfo` says of the optimizer."""
         groups = self.groups()
-        names = {id(p): name for name, p in self._model.named_parameters()}
+        names = {id(p): name for name, p in named_parameters(self._model)}
         group_of = {
             names[id(p)]: i for i, g in enumerate(groups) for p in g["params"] if id(p) in names
         }

@@ -41,8 +41,9 @@ class Passage:
         self._tracker = tracker
         self._engine = tracker.engine
         self._loss, self._losses, self._batch_size = loss, losses, batch_size
-        self._part: StepPart | None = None
+        self._candidates: list[StepPart] = []
         self._problem = ""
+        self._any_finished = False
         self._over = False
 
     @contextmanager
@@ -52,7 +53,10 @@ class Passage:
             yield
 
     def begin(self) -> None:
-        """Begin a part with the last forward pass, if it tells enough."""
+        """Begin a part with the last forward pass, if it tells enough.
+
+        It is a candidate: which loss will be differentiated is not known yet.
+        """
         engine, loss = self._engine, self._loss
         if loss is None:
             loss = engine.probe.loss
@@ -65,23 +69,35 @@ class Passage:
         losses, self._losses = self._losses, None
         losses = engine.probe.individual(size) if losses is None else losses.detach().flatten()
         with torch.enable_grad():
-            self._part = self._tracker.begin(self.opened, loss, losses, size)
+            part = self._tracker.begin(self.opened, loss, losses, size)
+        for other in self._candidates:
+            other.backward.calls = part.backward.calls  # only one will be differentiated
+        self._candidates.append(part)
 
-    def finish(self) -> None:
-        """The backward passes are over."""
+    def finish(self, time: float) -> None:
+        """The backward passes are over; further calls do nothing.
+
+        Args:
+            time: Seconds since the run began.
+        """
         if self._over:
             return
-        if self._part is not None:
-            self._finish_part()
-        elif self._problem:
-            self._leave_out(self._problem)
+        self._over = True
+        self.opened.info["time"] = time
+        self._finish_part()
 
     def _finish_part(self) -> None:
-        part, self._part = self._part, None
-        if part is None:
-            return
+        """Finish the candidate that has been differentiated."""
+        candidates, self._candidates = self._candidates, []
+        found = [part for part in candidates if part.backward.differentiated]
+        if not found and self._any_finished:
+            return  # a loss that was only looked at
         try:
-            self._tracker.finish(self.opened, part)
+            if candidates:
+                self._tracker.finish(self.opened, (found or candidates)[0])
+                self._any_finished = True
+            elif self._problem:
+                self._leave_out(self._problem)
         except Absent as reason:
             self._leave_out(str(reason))
 
@@ -99,10 +115,9 @@ class Passage:
         tracker = self._tracker
         with tracker.stopwatch.measure(), torch.no_grad():
             try:
-                if self._part is not None and self._part.backward.differentiated:
+                if any(part.backward.differentiated for part in self._candidates):
                     self._finish_part()
-                if self._part is None:
-                    self.begin()
+                self.begin()
             except Exception as error:
                 self._over = True
                 tracker.fault(error, self.opened.info["step"])

@@ -8,7 +8,7 @@ The state of one step: *opened* (its backward passes run), *finished* (the gradi
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cockpit.backward import statistics as st
 from cockpit.backward.combine import mean_loss
+from cockpit.backward.compiled import named_parameters
 from cockpit.backward.engine import BackwardEngine, BackwardPass
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.first_order import FIRST_ORDER
@@ -91,7 +92,7 @@ class OpenStep:
         last = self.passes[-1] if self.parts else None
         if last is None:
             return ""
-        if any(not torch.equal(p, self.before[n]) for n, p in last.parameters.items()):
+        if not _same(last.parameters, self.before):
             return "the parameters changed between two backward passes of a step (closure, SAM)"
         for name, grad in last.stats.grad.items():
             kept = last.parameters[name].grad
@@ -133,7 +134,7 @@ class Tracker:
         self.writer = writer
         self.stopwatch = stopwatch
         self.strict = strict
-        self.initial = {name: p.detach().clone() for name, p in engine.model.named_parameters()}
+        self.initial = {name: p.detach().clone() for name, p in named_parameters(engine.model)}
         self.latest: dict[str, float] = {}
         self.steps = 0
         self.off = False
@@ -141,6 +142,7 @@ class Tracker:
         self._following: list[Quantity] = []
         self._record: Record | None = None
         self._previous_update: dict[str, Direction] | None = None
+        self._end: dict[str, Tensor] = {}  # some elements of the parameters where it led
         self._said: set[tuple[str | None, str]] = set()
 
     def due(self, step: int) -> list[Quantity]:
@@ -187,6 +189,10 @@ class Tracker:
         if not opened.parts:
             opened.before = {n: p.detach().clone() for n, p in part.backward.parameters.items()}
             self._meet_new_parameters(opened)
+            if opened.completing and not _same(_some_elements(opened.before), self._end):
+                text = "it needs the context at two steps in a row; the parameters changed between"
+                self.skip_following(text, opened.info["step"])
+                opened.completing = []
         opened.parts.append(part)
 
     def _meet_new_parameters(self, opened: OpenStep) -> None:
@@ -229,6 +235,8 @@ class Tracker:
         self._previous_update = None
         if self._following and update is not None:
             self._previous_update = {**update, **stats.update_products}
+        named = dict(named_parameters(self.engine.model))
+        self._end = _some_elements(named) if self._following else {}
 
     def _compare_weights(self, opened: OpenStep) -> None:
         weights = [part.weight for part in opened.passes]
@@ -244,11 +252,10 @@ class Tracker:
         self._following, self._previous_update = [], None
         self._flush()
 
-    def skip_following(self, step: int) -> None:
-        """The optimizer has stepped outside the context: what waited for the next step is lost."""
+    def skip_following(self, reason: str, step: int) -> None:
+        """What waited for the next step is lost: this one does not begin where that one led."""
         for quantity in self._following:
-            text = "it needs the context at two steps in a row; the optimizer stepped in between"
-            self.event("info", "absent", text, step=step, quantity=quantity.name)
+            self.event("info", "absent", reason, step=step, quantity=quantity.name)
         self.abandon()
 
     def event(
@@ -361,6 +368,22 @@ class Tracker:
             self.event("caution", "fault", text, step=step, quantity=quantity.name)
             warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=2)
             return error
+
+
+def _same(some: Mapping[str, Tensor], among: Mapping[str, Tensor]) -> bool:
+    """Whether each of some tensors has an equal one of its name; NaN equals NaN."""
+    return all(
+        name in among
+        and x.shape == among[name].shape
+        and torch.allclose(x, among[name], rtol=0, atol=0, equal_nan=True)
+        for name, x in some.items()
+    )
+
+
+def _some_elements(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """About a thousand elements of each parameter: enough to see whether it was changed."""
+    flat = {name: p.detach().flatten() for name, p in parameters.items()}
+    return {name: x[:: max(1, x.numel() // 1000)].clone() for name, x in flat.items()}
 
 
 def _marked(value: Value, requests: frozenset[st.Statistic], stats: BackwardStats) -> Value:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,15 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.utils._pytree import tree_leaves
+
+from cockpit.backward.compiled import (
+    ModelCall,
+    NotRepeated,
+    Repetition,
+    differentiable,
+    is_compiled,
+    watch_calls,
+)
 
 if TYPE_CHECKING:
     from cockpit.backward.nodes.use import NodeUse
@@ -122,6 +131,8 @@ def _harmless(hook: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(hook)
     def guarded(self: Capture, *args: Any) -> None:
+        if torch.compiler.is_compiling():
+            return  # the compiler traces what it finds: leave nothing in the user's program
         try:
             if self._seeing:
                 hook(self, *args)
@@ -141,18 +152,25 @@ class Capture:
         batch_size: First axis of the model's first tensor argument in the last forward pass.
         output: First tensor that the model returned in it.
         fault: What went wrong in a hook, if anything did.
+        compiled: Whether the model is compiled: then only its calls are seen, not its layers'.
+        call: The last call of a compiled model.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._layers: dict[nn.Module, torch.utils.hooks.RemovableHandle] = {}
         self._sink: list[Any] | None = None
         self._paused = False
+        self._repeating = False
         self._edges: list[tuple[Any, int, GradientEdge]] = []
         self._live: weakref.WeakSet[Any] = weakref.WeakSet()
         self.batch_size: int | None = None
         self.output: Tensor | None = None
         self.fault: Exception | None = None
+        self.compiled = False
+        self.call: ModelCall | None = None
+        self._others: weakref.WeakSet[ModelCall] = weakref.WeakSet()
 
     def __getstate__(self) -> dict[str, Any]:
         # A model that is copied or pickled carries its hooks along; those of the copy see nothing.
@@ -165,24 +183,38 @@ class Capture:
 
     def attach(self) -> None:
         """Begin to see forward passes (those with gradients enabled)."""
+        compiled = is_compiled(self.model)
+        if self.attached and compiled != self.compiled:
+            self.detach()  # compiled in place meanwhile
         if self.attached:
             return
-        model = self.model
-        self._handles = [
-            model.register_forward_pre_hook(self._before_forward, with_kwargs=True),
-            model.register_forward_hook(self._after_forward),
-        ]
-        self._handles += [
-            module.register_forward_hook(self._after_layer, with_kwargs=True)
-            for module in capturable_modules(model)
-        ]
+        self.compiled = compiled
+        self._handles = watch_calls(self.model, self._before_forward, self._after_forward)
+        if not compiled:
+            self._attach_to_layers()
+
+    def _attach_to_layers(self) -> None:
+        """See the layers that the model has now; some may be new (adapters), others gone."""
+        now = dict.fromkeys(capturable_modules(self.model))
+        for gone in [module for module in self._layers if module not in now]:
+            self._layers.pop(gone).remove()
+        for module in now:
+            if module not in self._layers:
+                hook = module.register_forward_hook(self._after_layer, with_kwargs=True)
+                self._layers[module] = hook
 
     def detach(self) -> None:
         """Stop seeing forward passes and forget what was seen."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        self._detach_from_layers()
         self.forget()
+
+    def _detach_from_layers(self) -> None:
+        for handle in self._layers.values():
+            handle.remove()
+        self._layers = {}
 
     def forget(self) -> None:
         """Let go of all that was seen and is in no sink.
@@ -193,13 +225,39 @@ class Capture:
         for call in list(self._live):
             if not call.grads:
                 call.release()
+        for past in list(self._others):
+            past.release()
         self._live.clear()
+        self._others.clear()
         self._new_forward()
 
     def _new_forward(self) -> None:
         self._edges = []
         self.output = None
         self.batch_size = None
+        self.call = None
+
+    def repeat(self) -> Repetition:
+        """The last call of a compiled model once more: its layer calls are seen now.
+
+        Raises:
+            NotRepeated: If it can't be repeated.
+        """
+        if self.call is None:
+            raise NotRepeated("no call of the compiled model was seen")
+        self._attach_to_layers()
+        paused, self._paused, self._repeating = self._paused, False, True
+        try:
+            repetition = Repetition(self.model, self.call)
+        finally:
+            self._paused, self._repeating = paused, False
+            self._detach_from_layers()
+        self.output = repetition.outputs[0]
+        return repetition
+
+    def differentiated(self) -> list[ModelCall]:
+        """The calls of a compiled model that a backward pass has gone through."""
+        return [call for call in self._others if call.grads]
 
     def collect(self, sink: list[Any] | None) -> None:
         """Put the layer calls of the backward passes that run from now on into this list."""
@@ -244,14 +302,17 @@ class Capture:
             self._edges.append((use, 0, GradientEdge(use.node, 0)))
 
     def backpropagate(
-        self, output: Tensor, grad: Tensor, only: Collection[Any] | None = None
+        self,
+        output: Tensor | Sequence[Tensor],
+        grad: Tensor | Sequence[Tensor],
+        only: Collection[Any] | None = None,
     ) -> list[Any]:
         """The uses of parameters with the gradients that ``grad`` at ``output`` gives them.
 
         No parameter gradient is computed and nothing accumulates; the graph is kept.
 
         Args:
-            output: Where the pass begins.
+            output: Where the pass begins, one place or several.
             grad: The gradient there.
             only: The calls that are wanted; default: all.
         """
@@ -272,13 +333,26 @@ class Capture:
 
     @_harmless
     def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+        if self._repeating:
+            return
         self._new_forward()
         tensor = first_tensor(args, kwargs)
         self.batch_size = None if tensor is None else tensor.shape[0]
+        if self.compiled:
+            self.call = ModelCall.of(model, args, kwargs)
+            self._others.add(self.call)
+        else:
+            self._attach_to_layers()
 
     @_harmless
     def _after_forward(self, model: nn.Module, args: tuple, output: Any) -> None:
+        if self._repeating:
+            return
         self.output = first_tensor(output)
+        if self.call is not None:
+            self.call.outputs = differentiable(output)
+            for place, out in enumerate(self.call.outputs):
+                out.register_hook(self._at_output(self.call, place))
 
     @_harmless
     def _after_layer(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
@@ -298,8 +372,16 @@ class Capture:
             self._edges.append((call, place, edge))
 
     def _on_gradient(self, call: LayerCall, place: int) -> Any:
-        def hook(grad: Tensor) -> None:
-            self._receive(call, place, grad)
+        def hook(grad: Tensor | None) -> None:  # None of an output that nothing came of
+            if grad is not None:
+                self._receive(call, place, grad)
+
+        return hook
+
+    def _at_output(self, call: ModelCall, place: int) -> Any:
+        def hook(grad: Tensor | None) -> None:  # None of an output that nothing came of
+            if self._sink is not None and grad is not None:
+                call.grads[place] = call.grads[place] + grad if place in call.grads else grad
 
         return hook
 

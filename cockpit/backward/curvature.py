@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.capture import LayerCall
 from cockpit.backward.hessian import HessianOperator
 from cockpit.backward.loss_hessian import LossHessianRoot
 from cockpit.backward.nodes import NodeUse
@@ -18,8 +18,7 @@ SquaredSums = Callable[[list[LayerCall | NodeUse]], dict[str, Tensor]]
 
 
 def diag_ggn(
-    capture: Capture,
-    output: Tensor,
+    backpropagate: Callable[[Tensor], list[LayerCall | NodeUse]],
     root: LossHessianRoot,
     squared_sums: SquaredSums,
     batch_size: int,
@@ -34,8 +33,7 @@ def diag_ggn(
     larger variance of Hutchinson's.
 
     Args:
-        capture: Holds the graph of the forward pass.
-        output: What the loss was computed from.
+        backpropagate: Layer calls with the gradients that one at the output gives them.
         root: S with SSᵀ = ∇²_f L.
         squared_sums: Layer calls to Σₙ gₙ² by parameter name.
         batch_size: N.
@@ -48,7 +46,7 @@ def diag_ggn(
         columns, weight = (root.sample(generator) for _ in range(samples)), 1.0 / samples
     diagonal: dict[str, Tensor] = {}
     for column in columns:
-        for name, part in squared_sums(capture.backpropagate(output, column)).items():
+        for name, part in squared_sums(backpropagate(column)).items():
             diagonal[name] = part if name not in diagonal else diagonal[name].add_(part)
     return {name: part.mul_(weight) for name, part in diagonal.items()}
 

@@ -15,6 +15,7 @@ from cockpit import linalg
 from cockpit.backward import statistics as st
 from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.combine import Part, combine, mean_gradient
+from cockpit.backward.compiled import NotRepeated, Repetition, named_parameters
 from cockpit.backward.coupling import couples_samples
 from cockpit.backward.curvature import diag_ggn, diag_hutchinson
 from cockpit.backward.evaluate import Direction, squared_sum, sum_of_squares
@@ -80,7 +81,7 @@ class BackwardEngine:
         self, requests: frozenset[st.Statistic], loss: Tensor, batch_size: int, reduction: str
     ) -> BackwardPass:
         """Serve what needs the graph, before the user's backward pass frees it."""
-        parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        parameters = {n: p for n, p in named_parameters(self.model) if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
         # Where the user has extended the model for BackPACK, our own passes must neither run their
         # extensions nor clear what those will need.
@@ -90,9 +91,10 @@ class BackwardEngine:
             self.capture.paused(),
             undisturbed(self.model),
         ):
+            seen = self._repeat(backward, loss) if self.capture.compiled else loss
             if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
-                self._find_uses(backward, loss)
-            _BeforeBackward(self, backward, loss).serve()
+                self._find_uses(backward, seen)
+            _BeforeBackward(self, backward, loss, seen).serve()
         backward.watch(loss)
         self.capture.collect(backward.calls)
         self.probe.differentiated = 0
@@ -116,14 +118,47 @@ class BackwardEngine:
     def finish(self, backward: BackwardPass) -> None:
         """The user's backward pass is over; see :meth:`BackwardPass.finish`."""
         self.capture.collect(None)
+        if backward.repetition is not None:
+            self._finish_repetition(backward, backward.repetition)
         seen = self.probe.loss is not None
         backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+
+    def _repeat(self, backward: BackwardPass, loss: Tensor) -> Tensor:
+        """A loss on the graph of a repeated forward pass, equal to ``loss`` in its derivatives."""
+        try:
+            repetition = self.capture.repeat()
+        except NotRepeated as reason:
+            backward.unseen = backward.rough = str(reason)
+            return loss
+        backward.repetition = repetition
+        self.probe.replace(repetition.call.outputs, repetition.outputs)
+        outputs, parameters = repetition.call.outputs, backward.parameters.values()
+        if reaches_parameters_beside(loss, outputs, parameters):
+            backward.rough = BESIDE
+        elif any(isinstance(r, (st.DiagCurvature, st.MaxEigenvalue)) for r in backward.requests):
+            try:
+                return repetition.surrogate(loss)
+            except RuntimeError as error:
+                backward.rough = f"the loss can't be differentiated twice: {error}"
+        return torch.stack([x.float().sum() for x in repetition.outputs]).sum()
+
+    def _finish_repetition(self, backward: BackwardPass, repetition: Repetition) -> None:
+        outputs, grads = repetition.gradients()
+        if any(call is not repetition.call for call in self.capture.differentiated()):
+            backward.unseen = "the compiled model was called several times in this step"
+        elif outputs:
+            with self.capture.paused(), undisturbed(self.model):
+                backward.calls = self.capture.backpropagate(outputs, grads)
 
     def _find_uses(self, backward: BackwardPass, loss: Tensor) -> None:
         """Find what the layer calls do not tell: uses beside them, and where the samples are."""
         capture, size = self.capture, backward.batch_size
         parameters = backward.parameters.values()
-        backward.uses = uses_beside(loss, parameters, capture.living(), size)
+        calls = capture.living()
+        for call in calls:
+            call.superseded = set()
+        backward.uses = uses_beside(loss, parameters, calls, size)
+        backward.superseded = {call: call.superseded for call in calls}
         capture.watch(backward.uses)
         # torch's own losses are sums over the samples.
         if not (self.probe.is_torchs_own and self.probe.is_of(loss)):
@@ -165,22 +200,37 @@ def _limit(error: Exception) -> Absent | None:
     text = str(error).splitlines()[0] if str(error) else ""
     if "not implemented" in text:
         return Absent(NO_SECOND.format(text.rstrip(".")) + (MATH if "attention" in text else ""))
+    if "double backward" in text:
+        return Absent(COMPILED.format(text))
     if "use_reentrant" in text:
         return Absent("a checkpoint of the model is reentrant; give it use_reentrant=False")
     return None
 
 
+COMPILED = (
+    "a compiled function that Cockpit does not know can't be differentiated twice ({}). Pass the "
+    "compiled model to Cockpit(...)"
+)
+BESIDE = "the loss depends on the parameters in another way than through one output of the model"
+
+
 class _BeforeBackward:
     """Serves the second-order requests of one step."""
 
-    def __init__(self, engine: BackwardEngine, backward: BackwardPass, loss: Tensor) -> None:
-        self._engine, self._pass, self._loss = engine, backward, loss
+    def __init__(
+        self, engine: BackwardEngine, backward: BackwardPass, loss: Tensor, seen: Tensor
+    ) -> None:
+        self._engine, self._pass = engine, backward
+        self._loss, self._seen = loss, seen  # on the user's graph, and on one that was seen
         self._hessian: HessianOperator | None = None
 
     def serve(self) -> None:
         """Answer all of them; what goes wrong is kept as the answer."""
         stats = self._pass.stats
-        for request in sorted(self._pass.requests, key=str):  # so that draws repeat
+        for request in sorted(self._pass.requests, key=str):  # they draw from one generator
+            if self._pass.rough and isinstance(request, (st.DiagCurvature, st.MaxEigenvalue)):
+                stats.errors[request] = Absent(self._pass.rough)
+                continue
             try:
                 if isinstance(request, st.DiagCurvature):
                     stats.by_parameter[request] = self._diagonal(request)
@@ -197,7 +247,7 @@ class _BeforeBackward:
     def _operator(self) -> HessianOperator:
         if self._hessian is None:
             self._hessian = HessianOperator(
-                self._loss, list(self._pass.parameters.values()), self._pass.mean_scale
+                self._seen, list(self._pass.parameters.values()), self._pass.mean_scale
             )
         return self._hessian
 
@@ -218,26 +268,24 @@ class _BeforeBackward:
                 "batch statistics couple the samples: the exact Gauss-Newton diagonal would take a "
                 "backward pass for each of them. Use curvature='ggn_mc' with many samples"
             )
-        output = probe.output if probe.output is not None else engine.capture.output
+        output, repetition = probe.output, self._pass.repetition
+        if output is None:
+            output = engine.capture.output if repetition is None else repetition.call.outputs[0]
         if output is None:
             raise Unsupported("the model's output was not seen")
-        if reaches_parameters_beside(self._loss, output, self._pass.parameters.values()):
-            raise Unsupported(
-                "the loss depends on the parameters in another way than through one output of the "
-                "model; the Gauss-Newton matrix of that is not computed"
-            )
+        if reaches_parameters_beside(self._loss, [output], self._pass.parameters.values()):
+            raise Unsupported(f"{BESIDE}; the Gauss-Newton matrix of that is not computed")
         root = root_of_loss_hessian(
             self._loss, output, probe.loss_fn, probe.target, engine.generator
         )
-        diagonal = diag_ggn(
-            engine.capture,
-            output,
-            root,
-            self._squared_sums,
-            self._pass.batch_size,
-            samples,
-            engine.generator,
-        )
+
+        def backpropagate(column: Tensor) -> list[LayerCall | NodeUse]:
+            if repetition is None:
+                return engine.capture.backpropagate(output, column)
+            return engine.capture.backpropagate(*repetition.carry(output, column))
+
+        size, generator = self._pass.batch_size, engine.generator
+        diagonal = diag_ggn(backpropagate, root, self._squared_sums, size, samples, generator)
         return {name: part * self._pass.mean_scale for name, part in diagonal.items()}
 
     def _squared_sums(self, calls: list[LayerCall | NodeUse]) -> dict[str, Tensor]:
@@ -306,11 +354,16 @@ class BackwardPass:
         self.stats = BackwardStats()
         self.calls: list[LayerCall | NodeUse] = []
         self.uses: list[NodeUse] = []
+        self.superseded: dict[LayerCall, set[int]] = {}
         self.tested: Layouts = {}
         self.is_coupled = False
+        self.repetition: Repetition | None = None
+        self.unseen = ""  # why there are no individual gradients, if there can't be any
+        self.rough = ""  # why there is no curvature, if there can't be any
         self._individual: IndividualGradients | None = None
         self._handle: RemovableHandle | None = None
         self._loss_gradient: Tensor | None = None
+        self._versions = {name: p._version for name, p in parameters.items()}
         self._names = {id(p): name for name, p in parameters.items()}
         self._before = {
             name: p.grad.detach().clone() for name, p in parameters.items() if p.grad is not None
@@ -368,6 +421,11 @@ class BackwardPass:
                 "the loss was not differentiated inside the context. Pass the loss that you call "
                 "backward() on, or that it is computed from, as loss=…"
             )
+        if any(p._version != self._versions[name] for name, p in self.parameters.items()):
+            raise Absent(
+                "the parameters changed before the backward pass was over, or before the context "
+                "was left. Pass the optimizer to Cockpit(...), and let it step after the pass"
+            )
         grad_scale = self.mean_scale / self._factor
         for name, p in self.parameters.items():
             if p.grad is None:
@@ -377,12 +435,17 @@ class BackwardPass:
             self.stats.grad[name] = own if grad_scale == 1.0 else own.mul_(grad_scale)
         self._before = {}
         scale = self.batch_size * self.mean_scale / self._factor
+        for call, parameters in self.superseded.items():
+            call.superseded = parameters  # of this loss; another may have been looked at since
         if any(isinstance(r, FIRST_ORDER) for r in self.requests):
             self._individual = IndividualGradients(
                 self.calls, self.parameters, self.batch_size, scale, self.tested
             )
+            if self.unseen:
+                self._individual.missing = dict.fromkeys(self.parameters, self.unseen)
             self._individual.drop_unused(self.stats)
-        self.calls, self.uses, self.tested = [], [], {}
+        self.repetition = None
+        self.calls, self.uses, self.tested, self.superseded = [], [], {}, {}
 
     def statistics(self, questions: Questions) -> BackwardStats:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""

@@ -17,6 +17,7 @@ from backpack.context import CTX
 from backpack.extensions import DiagHessian
 from torch import Tensor, nn
 
+from cockpit.backward.compiled import is_compiled
 from cockpit.backward.extensions import Unsupported
 from cockpit.losses import LossProbe
 
@@ -46,7 +47,7 @@ class ExactDiagHessian:
 
     def attach(self) -> None:
         """Let BackPACK see the forward passes from now on."""
-        if self._handles or self.reason:
+        if self._handles or self.reason or is_compiled(self._parts[0]):
             return
         before = len(CTX.hook_handles)
         for part in self._parts:
@@ -89,6 +90,8 @@ class ExactDiagHessian:
         """
         if self.reason:
             raise Unsupported(self.reason)
+        if not self._handles:
+            raise Unsupported("BackPACK's exact Hessian diagonal needs the model uncompiled")
         ignored = getattr(probe.loss_fn, "ignore_index", None)
         if ignored is not None and bool((probe.target == ignored).any()):
             raise Unsupported("BackPACK's exact Hessian diagonal counts targets that are ignored")

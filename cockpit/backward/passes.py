@@ -9,7 +9,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-__all__ = ["reaches_parameters_beside", "undisturbed"]
+__all__ = ["inside_backward", "reaches_parameters_beside", "undisturbed"]
+
+
+def inside_backward() -> bool:
+    """Whether a backward pass runs at present, and this is called from one of its hooks."""
+    return torch._C._current_graph_task_id() != -1
 
 
 @contextmanager
@@ -33,15 +38,17 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
                 buffer.data.copy_(before)  # the user's graph must not see a new version
 
 
-def reaches_parameters_beside(loss: Tensor, output: Tensor, parameters: Iterable[Tensor]) -> bool:
-    """Whether the loss's graph leads to a parameter by a path that avoids ``output``."""
+def reaches_parameters_beside(
+    loss: Tensor, outputs: Iterable[Tensor], parameters: Iterable[Tensor]
+) -> bool:
+    """Whether the loss's graph leads to a parameter by a path that avoids ``outputs``."""
     known = {id(p) for p in parameters}
-    barrier = (output.grad_fn, output.output_nr)
+    barriers = {(output.grad_fn, output.output_nr) for output in outputs}
     seen, waiting = set(), [(loss.grad_fn, 0)]
     while waiting:
         edge = waiting.pop()
         node = edge[0]
-        if node is None or edge == barrier or edge in seen:
+        if node is None or edge in barriers or edge in seen:
             continue
         seen.add(edge)
         if id(getattr(node, "variable", None)) in known:

@@ -26,7 +26,8 @@ class HessMaxEV(Quantity):
 
     The record holds the number of Hessian-vector ``products``, the ``residual`` ‖Hv − λv‖ (some
     eigenvalue is no farther away than that), and ``min_ev``, an upper bound of the smallest
-    eigenvalue, where the method gives it for nothing.
+    eigenvalue, where the method gives it for nothing. With gradient accumulation it is that of the
+    first micro-batch alone: the record says ``parts: "1 of 4"`` and how many ``samples``.
 
     Args:
         schedule: When to track.
