@@ -27,6 +27,7 @@ class LossProbe:
         loss: The last loss it returned.
         output: Its first argument, the model's output.
         target: Its second argument.
+        given: Individual losses that the user has passed, in the place of its own.
         fault: What went wrong in the hook, if anything did.
         on_loss: Called after each of its calls, if not ``None``.
     """
@@ -61,6 +62,7 @@ class LossProbe:
         self.loss: Tensor | None = None
         self.output: Tensor | None = None
         self.target: Any = None
+        self.given: Tensor | None = None
         self._arguments: tuple[tuple, dict[str, Any]] | None = None
 
     @property
@@ -75,6 +77,8 @@ class LossProbe:
 
     def individual_graph(self, batch_size: int) -> Tensor | None:
         """As :meth:`individual`, with the graph down to the model."""
+        if self.given is not None and self.given.numel() == batch_size:
+            return self.given.flatten() if self.given.requires_grad else None
         if self._arguments is None or self.loss is None:
             return None
         with torch.enable_grad():

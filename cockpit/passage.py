@@ -67,6 +67,7 @@ class Passage:
         if self._problem or loss is None or size is None:
             return
         losses, self._losses = self._losses, None
+        engine.probe.given = losses
         losses = engine.probe.individual(size) if losses is None else losses.detach().flatten()
         with torch.enable_grad():
             part = self._tracker.begin(self.opened, loss, losses, size)

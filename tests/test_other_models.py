@@ -116,15 +116,107 @@ def test_layers_without_a_rule_of_their_own_are_right_at_large_steps(
     assert len(log.series("Alpha").value) == 2
 
 
-@pytest.mark.parametrize("length", [2 * N, N, N + 1])
-def test_positions_before_samples_are_never_taken_for_samples(length: int, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    log, expected = run(Attention(batch_first=False).double(), tmp_path, length=length)
-    if "NormTest" in log.quantities:
+class Vision(nn.Module):
+    """A transformer over patches, with a class token and learned positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, 4))
+        self.positions = nn.Parameter(torch.randn(1, T + 1, 4))
+        self.patches = nn.Linear(3, 4)
+        layer = nn.TransformerEncoderLayer(4, 2, 7, dropout=0.0, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, nn.LayerNorm(4), False)
+        self.scale = nn.Parameter(torch.full((4,), 0.5))
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.cat([self.token.expand(len(x), -1, -1), self.patches(x)], 1) + self.positions
+        return self.head(self.encoder(x)[:, 0] * self.scale)
+
+
+class Language(nn.Module):
+    """A decoder of tokens that are made of the input's signs, with a tied output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(8, 4)
+        self.positions = nn.Embedding(16, 4)
+        self.layer = nn.TransformerEncoderLayer(4, 2, 7, dropout=0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bits = (x > 0).long() @ torch.tensor([4, 2, 1])
+        y = self.tokens(bits) + self.positions(torch.arange(x.shape[1]))
+        mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1], dtype=y.dtype)
+        y = self.layer(y.transpose(0, 1), src_mask=mask)[-1]
+        return F.linear(y, self.tokens.weight)[:, :3]
+
+
+@pytest.mark.parametrize(
+    ("make", "lengths"),
+    [
+        (lambda: Attention(batch_first=False), (2 * N, N, N + 1)),
+        (Language, (2 * N, N, N + 1)),
+        (Vision, (T,)),
+    ],
+    ids=["positions first", "language", "vision"],
+)
+def test_parameters_beside_layers_and_positions_before_samples(
+    make: Callable[[], nn.Module], lengths: tuple[int, ...], tmp_path: Path
+) -> None:
+    for length in lengths:
+        torch.manual_seed(0)
+        log, expected = run(make().double(), tmp_path / str(length), length=length)
         assert list(log.series("NormTest").value) == pytest.approx(expected, rel=1e-6)
-    else:
-        assert any("rows" in event["message"] for event in log.events)
-    assert "GradNorm" in log.quantities
+        assert {"Alpha", "GradHist1d"} <= set(log.quantities)
+        assert not any(event["kind"] == "absent" for event in log.events)
+
+
+def test_a_gradient_that_is_zero_but_for_rounding_takes_nothing_away(tmp_path: Path) -> None:
+    """The bias of attention's keys shifts all scores alike, which softmax does not see."""
+
+    class Keys(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key = nn.Linear(3, 4), nn.Linear(3, 4)
+            self.head = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            scores = self.query(x) @ self.key(x).mT
+            return self.head(scores.softmax(2) @ x).mean(1)
+
+    torch.manual_seed(0)
+    log, expected = run(Keys().double(), tmp_path)
+    assert list(log.series("NormTest").value) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [Attention, lambda: Attention(batch_first=False), Vision, Language, Recurrent],
+    ids=["attention", "positions first", "vision", "language", "recurrent"],
+)
+def test_gauss_newton_trace_is_exact(make: Callable[[], nn.Module], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, loss_fn = make().double(), nn.CrossEntropyLoss()
+    config = [quantities.HessTrace(curvature="ggn"), quantities.GradNorm()]
+    with Cockpit(model, loss_fn, config=config, logdir=tmp_path, strict=True) as cockpit:
+        x, y = batch(0)
+        loss = loss_fn(model(x), y)
+        with cockpit(0):
+            loss.backward()
+    logits = model(x)
+    probabilities = logits.detach().softmax(1)
+    exact = 0.0
+    for n in range(N):
+        hessian = probabilities[n].diag() - probabilities[n].outer(probabilities[n])
+        rows = [
+            torch.autograd.grad(
+                logits[n, k], list(model.parameters()), retain_graph=True, materialize_grads=True
+            )
+            for k in range(3)
+        ]
+        jacobian = torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])
+        exact += float((jacobian.T @ hessian @ jacobian).trace()) / N
+    assert RunLog(tmp_path).series("HessTrace").value[0] == pytest.approx(exact, rel=1e-6)
 
 
 def small(tmp_path: Path, **options: object) -> tuple[Cockpit, nn.Module, torch.optim.SGD]:

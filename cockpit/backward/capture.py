@@ -73,8 +73,8 @@ class LayerCall:
         self.grads[place] = grad if place not in self.grads else self.grads[place] + grad
 
     def signature(self) -> tuple:
-        """Equal for the same call in another step."""
-        return (id(self.module), *self.shapes.items())
+        """Equal for the calls of a layer that differ in lengths at most."""
+        return (id(self.module), *((place, len(s)) for place, s in self.shapes.items()))
 
     def release(self) -> None:
         """Let go of all tensors, however long the graph that refers to this call lives."""
@@ -106,7 +106,10 @@ def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:
 
 def unit_parameters(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """The parameters that a call of this module uses itself, by name within the module."""
-    return module.named_parameters(recurse=_is_unit(module))
+    if _is_unit(module):
+        yield from module.named_parameters()
+    else:  # at each tracked step for each layer, so without torch's detours
+        yield from ((name, p) for name, p in module._parameters.items() if p is not None)
 
 
 def _is_unit(module: nn.Module) -> bool:
@@ -290,9 +293,18 @@ class Capture:
         """The uses of parameters since the last forward pass began, without gradients."""
         return list(dict.fromkeys(call for call, *_ in self._edges))
 
-    def living(self) -> list[LayerCall]:
-        """The layer calls of all forward passes whose graph is there."""
-        return [call for call in self._live if isinstance(call, LayerCall)]
+    def living(self) -> dict[LayerCall, list[Any]]:
+        """The layer calls of all forward passes that have not been differentiated.
+
+        Each with the nodes of its outputs, where they are known: of the last forward pass.
+        """
+        found: dict[LayerCall, list[Any]] = {
+            call: [] for call in self._live if isinstance(call, LayerCall) and not call.grads
+        }
+        for call, _, edge in self._edges:
+            if call in found:
+                found[call].append(edge.node)
+        return found
 
     def watch(self, uses: Iterable[NodeUse]) -> None:
         """See the gradients of uses beside layers, too."""

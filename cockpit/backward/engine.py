@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from backpack import backpack
@@ -164,7 +165,7 @@ class BackwardEngine:
         if not (self.probe.is_torchs_own and self.probe.is_of(loss)):
             output = capture.output if self.probe.output is None else self.probe.output
             backward.is_coupled = couples_samples(loss, output, size, self.generator)
-        losses = self.probe.individual_graph(size)
+        losses = partial(self.probe.individual_graph, size)
         backward.tested = self._sample_axis.layouts(capture, losses, size, self.generator)
 
     def answer(

@@ -40,6 +40,8 @@ class Layout:
 
     def explains(self, grad: Tensor, weighed: Tensor, weights: Tensor) -> bool:
         """Whether ``weighed`` is ``grad`` with the sample's weight on each element, [N] weights."""
+        if grad.shape[self.axis] % len(weights):
+            return False
         expected = self.split(grad, len(weights))
         expected = expected * weights.to(grad.dtype).view(-1, *[1] * (expected.dim() - 1))
         off = (self.split(weighed, len(weights)) - expected).abs().amax()

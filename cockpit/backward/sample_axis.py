@@ -7,7 +7,8 @@ that weighs the samples differently can tell which part belongs to which sample.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ __all__ = ["UNKNOWN", "Layouts", "SampleAxis", "layout_of"]
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 UNKNOWN = "it can't be told which rows of its output belong to which sample"
+UNTESTED = Layout(-1)
 
 Use = LayerCall | NodeUse
 Layouts = Mapping[object, Layout | None]  # by the identity of a use
@@ -46,7 +48,8 @@ def _possible(use: Use, batch_size: int) -> tuple[list[Layout], bool]:
     if shape is None or any(isinstance(x, PackedSequence) for x in use.inputs):
         return [Layout()], True
     if _is_declared(use):
-        return [Layout(0 if getattr(use.module, "batch_first", True) else 1)], False
+        axis = 0 if getattr(use.module, "batch_first", True) else 1
+        return [x for x in layouts_along(shape, (axis,), batch_size) if not x.minor], False
     if isinstance(use.module, (*CONVOLUTIONS, *TRANSPOSED, *CHANNEL_NORMS)):
         return layouts_along(shape, (0,), batch_size), shape[0] == batch_size
     found = layouts_along(shape, (0, 1) if len(shape) > 2 else (0,), batch_size)
@@ -63,7 +66,11 @@ def _is_declared(use: Use) -> bool:
 
 
 class SampleAxis:
-    """Tests uses of uncertain layout once for each use and shape, and remembers the verdicts."""
+    """Tests uses of uncertain layout, and remembers the verdicts.
+
+    Where a layer has its samples is a matter of the model's code, not of the lengths of this batch:
+    what was found once holds for other lengths too, and what was refused once stays refused.
+    """
 
     def __init__(self) -> None:
         self._verdicts: dict[tuple, Layout | None] = {}
@@ -71,38 +78,41 @@ class SampleAxis:
     def layouts(
         self,
         capture: Capture,
-        losses: Tensor | None,
+        losses: Callable[[], Tensor | None],
         batch_size: int,
         generator: torch.Generator,
     ) -> dict[object, Layout | None]:
-        """The layouts of the uses of this step that had to be tested, by their identity.
+        """What is known of the uses of this step beyond their shapes, by their identity.
 
         Args:
             capture: Holds the uses of the forward pass and its graph.
-            losses: Individual losses with their graph, shape [N]; ``None`` if there are none.
+            losses: Gives individual losses with their graph, shape [N]; ``None`` if there are none.
             batch_size: N.
             generator: Draws the samples' weights.
         """
-        doubtful = {
-            use: (*use.signature(), batch_size)
-            for use in capture.calls()
-            if not _possible(use, batch_size)[1] and any(True for _ in use.parameters())
-        }
-        new = {use for use, key in doubtful.items() if key not in self._verdicts}
-        found: dict[object, Layout | None] = {}
-        if new and not _are_coupled(capture):
-            start = _start(capture, losses, batch_size)
-            if start is not None:
-                found = _test(capture, start, new, batch_size, generator)
-        for use in new:
-            if use.identity in found:
-                self._verdicts[doubtful[use]] = found[use.identity]
-        known = {
-            use.identity: self._verdicts[key]
-            for use, key in doubtful.items()
-            if key in self._verdicts
-        }
-        return known | found
+        known: dict[object, Layout | None] = {}
+        unknown: dict[Use, tuple] = {}
+        turns: Counter[tuple] = Counter()
+        for use in capture.calls():
+            if next(use.parameters(), None) is None:
+                continue
+            key = (*use.signature(), turns[use.signature()])
+            turns[use.signature()] += 1
+            possible, certain = _possible(use, batch_size)
+            verdict = self._verdicts.get(key, UNTESTED)
+            if verdict is None or verdict in possible:
+                known[use.identity] = verdict
+            elif not certain:
+                unknown[use] = key
+        start = None
+        if unknown and not _are_coupled(capture):
+            start = _start(capture, losses(), batch_size)
+        if start is not None:
+            found = _test(capture, start, set(unknown), batch_size, generator)
+            for use, key in unknown.items():
+                if use.identity in found:
+                    known[use.identity] = self._verdicts[key] = found[use.identity]
+        return known
 
 
 def _are_coupled(capture: Capture) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ def seen(
     if not testable:
         capture.output = None
     generator = torch.Generator().manual_seed(0)
-    tested = SampleAxis().layouts(capture, losses if testable else None, size, generator)
+    tested = SampleAxis().layouts(capture, lambda: losses if testable else None, size, generator)
     with capture.into(calls):
         losses.sum().backward(retain_graph=True)
     assert capture.fault is None
@@ -48,15 +49,29 @@ def by_hooks(
 ) -> tuple[dict[str, Tensor], dict[str, str], Tensor]:
     """Individual gradients [N, *parameter] by name, the reasons of those that are absent, losses.
 
-    After the user's backward pass has freed the graph, as in a training loop.
+    They are asked for when the parameters have moved already, as in a training loop.
     """
     calls, tested, losses = seen(model, forward, testable)
     names = {id(p): name for name, p in model.named_parameters()}
     size = len(losses)
     found, missing = contributions_by_name(calls, lambda p: names.get(id(p)), size, tested)
-    shapes = {name: p.shape for name, p in model.named_parameters()}
-    made = {k: part.make(0, size).reshape(size, *shapes[k]) for k, part in found.items()}
+    with moved(model):
+        shapes = {name: p.shape for name, p in model.named_parameters()}
+        made = {k: part.make(0, size).reshape(size, *shapes[k]) for k, part in found.items()}
     return made, missing, losses
+
+
+@contextmanager
+def moved(model: nn.Module) -> Iterator[None]:
+    """The parameters elsewhere, as an optimizer moves them, and back again."""
+    before = [p.detach().clone() for p in model.parameters()]
+    for p in model.parameters():
+        p.data.add_(1.0)
+    try:
+        yield
+    finally:
+        for p, old in zip(model.parameters(), before, strict=True):
+            p.data.copy_(old)
 
 
 def by_loop(model: nn.Module, losses: Tensor) -> dict[str, Tensor]:

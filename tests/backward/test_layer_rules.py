@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.evaluate import fold_rows
-from cockpit.backward.extensions import Chunked, Outer, Unsupported, contributions
+from cockpit.backward.extensions import Chunked, Outer, Unsupported, contributions, generic
 from cockpit.backward.first_order import contributions_by_name
 from cockpit.backward.nodes import NodeUse, uses_beside
+from tests.backward.individual import assert_exact, by_hooks, by_loop, losses_of
 
 N = 5
 
@@ -42,27 +45,59 @@ class OwnParameter(nn.Module):
         return torch.tanh(x * self.scale) * self.scale
 
 
-class BesideLayers(nn.Module):
-    """A user's module with a parameter of its own beside a layer."""
+class Square(torch.autograd.Function):
+    """An operation that only a module's own call can tell about."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return 2 * grad * ctx.saved_tensors[0]
+
+
+class Opaque(nn.Module):
+    """A user's layer that can't be vectorized."""
+
+    def __init__(self, p: float = 0.0) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.linspace(0.5, 1.5, 4))
+        self.rate = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x * Square.apply(self.scale), self.rate)
+
+
+class OpaqueBesideLayers(Opaque):
+    """The same with a layer inside."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(4))
         self.layer = nn.Linear(4, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x) * self.scale
+        return super().forward(self.layer(x))
 
 
-class Noisy(nn.Module):
-    """A user's layer that draws random numbers where nobody sees it."""
+class Norm(nn.LayerNorm):
+    """A subclass may compute something else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+class ByName(nn.Module):
+    """Calls its layers with keyword arguments."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(4))
+        self.pair = nn.Bilinear(3, 3, 4)
+        self.layer = nn.Linear(4, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.dropout(x * self.scale, 0.5)
+        return self.layer(input=self.pair(x, input2=x.flip(1)))
 
 
 class Pair(nn.Module):
@@ -125,6 +160,37 @@ LAYERS = {
     "gru": (lambda: First(nn.GRU(4, 3, batch_first=True)), numbers(N, 6, 4)),
     "rnn": (lambda: First(nn.RNN(4, 3, batch_first=True)), numbers(N, 6, 4)),
     "own parameter": (OwnParameter, numbers(N, 4)),
+    "own layer, opaque": (Opaque, numbers(N, 4)),
+    "subclass of a layer": (lambda: Norm(4), numbers(N, 6, 4)),
+    "keyword arguments": (ByName, numbers(N, 3)),
+    "embedding bag": (lambda: nn.EmbeddingBag(7, 4), integers(N, 6)),
+    "prelu of one weight": (nn.PReLU, numbers(N, 4, 3)),
+    "conv1d, reflected": (
+        lambda: nn.Conv1d(2, 3, 3, padding=2, padding_mode="reflect"),
+        numbers(N, 2, 9),
+    ),
+    "conv2d, replicated": (
+        lambda: nn.Conv2d(2, 4, 3, 2, padding=(1, 2), padding_mode="replicate", groups=2),
+        numbers(N, 2, 6, 7),
+    ),
+    "conv3d, same": (lambda: nn.Conv3d(2, 2, (1, 3, 3), padding="same"), numbers(N, 2, 3, 4, 3)),
+    "conv3d, groups": (lambda: nn.Conv3d(4, 4, 2, 2, 1, groups=4), numbers(N, 4, 3, 4, 3)),
+    "transposed conv1d, everything": (
+        lambda: nn.ConvTranspose1d(4, 6, 3, 3, 2, 2, 2, dilation=2, bias=False),
+        numbers(N, 4, 5),
+    ),
+    "transposed conv3d, padded": (
+        lambda: nn.ConvTranspose3d(2, 4, 3, 2, 1, (1, 0, 1), 2),
+        numbers(N, 2, 3, 2, 3),
+    ),
+    "instance norm, 1d": (lambda: nn.InstanceNorm1d(4, affine=True), numbers(N, 4, 6)),
+    "instance norm, running": (
+        lambda: nn.InstanceNorm2d(4, affine=True, track_running_stats=True).eval(),
+        numbers(N, 4, 3, 3),
+    ),
+    "layer norm, no bias": (lambda: nn.LayerNorm(4, bias=False), numbers(N, 6, 4)),
+    "rms norm, two axes": (lambda: nn.RMSNorm((6, 4)), numbers(N, 6, 4)),
+    "batch norm 3d, eval": (lambda: nn.BatchNorm3d(4).eval(), numbers(N, 4, 2, 3, 3)),
 }
 
 
@@ -235,9 +301,7 @@ class Folded(nn.Module):
 )
 def test_models_that_module_hooks_break_on(model: nn.Module, x: Tensor) -> None:
     model.double()
-    got = individual(model, captured(model, x, smooth))
-    for name, value in one_by_one(model, x, smooth).items():
-        torch.testing.assert_close(got[name].reshape(value.shape), value, rtol=1e-9, atol=1e-11)
+    assert_exact(model, lambda: model(x))
 
 
 def test_an_overwritten_input_is_refused() -> None:
@@ -248,20 +312,39 @@ def test_an_overwritten_input_is_refused() -> None:
         contributions(call)
 
 
-def test_a_parameter_beside_layers_is_refused() -> None:
-    calls = captured(BesideLayers(), torch.randn(N, 4), smooth)
-    (call,) = (c for c in calls if isinstance(c.module, BesideLayers))
-    with pytest.raises(Unsupported, match="beside layers of its own"):
-        contributions(call)
+def test_what_is_opaque_beside_layers_is_refused() -> None:
+    model = OpaqueBesideLayers().double()
+    made, missing, _ = by_hooks(model, lambda: model(numbers(N, 4)))
+    assert set(made) == {"layer.weight", "layer.bias"}
+    assert list(missing) == ["scale"]
+    assert "no rule for (Square)" in missing["scale"]
 
 
-@pytest.mark.parametrize("model", [First(nn.LSTM(4, 3, 2, dropout=0.5, batch_first=True)), Noisy()])
-def test_a_layer_that_draws_random_numbers_is_refused(model: nn.Module) -> None:
-    (call,) = captured(model, torch.randn(N, 6, 4), smooth)
+def test_a_layer_that_draws_random_numbers_is_refused() -> None:
+    model = Opaque(0.5).double()
+    (call,) = captured(model, numbers(N, 4), smooth)
     state = torch.random.get_rng_state()
     with pytest.raises(Unsupported, match="random"):
         contributions(call)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("name", ["own parameter", "prelu", "group norm", "attention", "conv2d"])
+def test_the_general_rule_gives_the_same_at_once_and_one_by_one(name: str) -> None:
+    torch.manual_seed(0)
+    make, x = LAYERS[name]
+    model = make().double()
+    capture, calls = Capture(model), []
+    capture.attach()
+    losses = losses_of(model(x))
+    with capture.into(calls):
+        losses.sum().backward(retain_graph=True)
+    (call,) = calls
+    names = [key for key, _ in model.named_parameters()]
+    at_once, one_by_one = (f(call, names, 0) for f in (generic.vectorized, generic.one_by_one))
+    for key, value in by_loop(model, losses).items():
+        torch.testing.assert_close(at_once[key].reshape(value.shape), value)
+        torch.testing.assert_close(one_by_one[key].reshape(value.shape), value)
 
 
 def test_rows_that_do_not_divide_among_the_samples_are_refused() -> None:

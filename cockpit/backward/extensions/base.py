@@ -153,6 +153,8 @@ def contributions(
     layout = layout or Layout()
     if not use.is_intact():
         raise Unsupported("its input was overwritten in place before it could be used")
+    if any(grad.is_complex() for grad in use.grads.values()):
+        raise Unsupported("there is no rule for complex numbers")
     if not isinstance(use, LayerCall):
         return {"": use.contribution(layout, batch_size)}
     kind = type(use.module)

@@ -8,7 +8,6 @@ again would draw other ones. All samples are run at once where torch can (``vmap
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -45,7 +44,8 @@ def generic(call: LayerCall, layout: Layout, batch_size: int) -> dict[str, Contr
     with torch.random.fork_rng(devices=devices):
         before = torch.random.get_rng_state()
         try:
-            gradients = vectorized(call, names, layout.axis)
+            with torch.enable_grad():
+                gradients = vectorized(call, names, layout.axis)
         except (RuntimeError, ValueError, NotImplementedError, TypeError, AttributeError):
             gradients = one_by_one(call, names, layout.axis)
         if not torch.equal(before, torch.random.get_rng_state()):
@@ -60,66 +60,85 @@ def vectorized(call: LayerCall, names: list[str], axis: int) -> Gradients:
     Raises:
         RuntimeError: If the layer does something that can't be vectorized.
     """
-    run, arguments, axes = _functional(call, names, axis)
+    alone = _Alone(call, names, axis)
 
     def gradient(*sample: Any) -> Gradients:
-        whole = [x if k is None else x.unsqueeze(k) for x, k in zip(sample, axes, strict=True)]
-        return run(whole)
+        batch = [
+            x if k is None else x.unsqueeze(k) for x, k in zip(sample, alone.axes, strict=True)
+        ]
+        made, pull_back = torch.func.vjp(lambda p: alone.outputs(p, batch), alone.parameters)[:2]
+        return pull_back(alone.grads(batch, made))[0]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the speed of operations that are run one by one
-        return torch.func.vmap(gradient, tuple(axes), randomness="error")(*arguments)
+        return torch.func.vmap(gradient, tuple(alone.axes), randomness="error")(*alone.tensors)
 
 
 def one_by_one(call: LayerCall, names: list[str], axis: int) -> Gradients:
     """The same by a loop."""
-    run, arguments, axes = _functional(call, names, axis)
-    rows = next(iter(call.grads.values())).shape[axis]
-    gradients = [
-        run([x if k is None else x.narrow(k, n, 1) for x, k in zip(arguments, axes, strict=True)])
-        for n in range(rows)
-    ]
-    return {name: torch.stack([g[name] for g in gradients]) for name in names}
-
-
-def _functional(
-    call: LayerCall, names: list[str], axis: int
-) -> tuple[Callable[[list[Any]], Gradients], list[Any], list[int | None]]:
-    """A function from the arguments of a batch of one to its gradients.
-
-    Returns:
-        The function; the tensors of the whole call (arguments, then output gradients); the samples'
-        axis in each, ``None`` for one that all samples share.
-    """
-    module = call.module
-    rows = next(iter(call.grads.values())).shape[axis]
-    leaves, structure = tree_flatten((call.inputs, call.keywords))
-    along = tree_leaves(_axes(call, axis), is_leaf=lambda x: x is None)
-    split = [
-        k if isinstance(x, Tensor) and k >= 0 and x.dim() > k and x.shape[k] == rows else None
-        for x, k in zip(leaves, along, strict=True)
-    ]
-    variable = {k: p.detach() for k, p in module.named_parameters() if k in names}
-    fixed = {k: p.detach() for k, p in module.named_parameters() if k not in names}
-
-    def run(arguments: list[Any]) -> Gradients:
-        args, kwargs = tree_unflatten(arguments[: len(leaves)], structure)
-        given = arguments[len(leaves) :]
-
-        def outputs(parameters: Gradients) -> list[Tensor]:
-            state = {**parameters, **fixed, **{k: b.clone() for k, b in module.named_buffers()}}
-            bare = _Bare(module, type(module).forward)
-            named = {f"module.{k}": v for k, v in state.items()}
-            made = tree_leaves(torch.func.functional_call(bare, named, args, kwargs))
-            return [made[place] for place in call.grads]
-
+    alone = _Alone(call, names, axis)
+    parameters = {name: p.requires_grad_() for name, p in alone.parameters.items()}
+    rows: list[tuple[Tensor, ...]] = []
+    for n in range(next(iter(call.grads.values())).shape[axis]):
+        pairs = zip(alone.tensors, alone.axes, strict=True)
+        batch = [x if k is None else x.narrow(k, n, 1) for x, k in pairs]
         with torch.enable_grad():
-            made, pull_back = torch.func.vjp(outputs, variable)[:2]
-        if any(out.shape != grad.shape for out, grad in zip(made, given, strict=True)):
-            raise Unsupported(f"{type(module).__name__} has no axis of samples that was found")
-        return pull_back([g.to(out.dtype) for out, g in zip(made, given, strict=True)])[0]
+            made = alone.outputs(parameters, batch)
+        inputs = list(parameters.values())
+        grads = alone.grads(batch, made)
+        rows.append(torch.autograd.grad(made, inputs, grads, materialize_grads=True))
+    return {k: torch.stack(g) for k, g in zip(parameters, zip(*rows, strict=True), strict=True)}
 
-    return run, [*leaves, *call.grads.values()], [*split, *[axis] * len(call.grads)]
+
+class _Alone:
+    """A layer as a function of its parameters and of a batch of one.
+
+    Args:
+        call: The call that is run again.
+        names: The parameters that vary.
+        axis: The samples' axis in its outputs.
+
+    Attributes:
+        parameters: What varies.
+        tensors: Arguments of the whole call, then its output gradients.
+        axes: The samples' axis in each; ``None`` for what all samples share.
+    """
+
+    def __init__(self, call: LayerCall, names: list[str], axis: int) -> None:
+        self._call, self._module = call, call.module
+        leaves, self._structure = tree_flatten((call.inputs, call.keywords))
+        rows = next(iter(call.grads.values())).shape[axis]
+        self._count = len(leaves)
+        state = {name: p.detach() for name, p in self._module.named_parameters()}
+        self.parameters = {name: state.pop(name) for name in names}
+        self._fixed = state
+        self.tensors = [*leaves, *call.grads.values()]
+        self.axes = [
+            k if isinstance(x, Tensor) and k >= 0 and x.dim() > k and x.shape[k] == rows else None
+            for x, k in zip(leaves, tree_leaves(_axes(call, axis)), strict=True)
+        ] + [axis] * len(call.grads)
+
+    def outputs(self, parameters: Gradients, batch: list[Any]) -> tuple[Tensor, ...]:
+        """The outputs that have a gradient, with copies of the buffers."""
+        args, kwargs = tree_unflatten(batch[: self._count], self._structure)
+        buffers = {name: b.clone() for name, b in self._module.named_buffers()}
+        state = {f"module.{k}": v for k, v in {**parameters, **self._fixed, **buffers}.items()}
+        bare = _Bare(self._module, type(self._module).forward)
+        made = tree_leaves(torch.func.functional_call(bare, state, args, kwargs))
+        return tuple(made[place] for place in self._call.grads)
+
+    def grads(self, batch: list[Any], made: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The gradients of these outputs.
+
+        Raises:
+            Unsupported: If they have another shape.
+        """
+        given = batch[self._count :]
+        if any(out.shape != grad.shape for out, grad in zip(made, given, strict=True)):
+            raise Unsupported(
+                f"{type(self._module).__name__} has no axis of samples that was found"
+            )
+        return tuple(grad.to(out.dtype) for out, grad in zip(made, given, strict=True))
 
 
 def _refuse_random(module: nn.Module) -> None:

@@ -69,10 +69,9 @@ def recurrent(call: LayerCall, layout: Layout, batch_size: int) -> dict[str, Con
     with torch.enable_grad():
         runs, outputs = _run(module, call)
         wanted = [tensor for run in runs.values() for tensor in run.tensors()]
-        grads = [_timed(module, call, place, outputs[place]) for place in call.grads]
-        found = torch.autograd.grad(
-            [outputs[place] for place in call.grads], wanted, grads, allow_unused=True
-        )
+        pairs = [_pair(module, call, place, outputs) for place in call.grads]
+        ends, grads = zip(*pairs, strict=True)
+        found = torch.autograd.grad(ends, wanted, grads, allow_unused=True)
     gradients = {
         id(x): torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)
     }
@@ -190,7 +189,7 @@ CELLS: dict[str, Cell] = {"LSTM": _lstm, "GRU": _gru, "RNN_TANH": _tanh, "RNN_RE
 
 def _input(module: Any, call: LayerCall, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
     """The input as [T, N, i], and the lengths of the sequences where they differ."""
-    given = call.inputs[0] if call.inputs else call.keywords["input"]
+    given = _argument(call)
     if isinstance(given, PackedSequence):
         x, lengths = pad_packed_sequence(given)
         return x.to(dtype), lengths.to(x.device)
@@ -214,12 +213,18 @@ def _initial_states(module: Any, call: LayerCall, x: Tensor) -> list[State]:
     return [tuple(part[k].to(x.dtype) for part in given) for k in range(count)]
 
 
-def _timed(module: Any, call: LayerCall, place: int, output: Tensor) -> Tensor:
-    """The gradient of an output in the axes of the run."""
-    grad = call.grads[place].to(output.dtype)
-    given = call.inputs[0] if call.inputs else call.keywords["input"]
+def _pair(module: Any, call: LayerCall, place: int, outputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """An output of the run, and the gradient of the layer's in the axes of the run."""
+    given, grad = _argument(call), call.grads[place]
     if isinstance(given, PackedSequence):
-        if place == 0:
-            return pad_packed_sequence(given._replace(data=grad))[0]
-        return grad
-    return grad.transpose(0, 1) if place == 0 and module.batch_first else grad
+        # It counts as four outputs: the data, and three tensors of indices.
+        output = outputs[max(place - 3, 0)]
+        grad = pad_packed_sequence(given._replace(data=grad))[0] if place == 0 else grad
+    else:
+        output = outputs[place]
+        grad = grad.transpose(0, 1) if place == 0 and module.batch_first else grad
+    return output, grad.to(output.dtype)
+
+
+def _argument(call: LayerCall) -> Any:
+    return call.inputs[0] if call.inputs else call.keywords["input"]

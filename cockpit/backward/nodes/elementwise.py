@@ -14,7 +14,7 @@ from cockpit.backward.extensions.base import Chunked, Contribution, Unsupported,
 from cockpit.backward.layout import Layout
 from cockpit.backward.nodes.operations import broadcast_axes, first_axis, operation
 from cockpit.backward.nodes.steps import summed_to
-from cockpit.backward.nodes.use import NodeUse
+from cockpit.backward.nodes.use import NodeUse, kind_of
 
 __all__ = ["by_running"]
 
@@ -110,12 +110,12 @@ def group_norm_weight(use: NodeUse, layout: Layout, batch_size: int) -> Contribu
 BATCH_NORM = ("input", "running_mean", "running_var", "training", "eps")
 
 
-@operation("NativeBatchNorm", "CudnnBatchNorm", place=1, axes=first_axis, saved=BATCH_NORM)
+@operation("NativeBatchNorm", place=1, axes=first_axis, saved=BATCH_NORM)
 def batch_norm_weight(use: NodeUse, layout: Layout, batch_size: int) -> Contribution:
     """Products p ⊙ x̂, with the statistics of the batch or the running ones."""
     b = widened(use.grads[0])
     x, eps = use.saved["input"].to(b.dtype), use.options["eps"]
-    if use.options.get("training", True):
+    if use.options["training"]:
         normalized = F.batch_norm(x, None, None, training=True, eps=eps)
     else:
         normalized = F.batch_norm(x, use.saved["running_mean"], use.saved["running_var"], eps=eps)
@@ -133,7 +133,8 @@ def _sum_of_samples(
 ) -> Contribution:
     """Sum over all that was broadcast but the samples."""
     if unreduced.shape != use.output_shape:
-        raise Unsupported("an operation that Cockpit has no rule for sums over the samples")
+        kind = kind_of(use.node)
+        raise Unsupported(f"it is used in an operation that Cockpit has no rule for ({kind})")
     kept = list((1,) * (len(use.output_shape) - len(use.input_shape)) + tuple(use.input_shape))
     del kept[layout.axis]
     first = layout.split(unreduced, batch_size)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,13 @@ from cockpit.backward.nodes.use import NodeUse, Operation, Pull, kind_of
 __all__ = ["uses_beside"]
 
 LONGEST = 30  # steps between a parameter and the samples
+NO_RULE = (
+    "it is used outside a layer that Cockpit can see, in an operation that it has no rule for ({})"
+)
+UNREADABLE = (
+    "what its gradient depends on was overwritten in place, or this version of torch keeps it "
+    "in another way"
+)
 
 
 @dataclass
@@ -42,7 +50,7 @@ class Path:
 def uses_beside(
     loss: Tensor,
     parameters: Iterable[Tensor],
-    calls: Collection[LayerCall],
+    calls: Mapping[LayerCall, list[Any]],
     batch_size: int,
 ) -> list[NodeUse]:
     """The uses of each parameter beside the layer calls that have a rule of their own.
@@ -52,14 +60,19 @@ def uses_beside(
     Args:
         loss: What will be differentiated.
         parameters: The trainable parameters.
-        calls: The layer calls of the forward pass.
+        calls: The layer calls, with the nodes of their outputs where known.
         batch_size: N.
     """
     graph = Graph(loss, parameters, batch_size)
-    by_parameter: dict[int, list[LayerCall]] = {}
-    for call in calls:
-        for _, own in call.parameters():
-            by_parameter.setdefault(id(own), []).append(call)
+    by_parameter: dict[int, list[tuple[str, LayerCall]]] = {}
+    for call, nodes in calls.items():
+        # An output that was changed in place as a view is not seen any more, but what made it is.
+        lost = bool(nodes) and not any(map(graph.reaches, nodes))
+        for name, own in call.parameters():
+            if lost:
+                call.superseded.add(id(own))
+            else:
+                by_parameter.setdefault(id(own), []).append((name, call))
     uses = []
     for leaf in graph.leaves:
         p = leaf.variable
@@ -84,8 +97,8 @@ class Graph:
         self._users: dict[Any, list[tuple[Any, int, int]]] = {}  # node, place, number of output
         self.leaves: list[Any] = []
         wanted = {id(p) for p in parameters}
-        waiting: list[Any] = [loss.grad_fn]
-        seen = set(waiting)
+        waiting: list[Any] = [] if loss.grad_fn is None else [loss.grad_fn]
+        self._seen = seen = set(waiting)
         while waiting:
             node = waiting.pop()
             for place, (source, number) in enumerate(node.next_functions):
@@ -99,6 +112,10 @@ class Graph:
                 if type(source).__name__ == "AccumulateGrad" and id(source.variable) in wanted:
                     self.leaves.append(source)
 
+    def reaches(self, node: Any) -> bool:
+        """Whether a node is in the graph."""
+        return node in self._seen
+
     def paths(self, leaf: Any) -> Iterator[Path]:
         """All paths out of a parameter, each up to where it meets the samples."""
         waiting: list[tuple[Any, int, tuple[Pull, ...]]] = [(leaf, 0, ())]
@@ -107,20 +124,34 @@ class Graph:
             for node, place, number in self._users.get(source, []):
                 if number != output:
                     continue
-                rule = rule_of(kind_of(node), node, place)
-                if rule is not None and self._joins_samples(node, place, rule):
-                    yield Path(node, place, pulls, rule)
-                    continue
-                outputs = {n for *_, n in self._users.get(node, [])}
-                found = {n: self._step(node, place, n) for n in outputs}
-                if not outputs or None in found.values() or len(pulls) >= LONGEST:
-                    yield Path(node, place, pulls, None, _no_rule(node, bool(outputs)))
-                    continue
-                waiting += [(node, n, (*pulls, pull)) for n, pull in found.items() if pull]
+                try:
+                    found = self._follow(node, place)
+                except (RuntimeError, AttributeError):
+                    found = UNREADABLE
+                if isinstance(found, dict) and len(pulls) >= LONGEST:
+                    found = "too many operations lie between it and the samples"
+                if isinstance(found, dict):
+                    waiting += [(node, n, (*pulls, pull)) for n, pull in found.items()]
+                elif isinstance(found, Operation):
+                    yield Path(node, place, pulls, found)
+                else:
+                    yield Path(node, place, pulls, None, found)
+
+    def _follow(self, node: Any, place: int) -> Operation | dict[int, Pull] | str:
+        """What a node does with a parameter: a rule, the steps to its outputs, or why not."""
+        rule = rule_of(kind_of(node), node, place)
+        if rule is not None and self._joins_samples(node, place, rule):
+            return rule
+        outputs = {n for *_, n in self._users.get(node, [])}
+        if not outputs:
+            return "the loss has a term with it that is no function of single samples"
+        pulls = {n: self._step(node, place, n) for n in outputs}
+        found = {n: pull for n, pull in pulls.items() if pull is not None}
+        return found if len(found) == len(pulls) else NO_RULE.format(kind_of(node))
 
     def _joins_samples(self, node: Any, place: int, rule: Operation) -> bool:
         """Whether the samples are in the output, going by its shape and by what is done there."""
-        kind, shape = kind_of(node), node._input_metadata[0].shape
+        kind, shape = kind_of(node), rule.shape or node._input_metadata[0].shape
         if all(shape[k] % self._batch_size for k in rule.axes):
             return False
         if kind in ("Embedding", "Index"):
@@ -166,23 +197,18 @@ class Graph:
         return True
 
 
-def _no_rule(node: Any, is_inside: bool) -> str:
-    if not is_inside:
-        return "the loss has a term with it that is no function of single samples"
-    return (
-        "it is used outside a layer that Cockpit can see, in an operation that it has no rule for "
-        f"({kind_of(node)})"
-    )
-
-
-def _unclaimed(p: Tensor, paths: list[Path], calls: list[LayerCall]) -> list[NodeUse]:
+def _unclaimed(p: Tensor, paths: list[Path], calls: list[tuple[str, LayerCall]]) -> list[NodeUse]:
     """What layer calls do not stand for; the calls that are not needed for ``p`` are told so."""
-    by_kind: dict[Coverage, list[LayerCall]] = {kind: [] for kind in Coverage}
-    for call in calls:
-        by_kind[coverage(call.module)].append(call)
+    by_kind: defaultdict[Coverage, list[LayerCall]] = defaultdict(list)
+    for name, call in calls:
+        kind = coverage(call.module)
+        if kind is Coverage.ONE_USE and name not in ("weight", "bias"):
+            kind = Coverage.NOTHING  # the layer's weight is made of it (pruning)
+        by_kind[kind].append(call)
     if by_kind[Coverage.EVERY_USE]:
         return []
-    paths.sort(key=lambda path: path.node._sequence_nr())
+    if len(paths) > 1:
+        paths.sort(key=lambda path: path.node._sequence_nr())
     for call in sorted(by_kind[Coverage.ONE_USE], key=lambda call: call.order):
         # A layer with a rule uses each parameter once, last before its output is there.
         own = [k for k, path in enumerate(paths) if path.node._sequence_nr() <= call.order]
@@ -194,7 +220,7 @@ def _unclaimed(p: Tensor, paths: list[Path], calls: list[LayerCall]) -> list[Nod
         return []
     for call in by_kind[Coverage.FALLBACK] + by_kind[Coverage.NOTHING]:
         call.superseded.add(id(p))
-    in_attention = any(isinstance(c.module, nn.MultiheadAttention) for c in calls)
+    in_attention = any(isinstance(call.module, nn.MultiheadAttention) for _, call in calls)
     return [_use(p, path, turn, in_attention) for turn, path in enumerate(paths)]
 
 
@@ -203,6 +229,5 @@ def _use(p: Tensor, path: Path, turn: int, positions_first: bool) -> NodeUse:
         return NodeUse(
             p, path.node, path.place, path.operation, path.pulls, path.reason, positions_first, turn
         )
-    except RuntimeError:  # what the node saved was overwritten: the backward pass will fail too
-        reason = "what its gradient depends on was overwritten in place"
-        return NodeUse(p, path.node, path.place, None, (), reason, positions_first, turn)
+    except (RuntimeError, AttributeError):
+        return NodeUse(p, path.node, path.place, None, (), UNREADABLE, positions_first, turn)

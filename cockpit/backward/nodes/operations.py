@@ -15,7 +15,7 @@ from cockpit.backward.nodes.use import NodeUse, Operation, shape_of_input
 __all__ = ["broadcast_axes", "first_axis", "leading_axes", "operation", "rule_of", "second_axis"]
 
 Contribute = Callable[[NodeUse, Layout, int], Contribution]
-Axes = Callable[[Any, int], tuple[int, ...]]
+Axes = Callable[..., tuple[int, ...]]
 
 _RULES: dict[tuple[str, int], tuple[Contribute, Axes, tuple[str, ...]]] = {}
 
@@ -46,18 +46,40 @@ def rule_of(kind: str, node: Any, place: int) -> Operation | None:
     An operation without a rule of its own that has broadcast its input is an elementwise one:
     it is run for its rule, see :func:`cockpit.backward.nodes.elementwise.by_running`.
     """
+    if node._input_metadata[0].dtype.is_complex:
+        return None
     if (kind, place) in _RULES:
         contribute, axes, saved = _RULES[kind, place]
         return Operation(contribute, axes(node, place), saved)
-    if kind in VIEWS or isinstance(node, torch.autograd.function.BackwardCFunction):
-        return None  # a step; or the user's own, which may count its calls
-    found = broadcast_axes(node, place)
-    return Operation(_RULES["", 0][0], found, at_once=True) if found else None
+    shape = None
+    if kind == "CopySlices":
+        shape = _shape_in_place(node, place)
+    elif kind in VIEWS or not type(node).__name__[-1].isdigit():
+        return None  # a step; or no operation of torch's own: it may count its calls
+    found = broadcast_axes(node, place, shape)
+    if not found or not _is_broadcast(node, place, shape):
+        return None
+    return Operation(_RULES["", 0][0], found, at_once=True, shape=shape)
 
 
-def broadcast_axes(node: Any, place: int) -> tuple[int, ...]:
+def _is_broadcast(node: Any, place: int, out: torch.Size | None) -> bool:
+    """Whether the input's axes go with the output's, as those of elementwise operations do."""
+    out = torch.Size(node._input_metadata[0].shape) if out is None else out
+    pairs = zip(reversed(shape_of_input(node, place)), reversed(out), strict=False)
+    return all(i in (1, o) for i, o in pairs)
+
+
+def _shape_in_place(node: Any, place: int) -> torch.Size:
+    """Shape of the view that an operation has overwritten with itself and an operand."""
+    metadata = node._input_metadata[0]
+    made = node(torch.zeros(metadata.shape, dtype=metadata.dtype, device=metadata.device))[place]
+    return torch.Size(()) if made is None else made.shape
+
+
+def broadcast_axes(node: Any, place: int, out: torch.Size | None = None) -> tuple[int, ...]:
     """Axes that the output has and the input has not."""
-    out, given = node._input_metadata[0].shape, shape_of_input(node, place)
+    out = torch.Size(node._input_metadata[0].shape) if out is None else out
+    given = shape_of_input(node, place)
     if len(given) > len(out):
         return ()
     padded = (1,) * (len(out) - len(given)) + tuple(given)

@@ -1,7 +1,8 @@
 """Steps from a parameter to the operation that joins it with the samples.
 
 Transposing, cutting, casting, looking up positions: what comes out of such a step is the same for
-all samples, so individual gradients are taken back over it sample by sample, linearly.
+all samples, so individual gradients are taken back over it sample by sample, linearly. That is done
+when the optimizer may have stepped already: of what a step needs of parameters it takes copies.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def pull_of(kind: str, node: Any, place: int, number: int) -> Pull | None:
     return {
         "Embedding": _over_lookup,
         "Index": _over_index,
+        "LinalgVectorNorm": _over_norm,
         "Mm": _over_product,
         "WeightNormInterface": _over_weight_norm,
     }.get(kind, lambda *_: None)(node, place)
@@ -99,29 +101,33 @@ def _over_transpose(contribution: Contribution) -> Contribution:
 
 
 def _over_cut(node: Any, number: int) -> Pull:
-    """Rows of a matrix stay an outer product: the other rows of the output gradient are zero."""
-    sizes = shape_of_input(node, 0)
+    """Of rows that were cut off, the others get zero; an outer product stays one."""
     general = _linear(_batched(node, 0, number))
     lengths = [m.shape[0] for m in node._input_metadata]
     before, after = sum(lengths[:number]), sum(lengths[number + 1 :])
+    if sum(lengths) != shape_of_input(node, 0)[0]:
+        return general  # along another axis
 
     def pull(contribution: Contribution) -> Contribution:
-        whole = before + lengths[number] + after == sizes[0]
-        if isinstance(contribution, Outer) and whole:
+        if isinstance(contribution, Outer):
             return Outer(contribution.a, F.pad(contribution.b, (before, after)))
-        return general(contribution)
+        return _linear(lambda grad: _padded(grad, before, after))(contribution)
 
     return pull
+
+
+def _padded(x: Tensor, before: int, after: int) -> Tensor:
+    return F.pad(x, (0, 0) * (x.dim() - 2) + (before, after))
 
 
 def _over_arithmetic(kind: str, node: Any, place: int) -> Pull | None:
     shape = shape_of_input(node, place)
     factor: Tensor | float = 1.0
-    if kind in ("Mul", "Div"):
-        if kind == "Div" and place:
-            return None
-        other = (node._saved_other if place == 0 else node._saved_self).detach()
-        factor = other.clone() if kind == "Mul" else 1 / other
+    if kind == "Div":
+        below = node._saved_other.detach()
+        factor = -node._saved_self.detach() / below.square() if place else 1 / below
+    elif kind == "Mul":
+        factor = (node._saved_self if place else node._saved_other).detach().clone()
     elif place:
         factor = -node._saved_alpha if kind == "Sub" else node._saved_alpha
     return _linear(lambda grad: summed_to(grad * factor, shape))
@@ -133,8 +139,8 @@ def _over_function(node: Any, place: int) -> Pull | None:
         return None
     ones = torch.ones(metadata.shape, dtype=metadata.dtype, device=metadata.device)
     made = node(ones)
-    slope = made[place] if isinstance(made, tuple) else made
-    return _linear(lambda grad: grad * slope.detach())
+    slope = (made[place] if isinstance(made, tuple) else made).detach()
+    return _linear(lambda grad: grad * slope)
 
 
 def _over_weight_norm(node: Any, place: int) -> Pull:
@@ -142,12 +148,24 @@ def _over_weight_norm(node: Any, place: int) -> Pull:
     v, g, norm = (getattr(node, f"_saved_{k}").detach() for k in ("v", "g", "result1"))
     kept = node._saved_dim % v.dim()
     axes = [k + 1 for k in range(v.dim()) if k != kept]
+    unit, ratio = v / norm, g / norm
 
     def adjoint(grad: Tensor) -> Tensor:
-        along = (grad * (v / norm)).sum(axes, keepdim=True)
-        return along if place == 1 else g / norm * (grad - along * (v / norm))
+        along = (grad * unit).sum(axes, keepdim=True)
+        return along if place == 1 else ratio * (grad - along * unit)
 
     return _linear(adjoint)
+
+
+def _over_norm(node: Any, place: int) -> Pull | None:
+    """Euclidean norms along some axes."""
+    if node._saved_ord != 2:
+        return None
+    x, norm = node._saved_self.detach(), node._saved_result.detach()
+    axes = sorted(k % x.dim() for k in node._saved_dim or range(x.dim()))
+    kept = torch.Size(1 if k in axes else size for k, size in enumerate(x.shape))
+    unit = torch.where(norm.view(kept) == 0, 0, x / norm.view(kept))
+    return _linear(lambda grad: grad.reshape(len(grad), *kept) * unit)
 
 
 def _over_index(node: Any, place: int) -> Pull | None:
@@ -181,7 +199,7 @@ def _over_lookup(node: Any, place: int) -> Pull | None:
 def _over_product(node: Any, place: int) -> Pull:
     """A product with a matrix that is the same for all samples."""
     if place == 0:
-        other = node._saved_mat2.detach()
+        other = node._saved_mat2.detach().clone()
         return _linear(lambda grad: grad @ other.to(grad.dtype).mT)
-    other = node._saved_self.detach()
+    other = node._saved_self.detach().clone()
     return _linear(lambda grad: other.to(grad.dtype).mT @ grad)

@@ -27,12 +27,14 @@ class Operation:
         axes: Axes of the operation's output that may run over the samples.
         saved: Names of the node's saved tensors that this takes.
         at_once: Whether the node itself has to be run, while its graph is alive.
+        shape: Of the output, where the node has another one.
     """
 
     contribute: Callable[[NodeUse, Layout, int], Contribution]
     axes: tuple[int, ...] = (0,)
     saved: tuple[str, ...] = ()
     at_once: bool = False
+    shape: torch.Size | None = None
 
 
 @dataclass(eq=False)
@@ -73,7 +75,8 @@ class NodeUse:
     def __post_init__(self) -> None:
         if self.node is not None and not self.output_shape:
             self.input_shape = shape_of_input(self.node, self.place)
-            self.output_shape = torch.Size(self.node._input_metadata[0].shape)
+            own = None if self.operation is None else self.operation.shape
+            self.output_shape = own or torch.Size(self.node._input_metadata[0].shape)
             self._take_saved()
 
     def _take_saved(self) -> None:
@@ -85,7 +88,7 @@ class NodeUse:
             if name == "indices" and not isinstance(value, Tensor):
                 (value,) = value
             if isinstance(value, Tensor):
-                self.saved[name] = value.detach()
+                self.saved[name] = value.detach().clone() if _is_leaf(value) else value.detach()
             else:
                 self.options[name] = value
         self.versions = tuple(x._version for x in self.saved.values())
@@ -104,6 +107,9 @@ class NodeUse:
             with torch.no_grad():
                 made = self.node(grad)
             grad = (made if isinstance(made, tuple) else (made,))[self.place]
+            if grad is None:  # a backward pass to some of the inputs only
+                self.operation, self.reason = None, "its gradient was not asked for"
+                grad = torch.empty(0)
         self.grads[place] = grad if place not in self.grads else self.grads[place] + grad
 
     def contribution(self, layout: Layout, batch_size: int) -> Contribution:
@@ -128,18 +134,24 @@ class NodeUse:
         self.node, self.saved, self.versions, self.grads, self.pulls = None, {}, (), {}, ()
 
     def signature(self) -> tuple:
-        """Equal for the same use in another step."""
-        return (id(self.parameter), self.turn, self.place, self.output_shape)
+        """Equal for the same use with other lengths."""
+        return (id(self.parameter), self.turn, self.place, len(self.output_shape))
 
     def layouts(self, batch_size: int) -> tuple[list[Layout], bool]:
         """The layouts that the output's shape allows, and whether the first one is certain."""
         if self.operation is None:
             return [Layout()], True
         found = layouts_along(self.output_shape, self.operation.axes, batch_size)
-        if self.positions_first:
-            return found[::-1], False
         alone = [x for x in found if self.output_shape[x.axis] == batch_size]
+        if self.positions_first:
+            return alone[::-1] + found[len(alone) :][::-1], False
         return found, len(alone) == 1 and self.operation.axes != (1,)
+
+
+def _is_leaf(x: Tensor) -> bool:
+    """Whether it is a parameter, or a view of one, which the optimizer moves."""
+    base = x if x._base is None else x._base
+    return base.is_leaf and base.requires_grad
 
 
 def kind_of(node: Any) -> str:
