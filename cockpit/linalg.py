@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -41,6 +41,8 @@ class Eigenpair:
         products: Number of products with the operator that it took.
         converged: Whether the stopping rule was met.
         min_value: An upper bound of the smallest eigenvalue, where the method gives it for nothing.
+        asymmetry: The largest |uᵀAv − vᵀAu| that was seen of unit vectors, where the method gives
+            it for nothing. More than rounding: the operator is not symmetric.
     """
 
     value: float
@@ -49,6 +51,7 @@ class Eigenpair:
     products: int
     converged: bool
     min_value: float | None = None
+    asymmetry: float = 0.0
 
 
 def power_iteration(
@@ -135,15 +138,14 @@ def lanczos(
 
     Reference: Golub & Van Loan (2013), section 10.1.
     """
-    vector, value, used = start / start.norm(), math.nan, 0
+    vector, value, used, asymmetry = start / start.norm(), math.nan, 0, 0.0
     while True:
         limit = min(basis, max_iterations - used)
         pair, value = _lanczos_run(matvec, vector, limit, rtol, atol, min_iterations, value)
         used += pair.products
+        asymmetry = max(asymmetry, pair.asymmetry)
         if pair.converged or used >= max_iterations or not math.isfinite(pair.value):
-            return Eigenpair(
-                pair.value, pair.vector, pair.residual, used, pair.converged, pair.min_value
-            )
+            return replace(pair, products=used, asymmetry=asymmetry)
         vector = pair.vector
 
 
@@ -162,12 +164,13 @@ def _lanczos_run(
     basis[0] = start
     diagonal: list[float] = []
     off_diagonal: list[float] = []
-    converged = False
+    converged, asymmetry = False, 0.0
     while True:
         vectors = basis[: len(diagonal) + 1]
         image = matvec(vectors[-1])
-        diagonal.append(float(vectors[-1] @ image))
-        image, beta = _orthogonalized(image, vectors)
+        image, beta, overlaps = _orthogonalized(image, vectors)
+        diagonal.append(overlaps[-1])
+        asymmetry = max(asymmetry, _asymmetry(overlaps, off_diagonal))
         if not (math.isfinite(diagonal[-1]) and math.isfinite(beta)):
             return Eigenpair(math.nan, start, math.inf, len(diagonal), False), math.nan
         values, weights = _tridiagonal_eigh(diagonal, off_diagonal)
@@ -188,24 +191,37 @@ def _lanczos_run(
             basis = larger
         torch.div(image, beta, out=basis[len(diagonal)])
     ritz = weights[:, -1].to(start) @ vectors
+    lowest = float(values[0])
     pair = Eigenpair(
-        value, ritz / ritz.norm(), residual, len(diagonal), converged, float(values[0])
+        value, ritz / ritz.norm(), residual, len(diagonal), converged, lowest, asymmetry
     )
     return pair, previous
 
 
-def _orthogonalized(vector: Tensor, basis: Tensor) -> tuple[Tensor, float]:
-    """``vector``, changed in place, less its part in the rows' span of ``basis``, and its norm.
+def _orthogonalized(vector: Tensor, basis: Tensor) -> tuple[Tensor, float, list[float]]:
+    """``vector``, changed in place, less its part in the span of ``basis``; its norm; what it lost.
 
     What is left of a vector that lay mostly in the span is mostly rounding: then once more.
     """
-    before = float(vector.norm())
+    before, overlaps = float(vector.norm()), basis @ vector
+    lost = overlaps.tolist()
     while True:
-        vector.addmv_(basis.T, basis @ vector, alpha=-1)
+        vector.addmv_(basis.T, overlaps, alpha=-1)
         after = float(vector.norm())
         if not 0 < after < 0.05 * before or after < 1e-12 * before:
-            return vector, after
-        before = after
+            return vector, after, lost
+        before, overlaps = after, basis @ vector
+
+
+def _asymmetry(overlaps: list[float], off_diagonal: list[float]) -> float:
+    """How far the projections of the last image are from those of a symmetric operator.
+
+    There only the last two vectors overlap with it, the last but one by the last β.
+    """
+    if not off_diagonal:
+        return 0.0
+    expected = [*[0.0] * (len(overlaps) - 2), off_diagonal[-1]]
+    return max(abs(x - y) for x, y in zip(overlaps, expected, strict=False))
 
 
 def _tridiagonal_eigh(diagonal: list[float], off_diagonal: list[float]) -> tuple[Tensor, Tensor]:

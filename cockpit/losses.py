@@ -70,6 +70,11 @@ class LossProbe:
         """``mean`` or ``sum`` as the loss module has it, else ``None``."""
         return getattr(self.loss_fn, "reduction", None)
 
+    @property
+    def is_torchs_own(self) -> bool:
+        """Whether it is one of the loss modules that torch brings along."""
+        return type(self.loss_fn).__module__ == nn.modules.loss.__name__
+
     def individual_graph(self, batch_size: int) -> Tensor | None:
         """As :meth:`individual`, with the graph down to the model."""
         if self.given is not None and self.given.numel() == batch_size:

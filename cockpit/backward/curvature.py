@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ def diag_ggn(
     backpropagate: Callable[[Tensor], list[LayerCall | NodeUse]],
     root: LossHessianRoot,
     squared_sums: SquaredSums,
+    batch_size: int,
     samples: int | None,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
@@ -35,11 +36,12 @@ def diag_ggn(
         backpropagate: Layer calls with the gradients that one at the output gives them.
         root: S with SSᵀ = ∇²_f L.
         squared_sums: Layer calls to Σₙ gₙ² by parameter name.
+        batch_size: N.
         samples: Number of random combinations of the columns, or ``None`` for all columns.
         generator: Draws them.
     """
     if samples is None:
-        columns, weight = root.columns(), 1.0
+        columns, weight = _one_of_each_sample(root.columns(), batch_size), 1.0
     else:
         columns, weight = (root.sample(generator) for _ in range(samples)), 1.0 / samples
     diagonal: dict[str, Tensor] = {}
@@ -47,6 +49,21 @@ def diag_ggn(
         for name, part in squared_sums(backpropagate(column)).items():
             diagonal[name] = part if name not in diagonal else diagonal[name].add_(part)
     return {name: part.mul_(weight) for name, part in diagonal.items()}
+
+
+def _one_of_each_sample(columns: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:
+    """The columns, cut up so that none holds two rows of one sample.
+
+    Each must be squared by itself; which rows of a folded first axis belong together is not known.
+    """
+    for column in columns:
+        if column.shape[0] == batch_size:
+            yield column
+            continue
+        for row in range(column.shape[0]):
+            alone = torch.zeros_like(column)
+            alone[row] = column[row]
+            yield alone
 
 
 def diag_hutchinson(

@@ -17,6 +17,7 @@ from cockpit.backward import statistics as st
 from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.combine import Part, combine, mean_gradient
 from cockpit.backward.compiled import NotRepeated, Repetition, named_parameters
+from cockpit.backward.coupling import couples_samples
 from cockpit.backward.curvature import diag_ggn, diag_hutchinson
 from cockpit.backward.evaluate import Direction, squared_sum, sum_of_squares
 from cockpit.backward.exact_hessian import ExactDiagHessian
@@ -191,6 +192,10 @@ class BackwardEngine:
         backward.uses = uses_beside(loss, parameters, calls, size)
         backward.superseded = {call: call.superseded for call in calls}
         capture.watch(backward.uses)
+        # torch's own losses are sums over the samples.
+        if not (self.probe.is_torchs_own and self.probe.is_of(loss)):
+            output = capture.output if self.probe.output is None else self.probe.output
+            backward.is_coupled = couples_samples(loss, output, size, self.generator)
         losses = partial(self.probe.individual_graph, size)
         backward.tested = self._sample_axis.layouts(capture, losses, size, self.generator)
 
@@ -223,10 +228,20 @@ class BackwardEngine:
 
 
 SEEDS_APART = 2**32  # between the generators of two ranks
-NO_SECOND = (
-    "an operation of the model has no second derivative ({}). For attention, run the forward pass "
-    "under torch.nn.attention.sdpa_kernel(SDPBackend.MATH)"
-)
+NO_SECOND = "an operation of the model has no second derivative ({})"
+MATH = "; run the forward pass under torch.nn.attention.sdpa_kernel(SDPBackend.MATH)"
+
+
+def _limit(error: Exception) -> Absent | None:
+    """The reason, where torch itself can't do what is asked; ``None`` for any other error."""
+    text = str(error).splitlines()[0] if str(error) else ""
+    if "not implemented" in text:
+        return Absent(NO_SECOND.format(text.rstrip(".")) + (MATH if "attention" in text else ""))
+    if "double backward" in text:
+        return Absent(COMPILED.format(text))
+    if "use_reentrant" in text:
+        return Absent("a checkpoint of the model is reentrant; give it use_reentrant=False")
+    return None
 
 
 COMPILED = (
@@ -273,12 +288,7 @@ class _BeforeBackward:
             except (Unsupported, Absent) as reason:
                 stats.errors[request] = Absent(str(reason))
             except (NotImplementedError, RuntimeError) as error:
-                if "not implemented" in str(error):
-                    stats.errors[request] = Absent(NO_SECOND.format(error))
-                elif "double backward" in str(error):
-                    stats.errors[request] = Absent(COMPILED.format(error))
-                else:
-                    stats.errors[request] = error
+                stats.errors[request] = _limit(error) or error
             except Exception as error:
                 stats.errors[request] = error
 
@@ -323,7 +333,8 @@ class _BeforeBackward:
                 return engine.capture.backpropagate(output, column)
             return engine.capture.backpropagate(*repetition.carry(output, column))
 
-        diagonal = diag_ggn(backpropagate, root, self._squared_sums, samples, engine.generator)
+        size, generator = self._pass.batch_size, engine.generator
+        diagonal = diag_ggn(backpropagate, root, self._squared_sums, size, samples, generator)
         return {name: part * self._pass.mean_scale for name, part in diagonal.items()}
 
     def _squared_sums(self, calls: list[LayerCall | NodeUse]) -> dict[str, Tensor]:
@@ -402,6 +413,7 @@ class BackwardPass:
         self.uses: list[NodeUse] = []
         self.superseded: dict[LayerCall, set[int]] = {}
         self.tested: Layouts = {}
+        self.is_coupled = False
         self.repetition: Repetition | None = None
         self.unseen = ""  # why there are no individual gradients, if there can't be any
         self.rough = ""  # why there is no curvature, if there can't be any
@@ -505,6 +517,8 @@ class BackwardPass:
         """Answer the first-order requests; see :meth:`BackwardEngine.answer`."""
         if self._individual is not None:
             self._individual.answer(self.stats, questions)
+        if self.is_coupled:
+            self.stats.coupled = tuple(self.parameters)
         return self.stats
 
     def release(self) -> None:

@@ -28,7 +28,7 @@ class LossHessianRoot(ABC):
 
     @abstractmethod
     def columns(self) -> Iterator[Tensor]:
-        """The columns of all samples at once, each in the output's shape."""
+        """The columns, each in the output's shape: one of each row of the first axis at once."""
 
     @abstractmethod
     def sample(self, generator: torch.Generator) -> Tensor:
@@ -44,22 +44,24 @@ class SoftmaxRoot(LossHessianRoot):
     """Cross-entropy: ∇² = κ (diag p − ppᵀ) = SSᵀ with S = √κ (diag √p − p √pᵀ).
 
     Args:
-        probabilities: Softmax of the logits, classes on the second axis.
+        probabilities: Softmax of the logits.
         kappa: Weight of each row in the loss, in the shape of the targets.
+        axis: The classes' axis.
     """
 
-    def __init__(self, probabilities: Tensor, kappa: Tensor) -> None:
-        axis = min(1, probabilities.dim() - 1)
+    def __init__(self, probabilities: Tensor, kappa: Tensor, axis: int) -> None:
         self._axis = axis
         self._p = probabilities
         self._root = probabilities.sqrt()
         self._weight = kappa.clamp_min(0).sqrt().unsqueeze(axis)
 
     def columns(self) -> Iterator[Tensor]:
-        for k in range(self._p.shape[self._axis]):
-            unit = torch.zeros_like(self._p)
-            unit.select(self._axis, k).fill_(1)
-            yield self._combine(unit)
+        # Logits without a sample axis of their own count as one row.
+        rows = self._p.unsqueeze(0) if self._axis == 0 else self._p
+        for place in range(rows[0].numel()):
+            unit = rows.new_zeros(rows.shape)
+            unit.flatten(1)[:, place] = 1
+            yield self._combine(unit.view_as(self._p))
 
     def sample(self, generator: torch.Generator) -> Tensor:
         return self._combine(_signs(self._p, generator))
@@ -125,8 +127,9 @@ def root_of_loss_hessian(
     if not bool(torch.isfinite(loss)):
         raise Unsupported("the loss is not finite")
     if type(loss_fn) is nn.CrossEntropyLoss and isinstance(target, Tensor):
-        probabilities = output.detach().softmax(min(1, output.dim() - 1))
-        return SoftmaxRoot(probabilities, _cross_entropy_weights(loss_fn, output.detach(), target))
+        axis = min(1, output.dim() - 1)
+        weights = _cross_entropy_weights(loss_fn, output.detach(), target)
+        return SoftmaxRoot(output.detach().softmax(axis), weights, axis)
     (grad,) = torch.autograd.grad(loss, output, create_graph=True, allow_unused=True)
     if grad is None or not grad.requires_grad:
         raise Unsupported(LINEAR)
@@ -136,7 +139,32 @@ def root_of_loss_hessian(
         if not diagonal.any():
             raise Unsupported(LINEAR)
         return ElementwiseRoot(diagonal)
+    for axis in {min(1, output.dim() - 1), output.dim() - 1}:
+        if (root := _softmax_root(grad, output, axis, generator)) is not None:
+            return root
     return DenseRoot(_blocks(grad, output, generator))
+
+
+def _softmax_root(
+    grad: Tensor, output: Tensor, axis: int, generator: torch.Generator
+) -> SoftmaxRoot | None:
+    """The root of a cross-entropy that was computed in some other way; ``None`` if it is none.
+
+    One product with the Hessian tells κ of each row, if it is of this form, and another whether.
+    """
+    p = output.detach().softmax(axis)
+    kappa: Tensor | None = None
+    for _ in range(2):
+        v = torch.rand(p.shape, generator=generator, device=p.device).to(p.dtype)
+        image = p * v - p * (p * v).sum(axis, keepdim=True)
+        product = _second((grad * v).sum(), output)
+        if kappa is None:
+            norms = image.square().sum(axis, keepdim=True)
+            kappa = (product * image).sum(axis, keepdim=True) / norms
+            kappa = kappa.where(norms > 0, torch.zeros_like(kappa))
+        if not _close(kappa * image, product):
+            return None
+    return None if kappa is None else SoftmaxRoot(p, kappa.squeeze(axis), axis)
 
 
 def _blocks(grad: Tensor, output: Tensor, generator: torch.Generator) -> Tensor:

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.extensions.base import Coverage, coverage
-from cockpit.backward.extensions.normalization import uses_batch_statistics
+from cockpit.backward.extensions.normalization import CHANNEL_NORMS, uses_batch_statistics
 from cockpit.backward.layout import Layout, layouts_along
 from cockpit.backward.nodes import NodeUse
 
@@ -50,7 +50,7 @@ def _possible(use: Use, batch_size: int) -> tuple[list[Layout], bool]:
     if _is_declared(use):
         axis = 0 if getattr(use.module, "batch_first", True) else 1
         return [x for x in layouts_along(shape, (axis,), batch_size) if not x.minor], False
-    if isinstance(use.module, (*CONVOLUTIONS, *TRANSPOSED)):
+    if isinstance(use.module, (*CONVOLUTIONS, *TRANSPOSED, *CHANNEL_NORMS)):
         return layouts_along(shape, (0,), batch_size), shape[0] == batch_size
     found = layouts_along(shape, (0, 1) if len(shape) > 2 else (0,), batch_size)
     certain = shape[0] == batch_size and (len(shape) < 3 or shape[1] != batch_size)

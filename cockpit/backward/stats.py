@@ -36,7 +36,7 @@ class BackwardStats:
         errors: Requests that could not be answered at all: an :class:`Absent` with the reason, or
             whatever went wrong.
         coupled: Layers whose individual gradients are the samples' *contributions*, because batch
-            statistics couple the samples.
+            statistics or the loss couple the samples.
         notes: What a reader must know of the answer to a request, by request.
         update_products: The update s in product form, where the next step's dot products with it
             are cheaper so.

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+import torch
+
 from cockpit.backward.statistics import MaxEigenvalue, Statistic
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import Scalar
-from cockpit.quantities.base import Quantity, Tier, scalar
+from cockpit.quantities.base import Absent, Quantity, Tier, scalar
 from cockpit.schedules import Schedule
 from cockpit.step import StepInfo
 
 __all__ = ["HessMaxEV"]
+
+# Relative to the largest eigenvalue; in half precision, whose vectors are single, rounding is 1e-3.
+ASYMMETRY = {torch.float64: 1e-6}
+HALF_ASYMMETRY = 2e-2
 
 
 class HessMaxEV(Quantity):
@@ -72,6 +78,12 @@ class HessMaxEV(Quantity):
     def compute(self, info: StepInfo, stats: BackwardStats) -> Scalar:
         """The eigenvalue at θ(t)."""
         pair = stats.of_network(self.request)
+        scale = max(abs(pair.value), abs(pair.min_value or 0.0))
+        if pair.asymmetry > ASYMMETRY.get(pair.vector.dtype, HALF_ASYMMETRY) * scale:
+            raise Absent(
+                "the products with the Hessian are not those of a symmetric matrix: the second "
+                "derivative of an operation of the model is wrong (torch's weight_norm, for one)"
+            )
         return scalar(
             pair.value,
             method=self.request.method,

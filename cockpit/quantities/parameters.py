@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from cockpit.backward.stats import BackwardStats
 from cockpit.log.record import Arrays
 from cockpit.quantities.base import Quantity
@@ -22,9 +26,12 @@ class Parameters(Quantity):
 
     def compute(self, info: StepInfo, stats: BackwardStats) -> Arrays:
         """The parameters at this step, before the update."""
-        return Arrays(
-            tuple(
-                info.parameters[name].flatten().cpu().numpy() if name in info.parameters else None
-                for name in info.layers
-            )
-        )
+        return Arrays(tuple(_array(info.parameters.get(name)) for name in info.layers))
+
+
+def _array(parameter: Tensor | None) -> np.ndarray | None:
+    if parameter is None:
+        return None
+    # Of numpy's number formats none is bfloat16.
+    wide = parameter if parameter.dtype == torch.float64 else parameter.float()
+    return wide.flatten().cpu().numpy()

@@ -165,3 +165,12 @@ def test_equal_magnitudes_of_opposite_sign(seed: int) -> None:
     # Power iteration may settle between the two; then its residual gives it away.
     pair, _ = _solve("power", matrix)
     assert 5.0 - pair.value <= 1.01 * pair.residual + 1e-2
+
+
+def test_lanczos_tells_an_operator_that_is_not_symmetric() -> None:
+    symmetric = _rotated([3.0, 2.0, 1.0, 0.5, -1.0, -2.0], 0)
+    skew = torch.randn(6, 6, generator=torch.Generator().manual_seed(1)).double()
+    whole, _ = _solve("lanczos", symmetric, **TIGHT)
+    broken, _ = _solve("lanczos", symmetric + 0.01 * (skew - skew.T), **TIGHT)
+    assert whole.asymmetry <= 1e-12
+    assert broken.asymmetry >= 1e-3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +102,30 @@ def test_draws_come_from_the_seed(tmp_path: Path) -> None:
     ]
     assert draws[0].tolist() == draws[1].tolist()
     assert draws[0].tolist() != draws[2].tolist()
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from cockpit import quantities
+from tests.quantities.cases import Case
+from tests.quantities.training import train
+chosen = [quantities.HessTrace(), quantities.HessMaxEV(), quantities.TICDiag(samples=2)]
+run = train(Case(), chosen, Path(sys.argv[1]), strict=True)
+print([run.log.series(q.name).value.tolist() for q in chosen])
+"""
+
+
+def test_draws_repeat_in_another_process(tmp_path: Path) -> None:
+    # Python's hashes, and with them the order in sets, differ from process to process.
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(tmp_path / seed)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1

@@ -20,7 +20,11 @@ from cockpit.quantities.grad_hist1d import checked_bins
 from cockpit.quantities.inner_test import inner_test
 from cockpit.quantities.norm_test import norm_test
 from cockpit.quantities.ortho_test import ortho_test
-from cockpit.quantities.scatter import sum_of_signal_to_noise, trace_of_covariance
+from cockpit.quantities.scatter import (
+    signal_to_noise,
+    sum_of_signal_to_noise,
+    trace_of_covariance,
+)
 from cockpit.quantities.tic_diag import tic_diag
 from tests import references
 
@@ -267,3 +271,16 @@ def test_counts_add_up() -> None:
 def test_bins_that_make_no_sense(count: int, low: float, high: float) -> None:
     with pytest.raises(ValueError, match="at least one bin and low < high"):
         checked_bins(count, low, high)
+
+
+def test_what_is_only_rounding_has_no_signal() -> None:
+    generator = torch.Generator().manual_seed(0)
+    g = torch.randn(6, 3, generator=generator, dtype=torch.float64)
+    key_bias = 1e-17 * torch.randn(6, 2, generator=generator, dtype=torch.float64)
+    parts = {"weight": g, "bias": key_bias}
+    sums = {name: part.square().sum(0) for name, part in parts.items()}
+    means = {name: part.mean(0) for name, part in parts.items()}
+    ratios = signal_to_noise(sums, means, 6)
+    alone = signal_to_noise({"weight": sums["weight"]}, {"weight": means["weight"]}, 6)
+    assert (ratios.noisy, ratios.excluded) == (3, 2)
+    assert float(ratios.total) == float(alone.total)

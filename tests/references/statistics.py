@@ -103,20 +103,27 @@ def cabs(
     return total / loss
 
 
-def _ratios(g: Tensor, divisor: int) -> tuple[list[float], int]:
+def _ratios(g: Tensor, divisor: int, floor: float) -> tuple[list[float], int]:
     """ḡ_j² / (Σ_n (g_nj − ḡ_j)² / divisor) of the elements with noise, and how many have none.
 
-    Rounding leaves some noise even where all samples agree: what is far below it counts as none.
+    Rounding leaves some noise even where all samples agree, and some gradient even where there is
+    none: what is as small as that counts as none.
     """
     mean = g.mean(0)
     ratios, without = [], 0
     for column, average in zip(g.T, mean, strict=True):
         variance = float((column - average).square().sum()) / divisor
-        if variance <= 1e-28 * float(average) ** 2:
+        nothing = float(column.square().mean()) <= floor
+        if nothing or variance <= 1e-28 * float(average) ** 2:
             without += 1
         else:
             ratios.append(float(average) ** 2 / variance)
     return ratios, without
+
+
+def _rounding(g: Tensor) -> float:
+    """The mean square that the rounding of the largest elements leaves in one that is zero."""
+    return (4 * torch.finfo(g.dtype).eps) ** 2 * float(g.square().mean(0).max())
 
 
 def _average(values: list[float]) -> float:
@@ -126,7 +133,8 @@ def _average(values: list[float]) -> float:
 def mean_gsnr(gradients: Gradients) -> PerParameter:
     """C.41: the mean of ḡ_j² / ((1/N) Σ_n (g_nj − ḡ_j)²) over the elements with noise."""
     n = next(iter(gradients.values())).shape[0]
-    parts = {name: _ratios(g.flatten(1), n) for name, g in gradients.items()}
+    floor = _rounding(flatten(gradients))
+    parts = {name: _ratios(g.flatten(1), n, floor) for name, g in gradients.items()}
     everything = [ratio for ratios, _ in parts.values() for ratio in ratios]
     return PerParameter(
         _average(everything),
@@ -138,5 +146,5 @@ def mean_gsnr(gradients: Gradients) -> PerParameter:
 def early_stopping(gradients: Gradients) -> tuple[float, int]:
     """C.10: 1 − (N/D) Σ_j ḡ_j² / ((1/(N−1)) Σ_n (g_nj − ḡ_j)²), and the elements left out."""
     g = flatten(gradients)
-    ratios, without = _ratios(g, g.shape[0] - 1)
+    ratios, without = _ratios(g, g.shape[0] - 1, _rounding(g))
     return 1.0 - g.shape[0] * _average(ratios), without

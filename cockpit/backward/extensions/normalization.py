@@ -22,7 +22,7 @@ from cockpit.backward.extensions.base import (
     widened,
 )
 
-__all__ = ["channel_norm", "trailing_norm", "uses_batch_statistics"]
+__all__ = ["CHANNEL_NORMS", "channel_norm", "trailing_norm", "uses_batch_statistics"]
 
 CHANNEL_NORMS = (
     nn.BatchNorm1d,
