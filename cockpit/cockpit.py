@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
 from cockpit.backward.passes import inside_backward
+from cockpit.backward.stats import Absent
 from cockpit.configuration import Configuration, resolve
+from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_untracked
 from cockpit.header import describe_run
-from cockpit.log import LogWriter
+from cockpit.log import LogWriter, SilentWriter
 from cockpit.losses import LossProbe, checked_reduction
 from cockpit.optimizers import Optimizers
 from cockpit.passage import Passage
@@ -46,7 +48,8 @@ class Cockpit:
         cockpit.close()
 
     Args:
-        model: The model that is trained.
+        model: The model that is trained. In DistributedDataParallel, each rank makes a cockpit
+            and enters it at the same steps; rank 0 writes one record of the global batch.
         loss_fn: The loss function. As an ``nn.Module`` with a ``reduction`` it tells loss and
             individual losses by itself; otherwise pass ``loss=`` (and ``losses=``) at each step.
         optimizer: The optimizer, or several.
@@ -81,20 +84,23 @@ class Cockpit:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model is an nn.Module; got {type(model).__name__}.")
+        ranks, model = ranks_of(model), unwrapped(model)
         quantities, description = resolve(config)
         probe = LossProbe(loss_fn)
         self._reduction = checked_reduction(reduction, probe.reduction)
         self._optimizers = Optimizers(optimizer, model)
         self._stopwatch = Stopwatch()
-        self._engine = BackwardEngine(model, probe, seed)
+        self._engine = BackwardEngine(model, probe, seed, ranks)
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
-        writer = LogWriter(self.logdir, {**header, "time": self._stopwatch.began})
+        header["environment"]["ranks"] = ranks.size
+        writer = _writer(ranks, self.logdir, {**header, "time": self._stopwatch.began})
         self._layers = tuple(layer.name for layer in header["layers"])
         self._tracker = Tracker(quantities, self._engine, writer, self._stopwatch, strict)
         self._open: OpenStep | None = None
         self._passage: Passage | None = None
         self._last_step: int | None = None
+        self._restarts = 0
         self._stride = 1
         self._always_attached = False
         self._takes_turns = False
@@ -104,8 +110,8 @@ class Cockpit:
         )
         self._at_exit = _call_weakly(self, "_close_at_exit")
         atexit.register(self._at_exit)
-        self._engine.attach(self._tracker.requests(quantities))
-        if ui:
+        self._meet_others()
+        if ui and ranks.leads:
             from cockpit.dashboard import start_background
 
             print(f"Cockpit: {start_background(self.logdir.parent)}")
@@ -191,6 +197,9 @@ class Cockpit:
             return
         self._closed = True
         atexit.unregister(self._at_exit)
+        if status != "finished":
+            self._engine.ranks.leave(message or status)
+            self._open = self._open if self._engine.ranks.size == 1 else None
         self._settle(moved=self._optimizers.any_stepped)
         self._engine.detach()
         self._optimizers.release()
@@ -202,6 +211,7 @@ class Cockpit:
             )
         )
         tracker.writer.close()
+        self._engine.ranks.leave("its cockpit is closed")
 
     def __enter__(self) -> Cockpit:
         return self
@@ -218,6 +228,21 @@ class Cockpit:
             self.close("interrupted")
         else:
             self.close("failed", f"{type(error).__name__}: {error}")
+
+    def _meet_others(self) -> None:
+        """Make sure that all ranks have a cockpit, and see the first forward pass."""
+        tracker = self._tracker
+        problem = why_untracked(self._engine.model)
+        if problem:
+            tracker.off = True
+            tracker.caution("absent", f"nothing can be tracked: {problem}", None)
+            return
+        try:
+            self._engine.ranks.meet("made")
+            self._engine.attach(tracker.requests(tracker.quantities))
+        except Absent as reason:
+            text = f"each rank needs a cockpit of its own to track the global batch: {reason}"
+            tracker.fault(RuntimeError(text), None)
 
     def _enter(
         self,
@@ -240,6 +265,10 @@ class Cockpit:
                 passage = Passage(self._tracker, opened, loss, losses, batch_size)
                 passage.begin()
                 return passage
+            except Absent as reason:
+                self._tracker.abandon()
+                self._say_absent(reason, step)
+                return None
             except Exception as error:
                 self._open = None
                 self._tracker.fault(error, step)
@@ -257,11 +286,14 @@ class Cockpit:
         self._optimizers.begin_step()
         if self._last_step is not None and step > self._last_step:
             self._stride = step - self._last_step
+        elif self._last_step is not None:
+            self._restarts += 1
         self._last_step = step
         due = tracker.due(step)
         if not (due or tracker.following) or not self._attached(step):
             return None
         self._open = tracker.open(
+            f"{self._restarts}.{step}",
             due,
             {
                 "step": step,
@@ -337,16 +369,33 @@ class Cockpit:
 
     def _settle(self, moved: bool) -> None:
         opened, self._open = self._open, None
-        if opened is None or not opened.parts:
+        if opened is None or opened.void or self._tracker.off:
             return
         try:
             with torch.no_grad():
                 self._tracker.settle(opened, moved)
+        except Absent as reason:
+            self._tracker.abandon()
+            if opened.parts:  # else it is said already
+                self._say_absent(reason, opened.info["step"])
         except Exception as error:
             self._tracker.fault(error, opened.info["step"])
 
+    def _say_absent(self, reason: Absent, step: int) -> None:
+        self._tracker.caution("absent", f"nothing can be tracked: {reason}", step)
+
     def _close_at_exit(self) -> None:
         self.close("interrupted", "the program ended without close()")
+
+
+def _writer(ranks: Ranks, logdir: Path, header: Mapping[str, Any]) -> LogWriter | SilentWriter:
+    """Of the log, on the one rank that writes it."""
+    if not ranks.leads:
+        return SilentWriter(logdir)
+    try:
+        return LogWriter(logdir, header)
+    except BlockingIOError as busy:
+        raise BlockingIOError(f"{busy}{hint_of_others(ranks)}") from None
 
 
 def _call_weakly(owner: Cockpit, method: str) -> Callable[..., None]:

@@ -65,6 +65,7 @@ class Passage:
         size = engine.capture.batch_size if self._batch_size is None else self._batch_size
         self._problem = why_untrackable(loss, size)
         if self._problem or loss is None or size is None:
+            self._tracker.decline(self.opened, self._problem)
             return
         losses, self._losses = self._losses, None
         losses = engine.probe.individual(size) if losses is None else losses.detach().flatten()
@@ -105,6 +106,7 @@ class Passage:
         what = "a further backward pass of the step is left out"
         if not self.opened.parts:
             what = "nothing can be tracked"
+            self.opened.problem = reason
             self._tracker.abandon()
         self._tracker.caution("absent", f"{what}: {reason}", self.opened.info["step"])
 
@@ -118,6 +120,9 @@ class Passage:
                 if any(part.backward.differentiated for part in self._candidates):
                     self._finish_part()
                 self.begin()
+            except Absent as reason:
+                self._over = True
+                self._leave_out(str(reason))
             except Exception as error:
                 self._over = True
                 tracker.fault(error, self.opened.info["step"])

@@ -7,6 +7,8 @@ The state of one step: *opened* (its backward passes run), *finished* (the gradi
 
 from __future__ import annotations
 
+import functools
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,8 +25,9 @@ from cockpit.backward.engine import BackwardEngine, BackwardPass
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.first_order import FIRST_ORDER
 from cockpit.backward.stats import Absent, BackwardStats
+from cockpit.distributed import Agreement, Local, Ranks, RanksApart, agree
 from cockpit.linalg import widened
-from cockpit.log import LogWriter
+from cockpit.log import LogWriter, SilentWriter
 from cockpit.log.record import Value
 from cockpit.quantities.base import Quantity
 from cockpit.step import StepInfo
@@ -57,14 +60,25 @@ class StepPart:
 
 @dataclass
 class OpenStep:
-    """A tracked step between its first backward pass and its settlement."""
+    """A tracked step between its first backward pass and its settlement.
 
+    Attributes:
+        place: Where ranks meet for it.
+        problem: Why there is no part, if there is none.
+        begun: Whether a part was begun.
+        void: Whether the ranks have missed each other already.
+    """
+
+    place: str
     info: dict[str, Any]
     due: list[Quantity]
     completing: list[Quantity]
     requests: frozenset[st.Statistic]
     parts: list[StepPart] = field(default_factory=list)
     before: dict[str, Tensor] = field(default_factory=dict)
+    problem: str = "no backward pass was seen"
+    begun: bool = False
+    void: bool = False
 
     @property
     def passes(self) -> list[BackwardPass]:
@@ -77,14 +91,27 @@ class OpenStep:
         found = {n: p.parameters[n] for p in self.passes for n in p.stats.grad}
         return list(found.values())
 
-    def losses(self) -> dict[str, Any]:
-        """What :class:`StepInfo` says of the loss: the mean over the samples of all parts."""
-        sizes = [part.backward.batch_size for part in self.parts]
+    @property
+    def loss(self) -> float:
+        """Mean over the samples of all parts."""
+        pairs = [(part.backward.batch_size, part.loss) for part in self.parts]
+        return mean_loss(pairs) if pairs else math.nan
+
+    @property
+    def individual_losses(self) -> Tensor | None:
+        """Of the samples of all parts, shape [N]; ``None`` if unknown."""
         losses = [part.losses for part in self.parts if part.losses is not None]
+        return torch.cat(losses) if losses and len(losses) == len(self.parts) else None
+
+    def losses(self, agreed: Agreement, ranks: Ranks) -> dict[str, Any]:
+        """What :class:`StepInfo` says of the losses: of the samples of all ranks."""
+        losses = self.individual_losses
+        if losses is not None:
+            losses = ranks.gather([losses], agreed.share.sizes)[0] if agreed.has_losses else None
         return {
-            "loss": mean_loss(list(zip(sizes, (part.loss for part in self.parts), strict=True))),
-            "batch_size": sum(sizes),
-            "individual_losses": torch.cat(losses) if len(losses) == len(sizes) else None,
+            "loss": agreed.loss,
+            "batch_size": agreed.share.total,
+            "individual_losses": losses,
         }
 
     def why_no_part(self) -> str:
@@ -125,7 +152,7 @@ class Tracker:
         self,
         quantities: list[Quantity],
         engine: BackwardEngine,
-        writer: LogWriter,
+        writer: LogWriter | SilentWriter,
         stopwatch: Stopwatch,
         strict: bool,
     ) -> None:
@@ -160,9 +187,9 @@ class Tracker:
             *(q.requires() for q in due), *(q.requires_next() for q in self._following)
         )
 
-    def open(self, due: list[Quantity], info: dict[str, Any]) -> OpenStep:
+    def open(self, place: str, due: list[Quantity], info: dict[str, Any]) -> OpenStep:
         """Begin a tracked step."""
-        return OpenStep(info, due, self._following, self.requests(due))
+        return OpenStep(place, info, due, self._following, self.requests(due))
 
     def begin(
         self, opened: OpenStep, loss: Tensor, losses: Tensor | None, batch_size: int
@@ -173,9 +200,14 @@ class Tracker:
             if fault is not None:
                 raise fault
         requests, reduction = opened.requests, opened.info["reduction"]
-        if opened.parts:  # eigenvalues of several matrices don't add up
+        if opened.begun:  # eigenvalues of several matrices don't add up
             requests = frozenset(r for r in requests if not isinstance(r, st.MaxEigenvalue))
-        backward = self.engine.begin(requests, loss, batch_size, reduction)
+        opened.begun = True
+        try:
+            backward = self.engine.begin(requests, loss, batch_size, reduction, opened.place)
+        except RanksApart:
+            opened.void = True
+            raise
         mean = float(loss.detach()) / (batch_size if reduction == "sum" else 1)
         return StepPart(backward, mean, losses)
 
@@ -216,6 +248,20 @@ class Tracker:
             opened: The step.
             moved: Whether the optimizer has had its turn.
         """
+        agreed = self._agree(opened, moved)
+        info, stats = self.engine.ranks.together(lambda: self._gathered(opened, moved, agreed))
+        self._complete_previous(opened.completing, info, stats)
+        self._compute(opened.due, info, stats)
+        self._previous_update = None
+        if self._following and info.update is not None:
+            self._previous_update = {**info.update, **stats.update_products}
+        named = dict(named_parameters(self.engine.model))
+        self._end = _some_elements(named) if self._following else {}
+
+    def _gathered(
+        self, opened: OpenStep, moved: bool, agreed: Agreement
+    ) -> tuple[StepInfo, BackwardStats]:
+        """The step and its statistics, of all ranks."""
         passes, update = opened.passes, None
         if moved and any(isinstance(r, st.Update) for r in opened.requests):
             parameters = passes[0].parameters
@@ -227,16 +273,26 @@ class Tracker:
             initial=self.initial,
             update=update,
             **opened.info,
-            **opened.losses(),
+            **opened.losses(agreed, self.engine.ranks),
         )
-        stats = self.engine.answer(passes, info, self._previous_update)
-        self._complete_previous(opened.completing, info, stats)
-        self._compute(opened.due, info, stats)
-        self._previous_update = None
-        if self._following and update is not None:
-            self._previous_update = {**update, **stats.update_products}
-        named = dict(named_parameters(self.engine.model))
-        self._end = _some_elements(named) if self._following else {}
+        return info, self.engine.answer(passes, info, self._previous_update, agreed.share)
+
+    def _agree(self, opened: OpenStep, moved: bool) -> Agreement:
+        """What the ranks agree on, if all can track this step.
+
+        Raises:
+            Absent: If one can't, or is not there.
+        """
+        losses = opened.individual_losses
+        local = Local(
+            problem="" if opened.parts else opened.problem,
+            size=sum(part.backward.batch_size for part in opened.parts),
+            loss=opened.loss,
+            has_losses=losses is not None,
+            moved=moved,
+            requests=_in_words(opened.requests),
+        )
+        return agree(self.engine.ranks, opened.place, local)
 
     def _compare_weights(self, opened: OpenStep) -> None:
         weights = [part.weight for part in opened.passes]
@@ -251,6 +307,21 @@ class Tracker:
         """Write what is complete of a record that waits, and let go of everything."""
         self._following, self._previous_update = [], None
         self._flush()
+
+    def decline(self, opened: OpenStep, problem: str) -> None:
+        """Tell the ranks that find an eigenvalue before their backward pass not to wait for us."""
+        ranks = self.engine.ranks
+        if opened.begun or ranks.size == 1:
+            return
+        opened.begun = True
+        for request in sorted(opened.requests, key=repr):
+            if isinstance(request, st.MaxEigenvalue):
+                try:
+                    ranks.agree(f"{opened.place}/{request}", problem)
+                except RanksApart:
+                    opened.void = True
+                except Absent:
+                    pass  # they know now
 
     def skip_following(self, reason: str, step: int) -> None:
         """What waited for the next step is lost: this one does not begin where that one led."""
@@ -280,7 +351,8 @@ class Tracker:
         """Record something that the user should know now, and warn; once for each text."""
         if (None, message) not in self._said:
             self.event("caution", kind, message, step=step)
-            warnings.warn(f"Cockpit: {message}", CockpitWarning, stacklevel=5)
+            if self.engine.ranks.leads:  # one rank says it for all
+                warnings.warn(f"Cockpit: {message}", CockpitWarning, stacklevel=5)
 
     def write(self, function: Callable[[], None]) -> None:
         """Write to the log; a fault of the disk ends the log, not the training."""
@@ -301,6 +373,7 @@ class Tracker:
 
     def fault(self, error: Exception, step: int | None) -> None:
         """Something other than a single quantity went wrong: stop tracking, say so once."""
+        self.engine.ranks.leave(f"{type(error).__name__}: {error}")
         if self.strict:
             raise error
         self.off = True
@@ -384,6 +457,12 @@ def _some_elements(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """About a thousand elements of each parameter: enough to see whether it was changed."""
     flat = {name: p.detach().flatten() for name, p in parameters.items()}
     return {name: x[:: max(1, x.numel() // 1000)].clone() for name, x in flat.items()}
+
+
+@functools.cache
+def _in_words(requests: frozenset[st.Statistic]) -> tuple[str, ...]:
+    """Requests as all ranks write them."""
+    return tuple(sorted(map(repr, requests)))
 
 
 def _marked(value: Value, requests: frozenset[st.Statistic], stats: BackwardStats) -> Value:

@@ -27,12 +27,15 @@ from cockpit.backward.first_order import (
     Questions,
     contributions_by_name,
 )
-from cockpit.backward.hessian import HessianOperator
+from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
+from cockpit.backward.gradients import AccumulatedGradients, GradientsOfPass, LocalGradients
+from cockpit.backward.hessian import GlobalHessian, HessianOperator
 from cockpit.backward.loss_hessian import root_of_loss_hessian
 from cockpit.backward.nodes import NodeUse, uses_beside
 from cockpit.backward.passes import reaches_parameters_beside, undisturbed
 from cockpit.backward.sample_axis import Layouts, SampleAxis
 from cockpit.backward.stats import Absent, BackwardStats
+from cockpit.distributed import RankLeft, Ranks, RanksApart, Share
 from cockpit.losses import LossProbe
 from cockpit.step import StepInfo
 
@@ -45,18 +48,28 @@ class BackwardEngine:
     Args:
         model: The model that is trained.
         probe: Sees the calls of the loss function.
-        seed: Of the engine's own random generator, from which all estimates draw.
+        seed: Of the engine's own random generators, from which all estimates draw.
+        ranks: The processes that train this model.
+
+    Attributes:
+        generator: Draws what belongs to the samples, other numbers on each rank.
+        common: Draws what belongs to the network, the same numbers on all ranks.
     """
 
-    def __init__(self, model: nn.Module, probe: LossProbe, seed: int) -> None:
+    def __init__(
+        self, model: nn.Module, probe: LossProbe, seed: int, ranks: Ranks | None = None
+    ) -> None:
+        self.ranks = Ranks() if ranks is None else ranks
         self.model = model
         self.probe = probe
         self.capture = Capture(model)
         self.exact_hessian = ExactDiagHessian(model, probe.loss_fn)
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        self.generator = torch.Generator(device).manual_seed(seed)
+        self.generator = torch.Generator(device).manual_seed(seed + SEEDS_APART * self.ranks.rank)
+        self.common = torch.Generator(device).manual_seed(seed + 1)
         self.warm_start: Tensor | None = None
         self._sample_axis = SampleAxis()
+        self._watching: list[BackwardPass] = []
 
     def attach(self, requests: frozenset[st.Statistic]) -> None:
         """See the forward passes from now on, for a step with these requests."""
@@ -75,17 +88,37 @@ class BackwardEngine:
         """Let go of the last forward pass."""
         self.capture.forget()
         self.probe.forget()
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        for backward in self._watching:
+            backward.unwatch()
+        self._watching = []
 
     def begin(
-        self, requests: frozenset[st.Statistic], loss: Tensor, batch_size: int, reduction: str
+        self,
+        requests: frozenset[st.Statistic],
+        loss: Tensor,
+        batch_size: int,
+        reduction: str,
+        place: str,
     ) -> BackwardPass:
-        """Serve what needs the graph, before the user's backward pass frees it."""
+        """Serve what needs the graph, before the user's backward pass frees it.
+
+        Args:
+            requests: What is asked of this pass.
+            loss: Of this rank's samples.
+            batch_size: Their number.
+            reduction: ``mean`` or ``sum``.
+            place: Where the ranks meet for an eigenvalue.
+        """
         parameters = {n: p for n, p in named_parameters(self.model) if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
         # Where the user has extended the model for BackPACK, our own passes must neither run their
         # extensions nor clear what those will need.
         with (
             self.exact_hessian.quiet(),
+            self.ranks.quiet(),
             backpack(retain_graph=True),
             self.capture.paused(),
             undisturbed(self.model),
@@ -93,8 +126,9 @@ class BackwardEngine:
             seen = self._repeat(backward, loss) if self.capture.compiled else loss
             if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
                 self._find_uses(backward, seen)
-            _BeforeBackward(self, backward, loss, seen).serve()
-        backward.watch(loss)
+            _BeforeBackward(self, backward, loss, seen, place).serve()
+        backward.watch(loss, LocalGradients if self.ranks.size > 1 else AccumulatedGradients)
+        self._watching.append(backward)
         self.capture.collect(backward.calls)
         self.probe.differentiated = 0
         return backward
@@ -120,7 +154,10 @@ class BackwardEngine:
         if backward.repetition is not None:
             self._finish_repetition(backward, backward.repetition)
         seen = self.probe.loss is not None
-        backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+        try:
+            backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+        finally:
+            self._unwatch()  # others that were begun were not differentiated
 
     def _repeat(self, backward: BackwardPass, loss: Tensor) -> Tensor:
         """A loss on the graph of a repeated forward pass, equal to ``loss`` in its derivatives."""
@@ -167,6 +204,7 @@ class BackwardEngine:
         passes: Sequence[BackwardPass],
         info: StepInfo,
         previous_update: Mapping[str, Direction] | None,
+        share: Share,
     ) -> BackwardStats:
         """Serve the first-order requests of a step, once the update is known.
 
@@ -174,18 +212,22 @@ class BackwardEngine:
             passes: The parts of the step, finished; they let go of their tensors.
             info: The step.
             previous_update: s of the step before by name, if known.
+            share: What this rank has of the global batch; the passes are of this rank.
         """
+        ranks, parameters = self.ranks, passes[0].parameters
         with self.capture.paused(), torch.no_grad():
-            grad = mean_gradient([(part.batch_size, part.stats.grad) for part in passes])
+            own = mean_gradient([(part.batch_size, part.stats.grad) for part in passes])
+            grad = mean_over_ranks(own, parameters, ranks, share)
             parts = []
             for part in passes:
                 questions = Questions(part.requests, info, previous_update, grad)
                 parts.append(Part(part.batch_size, part.statistics(questions)))
             for part in passes:
                 part.release()
-            return combine(parts)
+            return of_all_ranks(combine(parts), grad, parameters, ranks, share)
 
 
+SEEDS_APART = 2**32  # between the generators of two ranks
 NO_SECOND = (
     "an operation of the model has no second derivative ({}). For attention, run the forward pass "
     "under torch.nn.attention.sdpa_kernel(SDPBackend.MATH)"
@@ -203,14 +245,24 @@ class _BeforeBackward:
     """Serves the second-order requests of one step."""
 
     def __init__(
-        self, engine: BackwardEngine, backward: BackwardPass, loss: Tensor, seen: Tensor
+        self,
+        engine: BackwardEngine,
+        backward: BackwardPass,
+        loss: Tensor,
+        seen: Tensor,
+        place: str,
     ) -> None:
-        self._engine, self._pass = engine, backward
+        self._engine, self._pass, self._ranks, self._place = engine, backward, engine.ranks, place
         self._loss, self._seen = loss, seen  # on the user's graph, and on one that was seen
         self._hessian: HessianOperator | None = None
 
     def serve(self) -> None:
-        """Answer all of them; what goes wrong is kept as the answer."""
+        """Answer all of them; what goes wrong is kept as the answer.
+
+        Raises:
+            RanksApart: If a rank does not come to find an eigenvalue.
+            RankLeft: If it will not come any more.
+        """
         stats = self._pass.stats
         for request in sorted(self._pass.requests, key=str):  # they draw from one generator
             if self._pass.rough and isinstance(request, (st.DiagCurvature, st.MaxEigenvalue)):
@@ -221,7 +273,9 @@ class _BeforeBackward:
                     stats.by_parameter[request] = self._diagonal(request)
                 elif isinstance(request, st.MaxEigenvalue):
                     stats.network[request] = self._max_eigenvalue(request)
-            except Unsupported as reason:
+            except (RanksApart, RankLeft):
+                raise
+            except (Unsupported, Absent) as reason:
                 stats.errors[request] = Absent(str(reason))
             except (NotImplementedError, RuntimeError) as error:
                 if "not implemented" in str(error):
@@ -293,18 +347,26 @@ class _BeforeBackward:
         return any(uses_batch_statistics(m) for m in self._engine.model.modules())
 
     def _max_eigenvalue(self, request: st.MaxEigenvalue) -> linalg.Eigenpair:
-        engine, operator = self._engine, self._operator
+        """All ranks run the same iteration, on products that they form together."""
+        ranks = self._ranks
+        words = ranks.agree(f"{self._place}/{request}", "", size=self._pass.batch_size)
+        share = Share(tuple(word["size"] for word in words), ranks.rank)
+        pair = ranks.together(
+            lambda: self._solve(request, GlobalHessian(self._operator, ranks, share.weight))
+        )
+        if math.isfinite(float(pair.vector.sum())):
+            self._engine.warm_start = pair.vector
+        return pair
+
+    def _solve(self, request: st.MaxEigenvalue, operator: GlobalHessian) -> linalg.Eigenpair:
         solve = linalg.lanczos if request.method == "lanczos" else linalg.power_iteration
-        pair = solve(
+        return solve(
             operator,
             self._start_vector(operator.size),
             max_iterations=request.max_iterations,
             rtol=request.rtol,
             atol=request.atol,
         )
-        if math.isfinite(float(pair.vector.sum())):
-            engine.warm_start = pair.vector
-        return pair
 
     def _start_vector(self, size: int) -> Tensor:
         """The eigenvector of the last tracked step, with something added, or a random vector."""
@@ -312,10 +374,10 @@ class _BeforeBackward:
         like = next(iter(self._pass.parameters.values()))
         if warm is None or len(warm) != size:
             dtype = torch.promote_types(like.dtype, torch.float32)
-            return torch.randn(size, generator=engine.generator, device=like.device, dtype=dtype)
+            return torch.randn(size, generator=engine.common, device=like.device, dtype=dtype)
         # Without, an eigenvector that is no longer the largest could never be left. Its own
         # elements at other places are as good as random numbers, and cheaper.
-        draw = torch.randint(size, (), generator=engine.generator, device=like.device)
+        draw = torch.randint(size, (), generator=engine.common, device=like.device)
         return warm + 0.3 * warm.roll(int(draw))
 
 
@@ -353,9 +415,7 @@ class BackwardPass:
         self._loss_gradient: Tensor | None = None
         self._versions = {name: p._version for name, p in parameters.items()}
         self._names = {id(p): name for name, p in parameters.items()}
-        self._before = {
-            name: p.grad.detach().clone() for name, p in parameters.items() if p.grad is not None
-        }
+        self._gradients: GradientsOfPass | None = None
 
     def name_of(self, parameter: nn.Parameter) -> str | None:
         """The name of a trainable parameter."""
@@ -376,8 +436,16 @@ class BackwardPass:
         """The user differentiates so many times the loss; 1 where that is zero."""
         return 1.0 if self._loss_gradient is None else float(self._loss_gradient) or 1.0
 
-    def watch(self, loss: Tensor) -> None:
-        """Learn the factor between what is differentiated and the loss (AMP, accumulation)."""
+    def watch(
+        self, loss: Tensor, kind: Callable[[Mapping[str, nn.Parameter]], GradientsOfPass]
+    ) -> None:
+        """Watch the parameters, and learn the factor between what is differentiated and the loss.
+
+        Args:
+            loss: Differentiated itself, or through a multiple (AMP, accumulation).
+            kind: How the parameters are watched.
+        """
+        self._gradients = kind(self.parameters)
 
         def see(grad: Tensor) -> None:
             before, self._loss_gradient = self._loss_gradient, grad.detach()
@@ -386,10 +454,18 @@ class BackwardPass:
 
         self._handle = loss.register_hook(see)
 
+    def unwatch(self) -> None:
+        """Take the hooks away."""
+        if self._handle is not None:
+            self._handle.remove()
+        if self._gradients is not None:
+            self._gradients.end()
+        self._handle, self._gradients = None, None
+
     def finish(self, one_of_several: bool) -> None:
         """Take what must be taken before the parameters change: ḡ and the layers' contributions.
 
-        ḡ is what this backward pass added to ``.grad``, in the scale of the loss itself.
+        ḡ is what this backward pass gave to the parameters, in the scale of the loss itself.
 
         Args:
             one_of_several: Whether it went through further calls of the loss function.
@@ -397,8 +473,8 @@ class BackwardPass:
         Raises:
             Absent: If the loss was not differentiated, or is one of several.
         """
-        if self._handle is not None:
-            self._handle.remove()
+        given = {} if self._gradients is None else self._gradients.take()
+        self.unwatch()
         if one_of_several:
             raise Absent(
                 "the loss function was called more than once in this step. Pass the loss that you "
@@ -415,13 +491,8 @@ class BackwardPass:
                 "was left. Pass the optimizer to Cockpit(...), and let it step after the pass"
             )
         grad_scale = self.mean_scale / self._factor
-        for name, p in self.parameters.items():
-            if p.grad is None:
-                continue
-            grad, before = _dense(p.grad), self._before.get(name)
-            own = grad.clone() if before is None else grad - _dense(before)
+        for name, own in given.items():
             self.stats.grad[name] = own if grad_scale == 1.0 else own.mul_(grad_scale)
-        self._before = {}
         scale = self.batch_size * self.mean_scale / self._factor
         for call, parameters in self.superseded.items():
             call.superseded = parameters  # of this loss; another may have been looked at since
@@ -446,9 +517,3 @@ class BackwardPass:
         individual, self._individual = self._individual, None
         if individual is not None:
             individual.release()
-
-
-def _dense(grad: Tensor) -> Tensor:
-    """A gradient as a plain tensor in at least single precision: unscaled, it may underflow."""
-    grad = grad.detach()
-    return linalg.widened(grad if grad.layout == torch.strided else grad.to_dense())

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from cockpit.backward.extensions import Unsupported
+from cockpit.distributed import Ranks
 
-__all__ = ["HessianOperator"]
+__all__ = ["GlobalHessian", "HessianOperator"]
 
 
 class HessianOperator:
@@ -65,3 +66,26 @@ class HessianOperator:
         ]
         product = torch.cat([part.to(flat.dtype) for part in flattened])
         return product if self._scale == 1.0 else product.mul_(self._scale)
+
+
+class GlobalHessian:
+    """v ↦ Hv for the global batch: the weighted sum of the ranks' products.
+
+    All ranks ask for the same products, with the same vectors.
+
+    Args:
+        local: The Hessian of this rank's batch.
+        ranks: All of them.
+        weight: Nᵣ / N, of this rank.
+    """
+
+    def __init__(self, local: HessianOperator, ranks: Ranks, weight: float) -> None:
+        self._local, self._ranks, self._weight = local, ranks, weight
+        self.size = local.size
+
+    def __call__(self, flat: Tensor) -> Tensor:
+        """The product with a flat vector, shape [D] to [D]."""
+        product = self._local(flat)
+        if self._weight != 1.0:
+            product.mul_(self._weight)
+        return self._ranks.total([product])[0]

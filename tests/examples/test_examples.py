@@ -19,11 +19,14 @@ ECONOMY = {
 }  # fmt: skip
 
 
-def run(name: str, folder: Path) -> str:
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+
+
+def run(name: str, folder: Path, *how: str) -> str:
     """Run an example in ``folder``; what it printed."""
     path = next(path for path in EXAMPLES if path.name.startswith(name))
     done = subprocess.run(
-        [sys.executable, str(path)],
+        [sys.executable, *how, str(path)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -85,6 +88,16 @@ def test_example_05(tmp_path: Path) -> None:
     assert sum(step < 50 for step in steps) > 4 * sum(step >= 200 for step in steps)
     assert set(log.series("HessTrace").step) == steps
     assert list(log.series("HessMaxEV").step) == [0, 10, 100, 299]
+
+
+def test_example_06(tmp_path: Path) -> None:
+    printed = run("06", tmp_path, *TORCHRUN)
+    assert printed.count("Look at it") == 1
+    log = RunLog(tmp_path / "runs" / "processes")
+    assert (log.status, log.last_step, log.events) == ("finished", 59, [])
+    assert set(log.quantities) == ECONOMY | {"HessTrace", "TICDiag", "HessMaxEV", "GradHist2d"}
+    assert set(log.batch_sizes.value) == {128}
+    assert log.header["environment"]["ranks"] == 2
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -65,6 +65,17 @@ def channel_norm(call: LayerCall) -> dict[str, Contribution]:
     }
 
 
+@rule(nn.SyncBatchNorm)
+def synchronized_norm(call: LayerCall) -> dict[str, Contribution]:
+    """As another batch norm, unless its statistics are those of several processes.
+
+    Running the layer again would make it wait for the others, so no general rule may serve it.
+    """
+    if uses_batch_statistics(call.module):
+        raise Unsupported("SyncBatchNorm takes its statistics from several processes")
+    return channel_norm(call)
+
+
 def uses_batch_statistics(module: nn.Module) -> bool:
     """Whether the samples of a batch are coupled by this layer in its present mode."""
     return isinstance(module, nn.modules.batchnorm._BatchNorm) and (
