@@ -71,7 +71,7 @@ class BackwardEngine:
         self.common = torch.Generator(device).manual_seed(seed + 1)
         self.warm_start: Tensor | None = None
         self._sample_axis = SampleAxis()
-        self._watching: BackwardPass | None = None
+        self._watching: list[BackwardPass] = []
 
     def attach(self, requests: frozenset[st.Statistic]) -> None:
         """See the forward passes from now on, for a step with these requests."""
@@ -90,9 +90,12 @@ class BackwardEngine:
         """Let go of the last forward pass."""
         self.capture.forget()
         self.probe.forget()
-        if self._watching is not None:
-            self._watching.unwatch()
-        self._watching = None
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        for backward in self._watching:
+            backward.unwatch()
+        self._watching = []
 
     def begin(
         self,
@@ -127,7 +130,7 @@ class BackwardEngine:
                 self._find_uses(backward, seen)
             _BeforeBackward(self, backward, loss, seen, place).serve()
         backward.watch(loss, LocalGradients if self.ranks.size > 1 else AccumulatedGradients)
-        self._watching = backward
+        self._watching.append(backward)
         self.capture.collect(backward.calls)
         self.probe.differentiated = 0
         return backward
@@ -153,7 +156,10 @@ class BackwardEngine:
         if backward.repetition is not None:
             self._finish_repetition(backward, backward.repetition)
         seen = self.probe.loss is not None
-        backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+        try:
+            backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+        finally:
+            self._unwatch()  # others that were begun were not differentiated
 
     def _repeat(self, backward: BackwardPass, loss: Tensor) -> Tensor:
         """A loss on the graph of a repeated forward pass, equal to ``loss`` in its derivatives."""

@@ -85,4 +85,7 @@ class GlobalHessian:
 
     def __call__(self, flat: Tensor) -> Tensor:
         """The product with a flat vector, shape [D] to [D]."""
-        return self._ranks.total([self._local(flat) * self._weight])[0]
+        product = self._local(flat)
+        if self._weight != 1.0:
+            product.mul_(self._weight)
+        return self._ranks.total([product])[0]
