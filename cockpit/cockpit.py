@@ -17,6 +17,7 @@ from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
 from cockpit.backward.passes import inside_backward
 from cockpit.backward.stats import Absent
+from cockpit.budget import Budget, checked_budget
 from cockpit.configuration import Configuration, resolve
 from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_untracked
 from cockpit.header import describe_run
@@ -59,6 +60,8 @@ class Cockpit:
         strict: Raise what goes wrong in tracking, instead of warning and switching it off.
         reduction: ``mean`` or ``sum``, where the loss function doesn't say; default ``mean``.
         seed: Of the cockpit's own random generator; the global ones are never touched.
+        budget: Share of the training time that tracking may cost over any minute: 0.1 for 10 %.
+            Tracked steps are spaced accordingly, dense at first; schedules still hold.
         ui: Open the live page beside the training.
 
     Attributes:
@@ -66,7 +69,7 @@ class Cockpit:
 
     Raises:
         TypeError: If an argument is not of the kind it has to be.
-        ValueError: If the configuration or the reduction is unknown.
+        ValueError: If the configuration, the reduction or the budget makes no sense.
     """
 
     def __init__(
@@ -80,12 +83,15 @@ class Cockpit:
         strict: bool = False,
         reduction: Literal["mean", "sum"] | None = None,
         seed: int = 0,
+        budget: float | None = None,
         ui: bool = False,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model is an nn.Module; got {type(model).__name__}.")
         ranks, model = ranks_of(model), unwrapped(model)
         quantities, description = resolve(config)
+        if checked_budget(budget) is not None:
+            description["budget"] = budget
         probe = LossProbe(loss_fn)
         self._reduction = checked_reduction(reduction, probe.reduction)
         self._optimizers = Optimizers(optimizer, model)
@@ -96,7 +102,14 @@ class Cockpit:
         header["environment"]["ranks"] = ranks.size
         writer = _writer(ranks, self.logdir, {**header, "time": self._stopwatch.began})
         self._layers = tuple(layer.name for layer in header["layers"])
-        self._tracker = Tracker(quantities, self._engine, writer, self._stopwatch, strict)
+        self._tracker = Tracker(
+            quantities,
+            self._engine,
+            writer,
+            self._stopwatch,
+            strict,
+            None if budget is None else Budget(budget, quantities),
+        )
         self._open: OpenStep | None = None
         self._passage: Passage | None = None
         self._last_step: int | None = None
@@ -282,7 +295,7 @@ class Cockpit:
         if self._takes_turns:  # perhaps objectives take turns, as in adversarial training
             text = "the context is entered with one number for several steps of the optimizers"
             tracker.skip_following(text, step)
-        self._stopwatch.next_step()
+        tracker.next_step()
         self._optimizers.begin_step()
         if self._last_step is not None and step > self._last_step:
             self._stride = step - self._last_step

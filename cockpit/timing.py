@@ -24,7 +24,7 @@ class Stopwatch:
         self._origin = time.perf_counter()
         self._step_began: float | None = None
         self.completed: tuple[float, float] | None = None
-        self._running = False
+        self._running: float | None = None  # since when tracking runs
         self.tracking = 0.0
         self.plain: float | None = None
         self._total_tracking = 0.0
@@ -47,15 +47,21 @@ class Stopwatch:
     @contextmanager
     def measure(self) -> Iterator[None]:
         """Count what runs inside as tracking."""
-        if self._running:
+        if self._running is not None:
             yield
             return
-        began, self._running = time.perf_counter(), True
+        self._running = time.perf_counter()
         try:
             yield
         finally:
-            self._running = False
-            self.tracking += time.perf_counter() - began
+            self.tracking += time.perf_counter() - self._running
+            self._running = None
+
+    @property
+    def so_far(self) -> float:
+        """Seconds of tracking since the present step began, up to this moment."""
+        running = 0.0 if self._running is None else time.perf_counter() - self._running
+        return self.tracking + running
 
     @property
     def overhead(self) -> float:

@@ -25,6 +25,7 @@ from cockpit.backward.engine import BackwardEngine, BackwardPass
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.first_order import FIRST_ORDER
 from cockpit.backward.stats import Absent, BackwardStats
+from cockpit.budget import Budget, by_group
 from cockpit.distributed import Agreement, Local, Ranks, RanksApart, agree
 from cockpit.linalg import widened
 from cockpit.log import LogWriter, SilentWriter
@@ -146,6 +147,7 @@ class Tracker:
         writer: Takes the records.
         stopwatch: Counts the cost.
         strict: Raise what goes wrong in a quantity, instead of switching it off.
+        budget: What tracking may cost; ``None``: whatever it does.
     """
 
     def __init__(
@@ -155,8 +157,10 @@ class Tracker:
         writer: LogWriter | SilentWriter,
         stopwatch: Stopwatch,
         strict: bool,
+        budget: Budget | None = None,
     ) -> None:
         self.quantities = quantities
+        self.budget = budget
         self.engine = engine
         self.writer = writer
         self.stopwatch = stopwatch
@@ -174,7 +178,10 @@ class Tracker:
 
     def due(self, step: int) -> list[Quantity]:
         """The quantities that are tracked at a step."""
-        return [] if self.off else [q for q in self.quantities if q.due(step)]
+        if self.off:
+            return []
+        allowed = self.budget.allows if self.budget is not None else (lambda *_: True)
+        return [q for q in self.quantities if q.due(step) and allowed(q, step)]
 
     @property
     def following(self) -> bool:
@@ -189,6 +196,8 @@ class Tracker:
 
     def open(self, place: str, due: list[Quantity], info: dict[str, Any]) -> OpenStep:
         """Begin a tracked step."""
+        if self.budget is not None:
+            self.budget.begin(due)
         return OpenStep(place, info, due, self._following, self.requests(due))
 
     def begin(
@@ -249,6 +258,8 @@ class Tracker:
             moved: Whether the optimizer has had its turn.
         """
         agreed = self._agree(opened, moved)
+        if self.budget is not None:
+            self.budget.adopt(agreed.plan)
         info, stats = self.engine.ranks.together(lambda: self._gathered(opened, moved, agreed))
         self._complete_previous(opened.completing, info, stats)
         self._compute(opened.due, info, stats)
@@ -291,8 +302,23 @@ class Tracker:
             has_losses=losses is not None,
             moved=moved,
             requests=_in_words(opened.requests),
+            plan=self._plan(opened),
         )
         return agree(self.engine.ranks, opened.place, local)
+
+    def next_step(self) -> None:
+        """A step of the loop is over, and the next one begins."""
+        self.stopwatch.next_step()
+        costs, self.engine.costs = self.engine.costs, {}
+        if self.budget is not None and self.stopwatch.completed is not None:
+            self.budget.step_done(*self.stopwatch.completed, by_group(costs))
+
+    def _plan(self, opened: OpenStep) -> dict[str, int]:
+        """When what is tracked at this step is tracked next, as this rank would have it."""
+        if self.budget is None:
+            return {}
+        spent, parts = self.stopwatch.so_far, by_group(self.engine.costs)
+        return self.budget.plan(opened.info["step"], opened.due, spent, parts)
 
     def _compare_weights(self, opened: OpenStep) -> None:
         weights = [part.weight for part in opened.passes]
@@ -414,7 +440,10 @@ class Tracker:
         record, self._record = self._record, None
         if record is None:
             return
-        overhead = None if cost is None else {"step_s": cost[0], "tracking_s": cost[1]}
+        overhead = None
+        if cost is not None:
+            run = self.stopwatch.overhead
+            overhead = {"step_s": cost[0], "tracking_s": cost[1], "run": run}
         self.write(
             lambda: self.writer.step(record.step, record.values, overhead=overhead, **record.extra)
         )

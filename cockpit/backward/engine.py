@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -70,6 +71,7 @@ class BackwardEngine:
         self.generator = torch.Generator(device).manual_seed(seed + SEEDS_APART * self.ranks.rank)
         self.common = torch.Generator(device).manual_seed(seed + 1)
         self.warm_start: Tensor | None = None
+        self.costs: dict[type[st.Statistic], float] = {}
         self._sample_axis = SampleAxis()
         self._watching: list[BackwardPass] = []
 
@@ -279,11 +281,12 @@ class _BeforeBackward:
             RanksApart: If a rank does not come to find an eigenvalue.
             RankLeft: If it will not come any more.
         """
-        stats = self._pass.stats
+        stats, costs = self._pass.stats, self._engine.costs
         for request in sorted(self._pass.requests, key=str):  # they draw from one generator
             if self._pass.rough and isinstance(request, (st.DiagCurvature, st.MaxEigenvalue)):
                 stats.errors[request] = Absent(self._pass.rough)
                 continue
+            began = time.perf_counter()
             try:
                 if isinstance(request, st.DiagCurvature):
                     stats.by_parameter[request] = self._diagonal(request)
@@ -297,6 +300,7 @@ class _BeforeBackward:
                 stats.errors[request] = _limit(error) or error
             except Exception as error:
                 stats.errors[request] = error
+            costs[type(request)] = costs.get(type(request), 0.0) + time.perf_counter() - began
 
     @property
     def _operator(self) -> HessianOperator:
@@ -374,23 +378,32 @@ class _BeforeBackward:
         solve = linalg.lanczos if request.method == "lanczos" else linalg.power_iteration
         return solve(
             operator,
-            self._start_vector(operator.size),
+            self._start_vector(operator),
             max_iterations=request.max_iterations,
             rtol=request.rtol,
             atol=request.atol,
         )
 
-    def _start_vector(self, size: int) -> Tensor:
-        """The eigenvector of the last tracked step, with something added, or a random vector."""
-        engine, warm = self._engine, self._engine.warm_start
+    def _start_vector(self, operator: HessianOperator | GlobalHessian) -> Tensor:
+        """The last tracked step's eigenvector and the gradient, with something random added.
+
+        An eigenvector that is no longer the largest could not be left without; and the gradient
+        lies mostly along the sharpest directions (Gur-Ari et al., 2018).
+        """
+        engine, warm, size = self._engine, self._engine.warm_start, operator.size
         like = next(iter(self._pass.parameters.values()))
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        start = operator.gradient(dtype)
+        length = float(start.norm())
+        if not 0 < length < math.inf:
+            start, length = torch.zeros_like(start), 1.0
         if warm is None or len(warm) != size:
-            dtype = torch.promote_types(like.dtype, torch.float32)
-            return torch.randn(size, generator=engine.common, device=like.device, dtype=dtype)
-        # Without, an eigenvector that is no longer the largest could never be left. Its own
-        # elements at other places are as good as random numbers, and cheaper.
+            noise = torch.randn(size, generator=engine.common, device=like.device, dtype=dtype)
+            return start.div_(length).add_(noise, alpha=1 / math.sqrt(size))
+        # Its own elements at other places are as good as random numbers, and cheaper.
         draw = torch.randint(size, (), generator=engine.common, device=like.device)
-        return warm + 0.3 * warm.roll(int(draw))
+        start.mul_(0.2 / length).add_(warm)
+        return start.add_(warm.roll(int(draw)), alpha=0.1)
 
 
 class BackwardPass:

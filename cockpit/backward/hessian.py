@@ -60,12 +60,22 @@ class HessianOperator:
             retain_graph=True,
             allow_unused=True,
         )
+        return self._flatten(products, flat.dtype)
+
+    def gradient(self, dtype: torch.dtype) -> Tensor:
+        """The gradient of the mean objective, shape [D]; zero where it has no graph."""
+        grads: list[Tensor | None] = [None] * len(self._parameters)
+        for i, grad in zip(self._live, self._grads, strict=True):
+            grads[i] = grad.detach()
+        return self._flatten(grads, dtype)
+
+    def _flatten(self, parts: Sequence[Tensor | None], dtype: torch.dtype) -> Tensor:
         flattened = [
-            torch.zeros_like(p).flatten() if g is None else g.flatten()
-            for g, p in zip(products, self._parameters, strict=True)
+            torch.zeros_like(p).flatten() if x is None else x.flatten()
+            for x, p in zip(parts, self._parameters, strict=True)
         ]
-        product = torch.cat([part.to(flat.dtype) for part in flattened])
-        return product if self._scale == 1.0 else product.mul_(self._scale)
+        flat = torch.cat([part.to(dtype) for part in flattened])
+        return flat if self._scale == 1.0 else flat.mul_(self._scale)
 
 
 class GlobalHessian:
@@ -85,7 +95,13 @@ class GlobalHessian:
 
     def __call__(self, flat: Tensor) -> Tensor:
         """The product with a flat vector, shape [D] to [D]."""
-        product = self._local(flat)
+        return self._total(self._local(flat))
+
+    def gradient(self, dtype: torch.dtype) -> Tensor:
+        """The gradient of the mean objective over the global batch, shape [D]."""
+        return self._total(self._local.gradient(dtype))
+
+    def _total(self, own: Tensor) -> Tensor:
         if self._weight != 1.0:
-            product.mul_(self._weight)
-        return self._ranks.total([product])[0]
+            own.mul_(self._weight)
+        return self._ranks.total([own])[0]

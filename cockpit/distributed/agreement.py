@@ -29,6 +29,7 @@ class Local:
     has_losses: bool
     moved: bool
     requests: tuple[str, ...]
+    plan: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Agreement:
         share: Of this rank.
         loss: Mean over the global batch, Σ (Nᵣ/N) Lᵣ.
         has_losses: Whether individual losses are known on all ranks.
+        plan: When to track next, which the first rank says.
     """
 
     share: Share
     loss: float
     has_losses: bool
+    plan: dict[str, int]
 
 
 def agree(ranks: Ranks, place: str, local: Local) -> Agreement:
@@ -64,4 +67,4 @@ def agree(ranks: Ranks, place: str, local: Local) -> Agreement:
     share = Share(tuple(word["size"] for word in words), ranks.rank, place)
     parts = zip(share.sizes, words, strict=True)
     loss = sum(size / share.total * word["loss"] for size, word in parts)
-    return Agreement(share, loss, all(word["has_losses"] for word in words))
+    return Agreement(share, loss, all(word["has_losses"] for word in words), words[0]["plan"])
