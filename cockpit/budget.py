@@ -23,7 +23,7 @@ from cockpit.quantities.base import Quantity
 __all__ = ["Budget", "by_group", "checked_budget", "group_of"]
 
 WINDOW = 60.0  # seconds over which the promise holds
-CAPITAL = 0.2  # of what may be spent in a window, for the start
+CAPITAL = 0.1  # of what may be spent in a window, for the start
 GROWTH = 1.15  # from one step that is paid from the capital to the next
 CAREFUL = 0.92  # of the budget is spent: costs vary
 GROUPS = ("gradients", "curvature", "eigenvalue")
@@ -112,7 +112,8 @@ class Account:
         balance = self.savings - owed
         wait = max(0.0, cost - balance) / (CAREFUL * self.rate)
         # Where single steps are dear, their number in a window matters, not only the mean.
-        number = math.floor(self.rate * WINDOW / (1 + self.rate) / cost) if cost > 0 else 0
+        dearest = max([*self.costs, self.spent + owed])
+        number = math.floor(self.rate * WINDOW / (1 + self.rate) / dearest) if dearest > 0 else 0
         if 1 <= number <= 20:
             wait = max(wait, WINDOW / number)
         steps = max(1, math.ceil(wait / plain))

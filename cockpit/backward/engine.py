@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 
 import torch
 from backpack import backpack
@@ -33,6 +34,7 @@ from cockpit.backward.first_order import (
 from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
 from cockpit.backward.gradients import AccumulatedGradients, GradientsOfPass, LocalGradients
 from cockpit.backward.hessian import GlobalHessian, HessianOperator
+from cockpit.backward.histogram import prepare
 from cockpit.backward.loss_hessian import root_of_loss_hessian
 from cockpit.backward.nodes import NodeUse, uses_beside
 from cockpit.backward.passes import reaches_parameters_beside, undisturbed
@@ -71,6 +73,8 @@ class BackwardEngine:
         self.generator = torch.Generator(device).manual_seed(seed + SEEDS_APART * self.ranks.rank)
         self.common = torch.Generator(device).manual_seed(seed + 1)
         self.warm_start: Tensor | None = None
+        for parameter in islice(model.parameters(), 1):
+            prepare(parameter)
         self.costs: dict[type[st.Statistic], float] = {}
         self._sample_axis = SampleAxis()
         self._watching: list[BackwardPass] = []

@@ -16,7 +16,7 @@ from torch import Tensor
 from cockpit.backward import kernels
 from cockpit.log.record import Bins
 
-__all__ = ["HistogramCounter", "bin_index"]
+__all__ = ["HistogramCounter", "bin_index", "prepare"]
 
 CHUNK = 2**20  # elements that are looked up at a time
 
@@ -27,6 +27,20 @@ def bin_index(values: Tensor, bins: Bins) -> Tensor:
         return kernels.rows_of(values, padded_edges(bins, values.numpy().dtype))
     edges = torch.as_tensor(bins.edges(), dtype=values.dtype, device=values.device)
     return torch.bucketize(values, edges, right=True, out_int32=True)
+
+
+def prepare(like: Tensor) -> None:
+    """Have the compiled loops ready before training, for parameters such as this one."""
+    x = torch.ones(2, 2, dtype=like.dtype if like.dtype == torch.float64 else torch.float32)
+    if like.device.type != "cpu" or not kernels.serves(x):
+        return
+    bins = Bins(-1.0, 1.0, 2)
+    rows = bin_index(torch.zeros(4, dtype=x.dtype), bins)
+    for row_of in (None, rows):
+        counter = HistogramCounter(bins, row_of, 4, x.device)
+        counter.add_rank_one(x, x)
+        counter.add(x.repeat(1, 2))
+    kernels.scan_chunk(x, 1.0, None, None, None)
 
 
 class HistogramCounter:
