@@ -17,8 +17,6 @@ from cockpit.instruments import Instrument, instruments_for
 from cockpit.instruments.layers import layer_quantities
 from cockpit.log import RunLog
 
-RECENT = 200  # steps that the shown overhead is the median of
-
 
 def answer(index: RunIndex, question: Question) -> str:
     """The reply to one poll, as JSON.
@@ -112,9 +110,9 @@ def _last(log: RunLog, name: str) -> float | None:
 
 
 def _overhead(log: RunLog) -> float | None:
-    values = log.overhead.value[-RECENT:]
+    values = log.overhead_so_far.value
     finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else None
+    return float(finite[-1]) if finite.size else None
 
 
 def _describe(instrument: Instrument) -> dict[str, Any]:

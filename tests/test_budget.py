@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_the_beginning_is_dense_and_steps_grow_apart() -> None:
     run = Simulation(0.1, ECONOMY, lambda step: 0.1, {"gradients": 0.05}, 60)
     steps = run.tracked["gradients"]
     assert steps[:6] == [0, 1, 2, 3, 4, 5]
-    gaps = [b - a for a, b in zip(steps, steps[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(steps)]
     assert sum(gaps[:10]) < sum(gaps[-10:])
 
 

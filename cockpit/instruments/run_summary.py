@@ -56,9 +56,10 @@ def run_facts(log: RunLog, view: View | None = None) -> list[Fact]:
             role: Role = "muted" if np.isfinite(loss) else "warning"
             facts.append(Fact("loss", format_number(loss), role))
     facts.append(Fact("duration", format_duration(log.duration)))
-    overhead = log.overhead.value[np.isfinite(log.overhead.value)]
+    overhead = log.overhead_so_far.value
+    overhead = overhead[np.isfinite(overhead)]
     if overhead.size:
-        text = f"+{format_number(100 * float(np.median(overhead)), 2)} %"
+        text = f"+{format_number(100 * float(overhead[-1]), 2)} %"
         facts.append(Fact("tracking", text))
     optimizer = str((log.header.get("optimizer") or {}).get("name", ""))
     if optimizer:

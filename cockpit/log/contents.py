@@ -34,7 +34,7 @@ class Contents:
         numbers: Columns of the scalars and per-layer values, by quantity.
         stored: Rows of the records that hold a histogram or arrays, by quantity.
         measured: Columns of what the user measured, by name.
-        lr, batch_size, overhead: What else a step's record says.
+        lr, batch_size, overhead, overhead_so_far: What else a step's record says.
         events: Index of the attempt, and the event.
         bad_lines: Damaged lines.
     """
@@ -47,7 +47,8 @@ class Contents:
         self.numbers: dict[str, Column] = {}
         self.stored: dict[str, array[int]] = {}
         self.measured: dict[str, Column] = {}
-        self.lr, self.batch_size, self.overhead = Column(), Column(), Column()
+        self.lr, self.batch_size = Column(), Column()
+        self.overhead, self.overhead_so_far = Column(), Column()
         self.events: list[tuple[int, dict[str, Any]]] = []
         self.bad_lines = 0
 
@@ -106,6 +107,8 @@ class Contents:
             step = to_float(overhead.step_s)
             share = to_float(overhead.tracking_s) / step if step > 0 else math.nan
             self.overhead.add_number(row, share)
+            run = to_float(overhead.run)
+            self.overhead_so_far.add_number(row, share if math.isnan(run) else run)
 
     def _add_user(self, record: dict[str, Any], offset: int, length: int) -> None:
         step, time = as_int(record.get("step")), to_float(as_float(record.get("time")))

@@ -33,10 +33,11 @@ class ValueLine(msgspec.Struct, gc=False):
 
 
 class OverheadLine(msgspec.Struct, gc=False):
-    """Seconds of the step without tracking, and of tracking."""
+    """Seconds of the step without tracking, and of tracking; tracking over training so far."""
 
     step_s: float | str | None = None
     tracking_s: float | str | None = None
+    run: float | str | None = None
 
 
 class StepLine(msgspec.Struct, gc=False, tag="step", tag_field="type"):
@@ -141,9 +142,7 @@ def _odd_step(record: dict[str, Any]) -> StepLine | None:
         time=math.nan if time is None else time,
         batch_size=as_int(record.get("batch_size")),
         lr=[as_float(x) for x in as_list(record.get("lr"))] or None,
-        overhead=OverheadLine(
-            as_float(overhead.get("step_s")), as_float(overhead.get("tracking_s"))
-        ),
+        overhead=OverheadLine(*(as_float(overhead.get(k)) for k in OverheadLine.__struct_fields__)),
         values={name: v for name, v in values.items() if v is not None},
     )
 

@@ -237,6 +237,12 @@ class RunLog:
         with self._lock:
             return self._live.series(self._contents.overhead, self._contents.steps)
 
+    @property
+    def overhead_so_far(self) -> Series:
+        """The same from the beginning of the run, untracked steps included."""
+        with self._lock:
+            return self._live.series(self._contents.overhead_so_far, self._contents.steps)
+
     def histogram_steps(self, name: str) -> np.ndarray:
         """Steps at which a histogram (or arrays) of this name was recorded, int64."""
         with self._lock:
