@@ -23,11 +23,12 @@ from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_
 from cockpit.header import describe_run
 from cockpit.log import LogWriter, SilentWriter
 from cockpit.losses import LossProbe, checked_reduction
+from cockpit.open_step import OpenStep
 from cockpit.optimizers import Optimizers
 from cockpit.passage import Passage
 from cockpit.quantities.base import Quantity, Tier
 from cockpit.timing import Stopwatch
-from cockpit.tracker import OpenStep, Tracker
+from cockpit.tracker import Tracker
 
 __all__ = ["Cockpit"]
 

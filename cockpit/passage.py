@@ -10,7 +10,8 @@ from torch import Tensor
 
 from cockpit.backward.stats import Absent
 from cockpit.losses import why_untrackable
-from cockpit.tracker import OpenStep, StepPart, Tracker
+from cockpit.open_step import OpenStep, StepPart
+from cockpit.tracker import Tracker
 
 __all__ = ["Passage"]
 

@@ -8,33 +8,31 @@ The state of one step: *opened* (its backward passes run), *finished* (the gradi
 from __future__ import annotations
 
 import functools
-import math
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from cockpit.backward import statistics as st
-from cockpit.backward.combine import mean_loss
 from cockpit.backward.compiled import named_parameters
-from cockpit.backward.engine import BackwardEngine, BackwardPass
+from cockpit.backward.engine import BackwardEngine
 from cockpit.backward.evaluate import Direction
-from cockpit.backward.first_order import FIRST_ORDER
+from cockpit.backward.questions import FIRST_ORDER
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.budget import Budget, by_group
-from cockpit.distributed import Agreement, Local, Ranks, RanksApart, agree
+from cockpit.distributed import Agreement, Local, RanksApart, agree
 from cockpit.linalg import widened
 from cockpit.log import LogWriter, SilentWriter
 from cockpit.log.record import Value
+from cockpit.open_step import OpenStep, StepPart, same_elements, some_elements
 from cockpit.quantities.base import Quantity
 from cockpit.step import StepInfo
 from cockpit.timing import Stopwatch
 
-__all__ = ["CockpitWarning", "OpenStep", "Tracker"]
+__all__ = ["CockpitWarning", "Tracker"]
 
 
 Level = Literal["info", "caution", "warning"]
@@ -42,91 +40,6 @@ Level = Literal["info", "caution", "warning"]
 
 class CockpitWarning(UserWarning):
     """Something about tracking, not about the training, needs the user's attention."""
-
-
-@dataclass
-class StepPart:
-    """One backward pass of a step, with what is known of its loss.
-
-    Attributes:
-        backward: The pass.
-        loss: Lₖ, as the mean over its samples.
-        losses: ℓₙ of its samples, shape [Nₖ]; ``None`` if unknown.
-    """
-
-    backward: BackwardPass
-    loss: float
-    losses: Tensor | None
-
-
-@dataclass
-class OpenStep:
-    """A tracked step between its first backward pass and its settlement.
-
-    Attributes:
-        place: Where ranks meet for it.
-        problem: Why there is no part, if there is none.
-        begun: Whether a part was begun.
-        void: Whether the ranks have missed each other already.
-    """
-
-    place: str
-    info: dict[str, Any]
-    due: list[Quantity]
-    completing: list[Quantity]
-    requests: frozenset[st.Statistic]
-    parts: list[StepPart] = field(default_factory=list)
-    before: dict[str, Tensor] = field(default_factory=dict)
-    problem: str = "no backward pass was seen"
-    begun: bool = False
-    void: bool = False
-
-    @property
-    def passes(self) -> list[BackwardPass]:
-        """The backward passes, in order."""
-        return [part.backward for part in self.parts]
-
-    @property
-    def trained(self) -> list[torch.nn.Parameter]:
-        """The parameters that have got a gradient."""
-        found = {n: p.parameters[n] for p in self.passes for n in p.stats.grad}
-        return list(found.values())
-
-    @property
-    def loss(self) -> float:
-        """Mean over the samples of all parts."""
-        pairs = [(part.backward.batch_size, part.loss) for part in self.parts]
-        return mean_loss(pairs) if pairs else math.nan
-
-    @property
-    def individual_losses(self) -> Tensor | None:
-        """Of the samples of all parts, shape [N]; ``None`` if unknown."""
-        losses = [part.losses for part in self.parts if part.losses is not None]
-        return torch.cat(losses) if losses and len(losses) == len(self.parts) else None
-
-    def losses(self, agreed: Agreement, ranks: Ranks) -> dict[str, Any]:
-        """What :class:`StepInfo` says of the losses: of the samples of all ranks."""
-        losses = self.individual_losses
-        if losses is not None:
-            losses = ranks.gather([losses], agreed.share.sizes)[0] if agreed.has_losses else None
-        return {
-            "loss": agreed.loss,
-            "batch_size": agreed.share.total,
-            "individual_losses": losses,
-        }
-
-    def why_no_part(self) -> str:
-        """Why a further backward pass belongs to no mean objective with the others, or nothing."""
-        last = self.passes[-1] if self.parts else None
-        if last is None:
-            return ""
-        if not _same(last.parameters, self.before):
-            return "the parameters changed between two backward passes of a step (closure, SAM)"
-        for name, grad in last.stats.grad.items():
-            kept = last.parameters[name].grad
-            if (kept is None or not kept.any()) and grad.any():
-                return "the gradients were reset between two backward passes of a step"
-        return ""
 
 
 @dataclass
@@ -230,7 +143,7 @@ class Tracker:
         if not opened.parts:
             opened.before = {n: p.detach().clone() for n, p in part.backward.parameters.items()}
             self._meet_new_parameters(opened)
-            if opened.completing and not _same(_some_elements(opened.before), self._end):
+            if opened.completing and not same_elements(some_elements(opened.before), self._end):
                 text = "it needs the context at two steps in a row; the parameters changed between"
                 self.skip_following(text, opened.info["step"])
                 opened.completing = []
@@ -267,7 +180,7 @@ class Tracker:
         if self._following and info.update is not None:
             self._previous_update = {**info.update, **stats.update_products}
         named = dict(named_parameters(self.engine.model))
-        self._end = _some_elements(named) if self._following else {}
+        self._end = some_elements(named) if self._following else {}
 
     def _gathered(
         self, opened: OpenStep, moved: bool, agreed: Agreement
@@ -470,22 +383,6 @@ class Tracker:
             self.event("caution", "fault", text, step=step, quantity=quantity.name)
             warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=2)
             return error
-
-
-def _same(some: Mapping[str, Tensor], among: Mapping[str, Tensor]) -> bool:
-    """Whether each of some tensors has an equal one of its name; NaN equals NaN."""
-    return all(
-        name in among
-        and x.shape == among[name].shape
-        and torch.allclose(x, among[name], rtol=0, atol=0, equal_nan=True)
-        for name, x in some.items()
-    )
-
-
-def _some_elements(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """About a thousand elements of each parameter: enough to see whether it was changed."""
-    flat = {name: p.detach().flatten() for name, p in parameters.items()}
-    return {name: x[:: max(1, x.numel() // 1000)].clone() for name, x in flat.items()}
 
 
 @functools.cache
