@@ -117,7 +117,7 @@ def lanczos(
     max_iterations: int = 100,
     rtol: float = 1e-3,
     atol: float = 1e-6,
-    min_iterations: int = 3,
+    min_iterations: int = 4,
     basis: int = 20,
 ) -> Eigenpair:
     """Largest algebraic eigenvalue by the Lanczos method, restarted from its Ritz vector.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -316,7 +317,8 @@ class Tracker:
         if self.strict:
             raise error
         self.off = True
-        self._following, self._record = [], None
+        with suppress(Exception):
+            self.abandon()  # what is complete of the step before is still true
         self.engine.detach()
         text = f"tracking is switched off: {type(error).__name__}: {error}"
         self.caution("fault", text, step)

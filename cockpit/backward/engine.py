@@ -64,6 +64,7 @@ class BackwardEngine:
         self.generator = torch.Generator(device).manual_seed(seed + SEEDS_APART * self.ranks.rank)
         self.common = torch.Generator(device).manual_seed(seed + 1)
         self.warm_start: Tensor | None = None
+        self.searches = 0  # for eigenvalues, with this warm start
         for parameter in islice(model.parameters(), 1):
             prepare(parameter)
         self.costs: dict[type[st.Statistic], float] = {}

@@ -39,14 +39,15 @@ def _spread(function: Callable[[int, int, int], None], size: int, work: int) -> 
     """Call ``function(part, first, last)`` for parts of ``range(size)``, each in a thread."""
     threads = parts(size, work)
     limits = [size * i // threads for i in range(threads + 1)]
-    if threads == 1:
-        function(0, 0, size)
-        return
-    jobs = [
-        _pool(threads, os.getpid()).submit(function, i, limits[i], limits[i + 1])
-        for i in range(1, threads)
-    ]
-    function(0, 0, limits[1])
+    pieces = [(i, limits[i], limits[i + 1]) for i in range(threads)]
+    jobs, own = [], pieces[:1]
+    for piece in pieces[1:]:
+        try:
+            jobs.append(_pool(threads, os.getpid()).submit(function, *piece))
+        except RuntimeError:  # the program ends: it starts no threads any more
+            own.append(piece)
+    for piece in own:
+        function(*piece)
     for job in jobs:
         job.result()
 

@@ -31,7 +31,12 @@ BLOCK = 1024  # elements that are looked at several times while they are in the 
 
 
 def _compiled(function: Callable) -> Callable:
-    return njit(**OPTIONS)(function) if COMPILED else function
+    if not COMPILED:
+        return function
+    try:
+        return njit(**OPTIONS)(function)
+    except RuntimeError:  # nowhere to keep the result: neither beside this file nor in HOME
+        return njit(**{**OPTIONS, "cache": False})(function)
 
 
 @_compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -51,6 +51,11 @@ COMPILED = (
     "compiled model to Cockpit(...)"
 )
 BESIDE = "the loss depends on the parameters in another way than through one output of the model"
+
+
+# Products with the Hessian, at least: near the last eigenvector, and where another one may have
+# become the largest unseen. That is looked into at the first and then at each so many searches.
+QUICK, THOROUGH, SEARCHES = 4, 12, 16
 
 
 class SecondOrder:
@@ -169,32 +174,34 @@ class SecondOrder:
         return pair
 
     def _solve(self, request: st.MaxEigenvalue, operator: GlobalHessian) -> linalg.Eigenpair:
-        solve = linalg.lanczos if request.method == "lanczos" else linalg.power_iteration
-        return solve(
-            operator,
-            self._start_vector(operator),
-            max_iterations=request.max_iterations,
-            rtol=request.rtol,
-            atol=request.atol,
-        )
+        engine, size = self._engine, operator.size
+        start = self._start_vector(operator)
+        limits: dict[str, Any] = {
+            "max_iterations": request.max_iterations,
+            "rtol": request.rtol,
+            "atol": request.atol,
+        }
+        if request.method == "power":
+            return linalg.power_iteration(operator, start, **limits)
+        cold = engine.warm_start is None or len(engine.warm_start) != size
+        engine.searches = 1 if cold else engine.searches + 1
+        thorough = engine.searches % SEARCHES == 1
+        least = THOROUGH if thorough else QUICK
+        return linalg.lanczos(operator, start, **limits, min_iterations=least)
 
-    def _start_vector(self, operator: HessianOperator | GlobalHessian) -> Tensor:
-        """The last tracked step's eigenvector and the gradient, with something random added.
+    def _start_vector(self, operator: GlobalHessian) -> Tensor:
+        """The last tracked step's eigenvector, the gradient, and a random vector.
 
-        An eigenvector that is no longer the largest could not be left without; and the gradient
-        lies mostly along the sharpest directions (Gur-Ari et al., 2018).
+        The gradient lies mostly along the sharpest directions (Gur-Ari et al., 2018). Where neither
+        has a part in the eigenvector that is the sharpest by now, the random vector has.
         """
         engine, warm, size = self._engine, self._engine.warm_start, operator.size
         like = next(iter(self._pass.parameters.values()))
         dtype = torch.promote_types(like.dtype, torch.float32)
-        start = operator.gradient(dtype)
-        length = float(start.norm())
-        if not 0 < length < math.inf:
-            start, length = torch.zeros_like(start), 1.0
-        if warm is None or len(warm) != size:
-            noise = torch.randn(size, generator=engine.common, device=like.device, dtype=dtype)
-            return start.div_(length).add_(noise, alpha=1 / math.sqrt(size))
-        # Its own elements at other places are as good as random numbers, and cheaper.
-        draw = torch.randint(size, (), generator=engine.common, device=like.device)
-        start.mul_(0.2 / length).add_(warm)
-        return start.add_(warm.roll(int(draw)), alpha=0.1)
+        gradient = operator.gradient(dtype)
+        start = torch.empty_like(gradient).uniform_(-1, 1, generator=engine.common)
+        start.mul_(0.3 / float(start.norm()))
+        length = float(gradient.norm())
+        if 0 < length < math.inf:
+            start.add_(gradient, alpha=0.2 / length)
+        return start.add_(warm) if warm is not None and len(warm) == size else start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from cockpit.backward.stats import Absent
 from cockpit.distributed.ranks import Ranks, Share
@@ -29,7 +29,7 @@ class Local:
     has_losses: bool
     moved: bool
     requests: tuple[str, ...]
-    plan: dict[str, int]
+    plan: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class HessMaxEV(Quantity):
         schedule: Schedule | Callable[[int], bool] | int | None = None,
         method: Literal["lanczos", "power"] = "lanczos",
         max_iterations: int = 100,
-        rtol: float = 5e-3,
+        rtol: float = 2e-3,
         atol: float = 1e-6,
     ) -> None:
         super().__init__(schedule)

@@ -192,16 +192,16 @@ def iteration_fails_on_rank_1(rank: int, folder: Path) -> None:
 
 @job
 def curvature_unknown_on_rank_1(rank: int, folder: Path) -> None:
-    from cockpit.backward import engine
+    from cockpit.backward import second_order
 
     net = model()
 
     def refusing(*_: Any) -> Any:
-        raise engine.Unsupported("not on this rank")
+        raise second_order.Unsupported("not on this rank")
 
     config = [Loss(), NormTest(), HessTrace(curvature="ggn")]
     with cockpit_of(net, folder, config) as cockpit:
-        with on_rank(1, rank, patch.object(engine, "diag_ggn", refusing)):
+        with on_rank(1, rank, patch.object(second_order, "diag_ggn", refusing)):
             loop(cockpit, net, rank)
 
 
