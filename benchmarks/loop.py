@@ -41,6 +41,7 @@ class Effort:
         window: Seconds that a window of plain steps may take; longer ones are computed.
         run: Seconds of a training run for memory or the eigenvalue, of one network.
         warm_up: At most so many training steps before anything is timed.
+        memory: The configurations whose memory is measured, each in a process of its own.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Effort:
     window: float
     run: float
     warm_up: int
+    memory: tuple[str, ...]
 
     def rounds(self) -> Iterator[int]:
         """Numbers of rounds, as long as there is time for another."""
@@ -60,9 +62,29 @@ class Effort:
             yield number
 
 
-SHORT = Effort("short", seconds=0.6, least=2, most=15, window=0.5, run=4, warm_up=100)
-FULL = Effort("full", seconds=12, least=7, most=51, window=8, run=60, warm_up=100)
-TINY = Effort("tiny", seconds=0, least=2, most=2, window=0.01, run=0, warm_up=2)
+SHORT = Effort(
+    "short",
+    seconds=0.5,
+    least=2,
+    most=15,
+    window=0.4,
+    run=2,
+    warm_up=100,
+    memory=("economy", "full"),
+)
+FULL = Effort(
+    "full",
+    seconds=12,
+    least=7,
+    most=51,
+    window=8,
+    run=60,
+    warm_up=100,
+    memory=("economy", "business", "full"),
+)
+TINY = Effort(
+    "tiny", seconds=0, least=2, most=2, window=0.01, run=0, warm_up=2, memory=("economy",)
+)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from typing import Any
 import psutil
 import torch
 
-from benchmarks.intervals import CONFIGURATIONS
 from benchmarks.loop import Effort, Loop
 from benchmarks.networks import WORKLOADS
 
@@ -36,7 +35,7 @@ def measure(name: str, device: str, effort: Effort, threads: int) -> list[dict[s
     """A row for each configuration, and one for plain training."""
     context = multiprocessing.get_context("spawn")
     rows = []
-    for configuration in (PLAIN, *CONFIGURATIONS):
+    for configuration in (PLAIN, *effort.memory):
         with context.Pool(1) as pool:
             row = pool.apply(observe, (name, device, configuration, effort, threads))
         first = rows[0] if rows else row
@@ -113,10 +112,8 @@ class Watch:
         done = threading.Event()
 
         def look() -> None:
-            while True:
+            while not done.wait(PERIOD):
                 self.seen.append((time.perf_counter(), self.now()))
-                if done.wait(PERIOD):
-                    return
 
         watcher = threading.Thread(target=look)
         watcher.start()
@@ -125,6 +122,7 @@ class Watch:
         finally:
             done.set()
             watcher.join()
+            self.seen.append((time.perf_counter(), self.now()))
 
 
 def _reset_peak() -> bool:

@@ -10,13 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
 from benchmarks.intervals import CONFIGURATIONS, INTERVALS
+from cockpit.instruments.panel import Role
 from cockpit.render.matplotlib_panel import CockpitFigure
 from cockpit.render.theme import Theme, get_theme
 
 Rows = Sequence[dict[str, Any]]
 COLUMNS = 4
 WORTH_IT = 2.0  # doubling the time of training is what the thesis calls acceptable
-ROLES = ("muted", "primary", "tertiary", "secondary")  # plain, and the configurations
+ROLES: dict[str, Role] = {
+    "plain": "muted",
+    "economy": "primary",
+    "business": "tertiary",
+    "full": "secondary",
+}
 
 
 def quantities(rows: Rows) -> CockpitFigure:
@@ -65,12 +71,13 @@ def memory(rows: Rows) -> CockpitFigure:
     """Memory over two steps, and each peak as a dashed line; as figure C.5."""
 
     def curves(ax: Axes, rows: Rows, theme: Theme) -> None:
-        for row, role in zip(rows, ROLES, strict=False):
-            end = row["curve"][-1][0] or 1.0  # configurations differ in time: each fills the width
+        for row in rows:
+            color = theme.colors[ROLES[row["configuration"]]]
+            end = row["curve"][-1][0]  # configurations differ in time: each fills the width
             x, y = [t / end for t, _ in row["curve"]], [size for _, size in row["curve"]]
             label = f"{row['configuration']}: {row['peak_mb']:.0f} MB"
-            ax.plot(x, y, color=theme.colors[role], linewidth=1, label=label)
-            ax.axhline(row["peak_mb"], color=theme.colors[role], linewidth=0.7, linestyle="--")
+            ax.plot(x, y, color=color, linewidth=1, label=label)
+            ax.axhline(row["peak_mb"], color=color, linewidth=0.7, linestyle="--")
         ax.set_ylim(bottom=0)
         ax.set_xlabel("course of two steps")
         ax.set_ylabel("memory of the process, MB")
