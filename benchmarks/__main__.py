@@ -36,15 +36,19 @@ def main(arguments: list[str] | None = None) -> None:
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     results: Results = {part: [] for part in PARTS if part in chosen.parts}
     seconds = dict.fromkeys(("warm-up", *results), 0.0)
-    for device in devices:
-        for name in chosen.only:
-            measure(name, device, effort, chosen.threads, results, seconds)
+    about = described(effort, chosen.threads, chosen.only) | {"seconds": seconds}
+    texts: dict[str, str] = {}
     if "log" in results:
         with timed("the log", "log", seconds):
             results["log"].append(log.measure(RECORDS[effort]))
-    about = described(effort, chosen.threads, chosen.only)
-    about["seconds"] = {part: round(spent) for part, spent in seconds.items()}
-    write(results, about, chosen.out)
+    for device in devices:
+        for name in chosen.only:
+            measure(name, device, effort, chosen.threads, results, seconds)
+            texts = write(results, about, chosen.out)  # so that nothing is lost if it is ended
+    for part, text in texts.items():
+        print(f"\n{part}\n\n{text}")
+    spent = ", ".join(f"{part} {value:.0f} s" for part, value in seconds.items())
+    print(f"{tables.conditions(about)}\nWritten to {chosen.out}/; {spent}")
 
 
 def measure(
@@ -101,8 +105,8 @@ def described(effort: Effort, threads: int, names: list[str]) -> dict[str, Any]:
     }
 
 
-def write(results: Results, about: dict[str, Any], folder: Path) -> None:
-    """A JSON file, a table and a picture for each part, and the summary."""
+def write(results: Results, about: dict[str, Any], folder: Path) -> dict[str, str]:
+    """A JSON file, a table and a picture for each part, and the summary; returns the tables."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {part: getattr(tables, part)(rows) for part, rows in results.items()}
     if "intervals" in results:
@@ -112,11 +116,9 @@ def write(results: Results, about: dict[str, Any], folder: Path) -> None:
         (folder / f"{part}.json").write_text(json.dumps(content, indent=1) + "\n")
         if part != "log":
             getattr(plots, part)(rows).savefig(folder / f"{part}.png", dpi=140)
-    conditions = tables.conditions(about)
     for part, text in texts.items():
-        (folder / f"{part}.md").write_text(f"{text}\n{conditions}")
-        print(f"\n{part}\n\n{text}")
-    print(f"{conditions}\nWritten to {folder}/. Seconds: {about['seconds']}")
+        (folder / f"{part}.md").write_text(f"{text}\n{tables.conditions(about)}")
+    return texts
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:

@@ -64,7 +64,15 @@ def measure(name: str, device: str, effort: Effort) -> dict[str, Any]:
 
 
 def reference(loss: Callable[[], Tensor], parameters: list[Tensor]) -> float:
-    """The largest algebraic eigenvalue of the Hessian of a loss, to six digits or so."""
+    """The largest algebraic eigenvalue of the Hessian of a loss.
+
+    Args:
+        loss: Of the parameters as they are.
+        parameters: What it is differentiated by.
+
+    Returns:
+        The eigenvalue with a relative residual below 1e-3; its error is of the order of the square.
+    """
     with sdpa_kernel(SDPBackend.MATH):
         grads = torch.autograd.grad(loss(), parameters, create_graph=True)
     flat = torch.cat([grad.flatten() for grad in grads])
@@ -76,5 +84,5 @@ def reference(loss: Callable[[], Tensor], parameters: list[Tensor]) -> float:
 
     operator = LinearOperator((len(flat), len(flat)), matvec=product, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(len(flat))
-    (value,) = eigsh(operator, k=1, which="LA", v0=start, tol=1e-5, return_eigenvectors=False)
+    (value,) = eigsh(operator, k=1, which="LA", v0=start, tol=1e-3, return_eigenvectors=False)
     return float(value)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.loop import Effort, Loop, told
+from benchmarks.loop import Effort, Loop, Ratio, told
 from cockpit import Configuration
+from cockpit.quantities import Tier
 from cockpit.schedules import never
 
 CONFIGURATIONS = ("economy", "business", "full")
@@ -38,6 +39,13 @@ def computed(ratio: float, interval: int, idle: float, wanted: int) -> float:
     return idle + (ratio - idle) * interval / wanted
 
 
+def absent(tier: Tier, found: Ratio) -> str:
+    """What is missing in the records, so that nobody takes it for cheap; empty if nothing is."""
+    wanted = [quantity.name for quantity in Configuration(tier).quantities()]
+    missing = [name for name in wanted if name not in found.recorded]
+    return f"{', '.join(missing)}: {found.reasons}" if missing else ""
+
+
 def measure(name: str, loop: Loop, effort: Effort) -> list[dict[str, Any]]:
     """A row for each configuration and interval, and one for a cockpit that tracks nothing."""
     place = {"network": name, "device": loop.device, "plain_ms": 1e3 * loop.plain}
@@ -53,10 +61,9 @@ def measure(name: str, loop: Loop, effort: Effort) -> list[dict[str, Any]]:
         last = {}
         for interval in INTERVALS:
             if interval <= 4 or interval * loop.plain <= effort.window:
-                last = told(
-                    loop.compare(lambda s, tier=tier: Configuration(tier, s), interval, effort)
-                )
-                rows.append(row(tier, interval, **last))
+                found = loop.compare(lambda s, tier=tier: Configuration(tier, s), interval, effort)
+                last = told(found)
+                rows.append(row(tier, interval, absent=absent(tier, found), **last))
                 measured = interval
             else:
                 rest = {

@@ -12,6 +12,7 @@ import itertools
 import statistics
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.networks import Workload
-from cockpit import Cockpit, RunLog
+from cockpit import Cockpit, CockpitWarning, RunLog
 from cockpit.configuration import Configuration
 from cockpit.quantities.base import Quantity
 
@@ -179,7 +180,8 @@ class Loop:
         for _ in effort.rounds():
             self.step()  # brings back into the caches what plain steps use
             plain = sum(self.step() for _ in range(steps))
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+                warnings.simplefilter("ignore", CockpitWarning)  # the tables tell what is absent
                 schedule = Schedule(interval)
                 with self.cockpit(config(schedule), Path(folder)) as cockpit:
                     for number in range(schedule.first):
@@ -215,7 +217,11 @@ class Schedule:
 def recorded(folder: Path) -> tuple[frozenset[str], str]:
     """What a run's records hold, and why the rest is absent."""
     log = RunLog(folder)
-    reasons = [event["message"] for event in log.events if event["kind"] == "absent"]
+    reasons = [
+        event["message"]
+        for event in log.events
+        if event["kind"] == "absent" or event["level"] == "warning"
+    ]
     return frozenset(log.quantities), "; ".join(dict.fromkeys(reasons))
 
 

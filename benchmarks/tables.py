@@ -24,8 +24,8 @@ def quantities(rows: Rows) -> str:
     ]
     plain = {_place(row): f"{row['plain_ms']:.3g} ms" for row in rows}
     cells.insert(0, ["plain step", *(plain[place] for place in places)])
-    notes = [f"{r['quantity']} on {_place(r)}: {r['absent']}." for r in rows if "absent" in r]
-    return _table(["tracked at each step", *places], cells) + "".join(f"\n{n}\n" for n in notes)
+    notes = [f"{_place(r)}, {r['quantity']}: {r['absent']}" for r in rows if "absent" in r]
+    return _table(["tracked at each step", *places], cells) + _notes(notes)
 
 
 def intervals(rows: Rows) -> str:
@@ -42,7 +42,10 @@ def intervals(rows: Rows) -> str:
             cells.append([place, plain, configuration, _limit(first), *shown, quartiles])
     head = ["network", "plain step", "tracked", "limit", *(f"every {k}" for k in INTERVALS)]
     head[4] = "each step"
-    return _table([*head, "quartiles of the first"], cells)
+    notes = [
+        f"{_place(r)}, {r['configuration']} without {r['absent']}" for r in rows if r.get("absent")
+    ]
+    return _table([*head, "quartiles of the first"], cells) + _notes(notes)
 
 
 def memory(rows: Rows) -> str:
@@ -129,6 +132,10 @@ def _table(head: Iterable[str], cells: Iterable[Iterable[str]]) -> str:
     head = list(head)
     lines = [head, ["---"] * len(head), *cells]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _notes(notes: Iterable[str]) -> str:
+    return "".join(f"\nAbsent on {note}\n" for note in dict.fromkeys(notes))
 
 
 def _place(row: dict[str, Any]) -> str:
