@@ -20,7 +20,7 @@ import torch
 from benchmarks import eigenvalue, intervals, log, memory, plots, quantities, tables
 from benchmarks.loop import FULL, SHORT, TINY, Effort, Loop
 from benchmarks.networks import WORKLOADS
-from cockpit.backward.kernels import njit
+from cockpit.backward.loops import COMPILED
 
 PARTS = ("quantities", "intervals", "memory", "eigenvalue", "log")
 EFFORTS = {effort.name: effort for effort in (SHORT, FULL, TINY)}
@@ -91,7 +91,7 @@ def described(effort: Effort, threads: int, names: list[str]) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "torch": torch.__version__,
-        "compiled kernels": "numba" if njit is not None else "none",
+        "compiled kernels": "numba" if COMPILED else "none",
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": threads,
