@@ -18,7 +18,7 @@ help:
 	@echo '             ARGS="--steps 300 --no-wait --config full"; ARGS=--help lists the flags'
 	@echo 'make install VENV=path/to/environment   install Cockpit beside the torch that is there'
 	@echo 'make test    run all tests (ARGS="tests/log -x" runs some of them)'
-	@echo 'make bench   measure what tracking costs'
+	@echo 'make bench   measure what tracking costs (ARGS="--only MLP --parts memory", ARGS=--full)'
 	@echo 'make lint    check style and types; make format puts the style right'
 	@echo 'make clean   remove what was built; make distclean removes .venv as well'
 
@@ -38,7 +38,7 @@ test: $(VENV)/.cockpit-test browser
 	$(PY) -m pytest -n $(JOBS) \
 		$(if $(ARGS),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
 
-bench: $(VENV)/.cockpit-data
+bench: $(VENV)/.cockpit-bench
 	@$(PY) -m benchmarks $(ARGS)
 
 lint: $(VENV)/.cockpit-dev

@@ -2,13 +2,10 @@
 
 The records are those of a real network: 3c3d (D = 895,210), batch size 128, on scikit-learn's
 digits scaled up to 3 x 32 x 32, at the start and after some training.
-
-    python benchmarks/log.py [--records 100000] [--json results.json]
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import statistics
@@ -199,11 +196,12 @@ def load(log: Path) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
+def measure(records: int) -> dict[str, Any]:
+    """Sizes and times.
+
+    Args:
+        records: Of the run that is loaded.
+    """
     torch.manual_seed(0)
     model, rng = cnn_3c3d(), np.random.default_rng(0)
     results: dict[str, Any] = {"D": sum(p.numel() for p in model.parameters())}
@@ -221,12 +219,6 @@ def main() -> None:
             "economy": round(write_time(folder / "e", model, economy, 1000)),
             "full": round(write_time(folder / "f", model, values, 200)),
         }
-        repeated(folder / "e" / "log.jsonl", args.records)
-        results[f"loading {args.records} economy records"] = load(folder / "e" / "log.jsonl")
-    print(json.dumps(results, indent=2))
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+        repeated(folder / "e" / "log.jsonl", records)
+        results[f"loading {records:,} economy records"] = load(folder / "e" / "log.jsonl")
+    return results

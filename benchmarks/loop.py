@@ -1,0 +1,235 @@
+"""A training loop that goes on with and without a cockpit, and how both are compared.
+
+Plain and tracked steps take turns in one process, on one network and the same stream of batches, so
+that the machine's mood cancels out. A round compares a window of tracked steps with as many plain
+ones; the median over the rounds is told, with the quartiles. A plain step is zero_grad, forward,
+loss, backward, optimizer step; loading the batch is not in it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.networks import Workload
+from cockpit import Cockpit, CockpitWarning, RunLog
+from cockpit.configuration import Configuration
+from cockpit.quantities.base import Quantity
+
+Config = Configuration | Iterable[Quantity]
+BLOCK = 0.03  # seconds: what is shorter is noise, so a window has as many steps as this takes
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long is measured.
+
+    Attributes:
+        name: For the tables.
+        seconds: For each cell of a table: no further round begins when they are over.
+        least: Rounds that are made in any case.
+        most: Rounds at most.
+        window: Seconds that a window of plain steps may take; longer ones are computed.
+        run: Seconds of a training run for memory or the eigenvalue, of one network.
+        warm_up: At most so many training steps before anything is timed.
+        memory: The configurations whose memory is measured, each in a process of its own.
+    """
+
+    name: str
+    seconds: float
+    least: int
+    most: int
+    window: float
+    run: float
+    warm_up: int
+    memory: tuple[str, ...]
+
+    def rounds(self) -> Iterator[int]:
+        """Numbers of rounds, as long as there is time for another."""
+        began = time.perf_counter()
+        for number in range(self.most):
+            if number >= self.least and time.perf_counter() - began > self.seconds:
+                return
+            yield number
+
+
+SHORT = Effort(
+    "short",
+    seconds=0.4,
+    least=2,
+    most=15,
+    window=0.2,
+    run=1.5,
+    warm_up=100,
+    memory=("economy", "full"),
+)
+FULL = Effort(
+    "full",
+    seconds=12,
+    least=7,
+    most=51,
+    window=8,
+    run=60,
+    warm_up=100,
+    memory=("economy", "business", "full"),
+)
+TINY = Effort(
+    "tiny", seconds=0, least=2, most=2, window=0.01, run=0, warm_up=2, memory=("economy",)
+)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Time of tracked steps over that of plain ones.
+
+    Attributes:
+        ratio: Median over the rounds.
+        low: First quartile.
+        high: Third quartile.
+        rounds: How many there were.
+        recorded: The quantities that were there.
+        reasons: Why others were not, as the log says it.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    rounds: int
+    recorded: frozenset[str]
+    reasons: str
+
+
+class Loop:
+    """Trains a network, step by step.
+
+    Attributes:
+        plain: Seconds of a plain step, the median of some after the warm-up.
+    """
+
+    def __init__(self, workload: Workload, device: str, warm_up: int) -> None:
+        self.workload = workload
+        self.device = device
+        self.model = workload.make().to(device)
+        self.loss_fn = nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=workload.lr)
+        batches = workload.batches()
+        self._batches = itertools.chain([next(batches)], batches)  # the data are loaded now
+        steps = min(warm_up, workload.warm_up)
+        self.plain = statistics.median([self.step() for _ in range(steps)][-10:]) if steps else 0.0
+
+    def step(self, cockpit: Cockpit | None = None, number: int = 0) -> float:
+        """Make a step; its seconds."""
+        x, y = (tensor.to(self.device) for tensor in next(self._batches))
+        self.synchronize()
+        began = time.perf_counter()
+        self.optimizer.zero_grad()
+        loss = self.loss_fn(self.model(x), y)
+        if cockpit is None:
+            loss.backward()
+        else:
+            with cockpit(number):
+                loss.backward()
+        self.optimizer.step()
+        self.synchronize()
+        return time.perf_counter() - began
+
+    def beside(self, measure: Callable[[Callable[[], Tensor], list[Tensor]], float]) -> float:
+        """What a function makes of the coming step's loss, on a twin of the network.
+
+        Args:
+            measure: Called with the loss, as a function without arguments, and the parameters.
+        """
+        batch = next(self._batches)
+        self._batches = itertools.chain([batch], self._batches)
+        x, y = (tensor.to(self.device) for tensor in batch)
+        twin = self.workload.make().to(self.device)
+        twin.load_state_dict(self.model.state_dict())
+        with torch.random.fork_rng():  # dropout will draw the same in the step
+            return measure(lambda: nn.CrossEntropyLoss()(twin(x), y), list(twin.parameters()))
+
+    def synchronize(self) -> None:
+        """Wait for the device."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def cockpit(self, config: Config, folder: Path) -> Cockpit:
+        """A cockpit around this loop."""
+        return Cockpit(self.model, self.loss_fn, self.optimizer, config, folder)
+
+    def compare(self, config: Callable[[Schedule], Config], interval: int, effort: Effort) -> Ratio:
+        """Tracked against plain.
+
+        Args:
+            config: What is tracked, from when.
+            interval: Distance of tracked steps.
+            effort: How long.
+        """
+        blocks = max(1, round(BLOCK / (interval * self.plain)))
+        steps = interval * min(blocks, 16)
+        ratios, found = [], None
+        for _ in effort.rounds():
+            self.step()  # brings back into the caches what plain steps use
+            plain = sum(self.step() for _ in range(steps))
+            with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+                warnings.simplefilter("ignore", CockpitWarning)  # the tables tell what is absent
+                schedule = Schedule(interval)
+                with self.cockpit(config(schedule), Path(folder)) as cockpit:
+                    for number in range(schedule.first):
+                        self.step(cockpit, number)
+                    window = range(schedule.first, schedule.first + steps)
+                    tracked = sum(self.step(cockpit, number) for number in window)
+                found = found or recorded(Path(folder))
+            ratios.append(tracked / plain)
+        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        names, reasons = found or (frozenset(), "")
+        return Ratio(middle, low, high, len(ratios), names, reasons)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Each ``interval``-th step from ``first`` on, and step 0, so that nothing begins cold.
+
+    Step 1 is left out unless all are tracked: there what step 0 left open is done.
+    """
+
+    interval: int
+
+    @property
+    def first(self) -> int:
+        """The first step of the window."""
+        return 1 if self.interval == 1 else 2
+
+    def __call__(self, step: int) -> bool:
+        """Whether the step is tracked."""
+        return step == 0 or (step >= self.first and (step - self.first) % self.interval == 0)
+
+
+def recorded(folder: Path) -> tuple[frozenset[str], str]:
+    """What a run's records hold, and why the rest is absent."""
+    log = RunLog(folder)
+    reasons = [
+        event["message"]
+        for event in log.events
+        if event["kind"] == "absent" or event["level"] == "warning"
+    ]
+    return frozenset(log.quantities), "; ".join(dict.fromkeys(reasons))
+
+
+def told(ratio: Ratio) -> dict[str, Any]:
+    """A ratio as the tables keep it."""
+    return {
+        "ratio": ratio.ratio,
+        "low": ratio.low,
+        "high": ratio.high,
+        "rounds": ratio.rounds,
+    }
