@@ -62,7 +62,7 @@ class Account:
     Attributes:
         rate: Seconds of tracking for each second of training.
         capital: What is left of the starting capital.
-        due: The step at which the group is tracked next.
+        due: The step at which the group is tracked next, counted from the beginning.
         savings: Earned and not spent; negative where more was spent.
         costs: Of the last times that it was tracked.
         spent: Since it was tracked last, which counts as the cost of that time.
@@ -136,10 +136,11 @@ class Budget:
         self._accounts = {name: Account(rate, CAPITAL * rate * WINDOW) for name in groups}
         self._plain: deque[float] = deque(maxlen=50)
         self._elapsed = 0.0
+        self._count = 0  # of the steps that are done: their numbers may begin anew, or jump
 
-    def allows(self, quantity: Quantity, step: int) -> bool:
-        """Whether a quantity may be tracked at this step."""
-        return step >= self._accounts[group_of(quantity)].due
+    def allows(self, quantity: Quantity, ahead: int = 0) -> bool:
+        """Whether a quantity may be tracked at the present step, or so many steps ahead."""
+        return self._count + ahead >= self._accounts[group_of(quantity)].due
 
     def begin(self, quantities: Iterable[Quantity]) -> None:
         """These are tracked at the present step."""
@@ -156,17 +157,17 @@ class Budget:
         """
         self._plain.append(plain)
         self._elapsed += plain + tracking
+        self._count += 1
         for name, seconds in self._shared_out(tracking, parts).items():
             self._accounts[name].earn(plain, self._elapsed)
             self._accounts[name].pay(seconds)
 
     def plan(
-        self, step: int, quantities: Iterable[Quantity], tracking: float, parts: Mapping[str, float]
+        self, quantities: Iterable[Quantity], tracking: float, parts: Mapping[str, float]
     ) -> dict[str, int]:
-        """When the groups that are tracked at ``step`` are due next.
+        """When the groups that are tracked at the present step are due next.
 
         Args:
-            step: The present step.
             quantities: What is tracked at it.
             tracking: Seconds of tracking in it so far.
             parts: As in :meth:`step_done`.
@@ -174,7 +175,7 @@ class Budget:
         plain = statistics.median(self._plain) if self._plain else 0.0
         owed = self._shared_out(tracking, parts)
         return {
-            name: account.next_step(step, plain, owed[name])
+            name: account.next_step(self._count, plain, owed[name])
             for name, account in self._of(quantities).items()
         }
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
-from cockpit.backward.passes import inside_backward
+from cockpit.backward.passes import inside_backward, own_arithmetic
 from cockpit.backward.stats import Absent
 from cockpit.budget import Budget, checked_budget
 from cockpit.configuration import Configuration, resolve
@@ -269,7 +269,7 @@ class Cockpit:
         """Begin a step or go on with it; ``None`` where nothing is tracked."""
         if self._closed:
             raise RuntimeError("This cockpit is closed. Make a new one to go on.")
-        with self._stopwatch.measure(), torch.no_grad():
+        with self._stopwatch.measure(), own_arithmetic():
             goes_on = step == self._last_step and not self._optimizers.any_stepped
             try:
                 opened = self._go_on(step) if goes_on else self._next_step(step)
@@ -343,7 +343,7 @@ class Cockpit:
     def _leave(self, step: int, passage: Passage | None) -> None:
         """The backward passes are over, or those of a part of the step."""
         self._passage = None
-        with self._stopwatch.measure(), torch.no_grad():
+        with self._stopwatch.measure(), own_arithmetic():
             if passage is not None:
                 self._finish(passage)
             self._engine.forget()
@@ -351,7 +351,7 @@ class Cockpit:
 
     def _prepare(self, next_step: int) -> None:
         """Attach to the next forward pass if its step is tracked, else stay out of its way."""
-        due = self._tracker.due(next_step)
+        due = self._tracker.due(next_step, ahead=1)
         waiting = self._open is not None and any(q.follows_up for q in self._open.due)
         waiting = waiting or self._tracker.following
         if due or waiting or (self._always_attached and not self._tracker.off):
@@ -368,7 +368,7 @@ class Cockpit:
 
     def _before_optimizer(self) -> None:
         if self._passage is not None and not inside_backward():
-            with self._stopwatch.measure(), torch.no_grad():
+            with self._stopwatch.measure(), own_arithmetic():
                 self._finish(self._passage)  # the optimizer steps inside the context
 
     def _after_optimizer(self) -> None:
@@ -386,7 +386,7 @@ class Cockpit:
         if opened is None or opened.void or self._tracker.off:
             return
         try:
-            with torch.no_grad():
+            with own_arithmetic():
                 self._tracker.settle(opened, moved)
         except Absent as reason:
             self._tracker.abandon()

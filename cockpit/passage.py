@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from cockpit.backward.passes import own_arithmetic
 from cockpit.backward.stats import Absent
 from cockpit.losses import why_untrackable
 from cockpit.open_step import OpenStep, StepPart
@@ -117,7 +118,7 @@ class Passage:
         if self._over or self._loss is not None:
             return
         tracker = self._tracker
-        with tracker.stopwatch.measure(), torch.no_grad():
+        with tracker.stopwatch.measure(), own_arithmetic():
             try:
                 if any(part.backward.differentiated for part in self._candidates):
                     self._finish_part()

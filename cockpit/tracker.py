@@ -90,12 +90,16 @@ class Tracker:
         self._end: dict[str, Tensor] = {}  # some elements of the parameters where it led
         self._said: set[tuple[str | None, str]] = set()
 
-    def due(self, step: int) -> list[Quantity]:
-        """The quantities that are tracked at a step."""
+    def due(self, step: int, ahead: int = 0) -> list[Quantity]:
+        """The quantities that are tracked at a step, so many steps ahead of the present one."""
         if self.off:
             return []
-        allowed = self.budget.allows if self.budget is not None else (lambda *_: True)
-        return [q for q in self.quantities if q.due(step) and allowed(q, step)]
+        budget = self.budget
+        return [
+            q
+            for q in self.quantities
+            if q.due(step) and (budget is None or budget.allows(q, ahead))
+        ]
 
     @property
     def following(self) -> bool:
@@ -232,7 +236,7 @@ class Tracker:
         if self.budget is None:
             return {}
         spent, parts = self.stopwatch.so_far, by_group(self.engine.costs)
-        return self.budget.plan(opened.info["step"], opened.due, spent, parts)
+        return self.budget.plan(opened.due, spent, parts)
 
     def _compare_weights(self, opened: OpenStep) -> None:
         weights = [part.weight for part in opened.passes]

@@ -40,13 +40,13 @@ class Simulation:
         budget, elapsed, step = Budget(share, chosen), 0.0, 0
         noise = random.Random(0)
         while elapsed < seconds:
-            due = [q for q in chosen if budget.allows(q, step)]
+            due = [q for q in chosen if budget.allows(q)]
             groups = {group_of(q) for q in due}
             budget.begin(due)
             parts = {name: costs[name] * noise.uniform(0.8, 1.2) for name in groups}
             spent = sum(parts.values())
             if due:
-                budget.adopt(budget.plan(step, due, spent, parts))
+                budget.adopt(budget.plan(due, spent, parts))
             budget.step_done(plain(step), spent, parts)
             self.ticks.append((plain(step), spent))
             for name in groups:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -76,16 +76,13 @@ class BackwardPass:
         """The user differentiates so many times the loss; 1 where that is zero."""
         return 1.0 if self._loss_gradient is None else float(self._loss_gradient) or 1.0
 
-    def watch(
-        self, loss: Tensor, kind: Callable[[Mapping[str, nn.Parameter]], GradientsOfPass]
-    ) -> None:
+    def watch(self, loss: Tensor) -> None:
         """Watch the parameters, and learn the factor between what is differentiated and the loss.
 
         Args:
             loss: Differentiated itself, or through a multiple (AMP, accumulation).
-            kind: How the parameters are watched.
         """
-        self._gradients = kind(self.parameters)
+        self._gradients = GradientsOfPass(self.parameters)
 
         def see(grad: Tensor) -> None:
             before, self._loss_gradient = self._loss_gradient, grad.detach()

@@ -20,7 +20,6 @@ from cockpit.backward.coupling import couples_samples
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
-from cockpit.backward.gradients import AccumulatedGradients, LocalGradients
 from cockpit.backward.histogram import prepare
 from cockpit.backward.nodes import uses_beside
 from cockpit.backward.passes import reaches_parameters_beside, undisturbed
@@ -127,7 +126,7 @@ class BackwardEngine:
             if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
                 self._find_uses(backward, seen)
             SecondOrder(self, backward, loss, seen, place).serve()
-        backward.watch(loss, LocalGradients if self.ranks.size > 1 else AccumulatedGradients)
+        backward.watch(loss)
         self._watching.append(backward)
         self.capture.collect(backward.calls)
         self.probe.differentiated = 0
@@ -201,7 +200,9 @@ class BackwardEngine:
             output = capture.output if self.probe.output is None else self.probe.output
             backward.is_coupled = couples_samples(loss, output, size, self.generator)
         losses = partial(self.probe.individual_graph, size)
-        backward.tested = self._sample_axis.layouts(capture, losses, size, self.generator)
+        backward.tested = self._sample_axis.layouts(
+            capture, losses, size, self.generator, backward.is_coupled
+        )
 
     def answer(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 import torch
@@ -10,71 +9,33 @@ from torch import Tensor
 
 from cockpit.linalg import widened
 
-__all__ = ["AccumulatedGradients", "GradientsOfPass", "LocalGradients"]
+__all__ = ["GradientsOfPass"]
 
 
-class GradientsOfPass(ABC):
-    """Watches the parameters from before a backward pass until it is over."""
+class GradientsOfPass:
+    """Sees what a backward pass gives to the parameters, by hooks on these.
 
-    @abstractmethod
-    def take(self) -> dict[str, Tensor]:
-        """What this pass has given, by name, in at least single precision; ends the watch."""
-
-    @abstractmethod
-    def end(self) -> None:
-        """Watch no more."""
-
-
-class AccumulatedGradients(GradientsOfPass):
-    """By the difference that the pass makes to ``.grad``.
+    Such a hook runs before the gradient is accumulated: whatever happens to ``.grad`` in the same
+    context (reset, unscaled, clipped) is not taken for this pass's doing, and what is taken is this
+    process's, before DistributedDataParallel averages it.
 
     Args:
         parameters: By name.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor]) -> None:
-        self._parameters = parameters
-        self._before = {
-            name: p.grad.detach().clone() for name, p in parameters.items() if p.grad is not None
-        }
-
-    def take(self) -> dict[str, Tensor]:
-        """See the base class."""
-        found: dict[str, Tensor] = {}
-        for name, p in self._parameters.items():
-            if p.grad is not None:
-                grad, before = _dense(p.grad), self._before.get(name)
-                found[name] = grad.clone() if before is None else grad - _dense(before)
-        self.end()
-        return found
-
-    def end(self) -> None:
-        """See the base class."""
-        self._before = {}
-
-
-class LocalGradients(GradientsOfPass):
-    """By hooks on the parameters: what this process gives, before ranks average their gradients.
-
-    Such a hook runs before the gradient is accumulated, and so before DistributedDataParallel,
-    which waits for that, exchanges it.
-
-    Args:
-        parameters: By name.
-    """
-
-    def __init__(self, parameters: Mapping[str, Tensor]) -> None:
+        self._names = tuple(parameters)
         self._sums: dict[str, Tensor] = {}
         self._handles = [p.register_hook(self._adder(name)) for name, p in parameters.items()]
 
     def take(self) -> dict[str, Tensor]:
-        """See the base class."""
-        found, self._sums = self._sums, {}
+        """What this pass has given, by name, in at least single precision; ends the watch."""
+        found = {name: self._sums[name] for name in self._names if name in self._sums}
         self.end()
         return found
 
     def end(self) -> None:
-        """See the base class."""
+        """Watch no more."""
         for handle in self._handles:
             handle.remove()
         self._handles, self._sums = [], {}
@@ -82,7 +43,7 @@ class LocalGradients(GradientsOfPass):
     def _adder(self, name: str) -> Callable[[Tensor], None]:
         def add(grad: Tensor) -> None:
             grad, before = _dense(grad), self._sums.get(name)
-            # A copy: autograd hands the same memory on to .grad, where the ranks' mean goes.
+            # A copy: autograd hands the same memory on to .grad.
             self._sums[name] = grad.clone() if before is None else before + grad
 
         return add

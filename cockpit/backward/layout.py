@@ -38,14 +38,20 @@ class Layout:
             return x.movedim(self.axis, 0)
         return self.split(x, batch_size).flatten(0, 1)
 
-    def explains(self, grad: Tensor, weighed: Tensor, weights: Tensor) -> bool:
-        """Whether ``weighed`` is ``grad`` with the sample's weight on each element, [N] weights."""
+    def explains(self, grad: Tensor, weighed: Tensor, weights: Tensor, tolerance: float) -> bool:
+        """Whether ``weighed`` is ``grad`` with the sample's weight on each element.
+
+        Args:
+            grad: In this layout, as far as is known.
+            weighed: As ``grad``.
+            weights: Of the samples, shape [N].
+            tolerance: Relative to the largest element.
+        """
         if grad.shape[self.axis] % len(weights):
             return False
         expected = self.split(grad, len(weights))
         expected = expected * weights.to(grad.dtype).view(-1, *[1] * (expected.dim() - 1))
         off = (self.split(weighed, len(weights)) - expected).abs().amax()
-        tolerance = 1e-3 if grad.element_size() > 2 else 5e-2
         return bool(off <= tolerance * grad.abs().amax())
 
 

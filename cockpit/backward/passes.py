@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["inside_backward", "reaches_parameters_beside", "undisturbed"]
+__all__ = ["inside_backward", "own_arithmetic", "reaches_parameters_beside", "undisturbed"]
 
 
 def inside_backward() -> bool:
@@ -18,18 +18,32 @@ def inside_backward() -> bool:
 
 
 @contextmanager
+def own_arithmetic() -> Iterator[None]:
+    """No graph, and no autocast: the user's may be around the whole loop."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        yield
+
+
+@contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Keep the user's gradient hooks out of passes inside, and put buffers back that they change.
+    """Keep hooks on parameters out of passes inside; put back the buffers and random state.
 
     Hooks on parameters may change gradients (and would count these passes); activation
-    checkpointing runs layers again, batch norm's running averages included.
+    checkpointing runs layers again, batch norm's running averages included. Hooks on activations
+    and modules are in the graph already and run in these passes too, with what they draw.
     """
     hooked = {p: p._backward_hooks for p in model.parameters() if p._backward_hooks}
     buffers = [(b, b.detach().clone()) for b in model.buffers()]
     for p in hooked:
         p._backward_hooks = OrderedDict()
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     try:
-        yield
+        with torch.random.fork_rng(devices):
+            yield
     finally:
         for p, hooks in hooked.items():
             p._backward_hooks = hooks

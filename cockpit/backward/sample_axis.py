@@ -27,6 +27,9 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 UNKNOWN = "it can't be told which rows of its output belong to which sample"
 UNTESTED = Layout(-1)
+# Of the largest gradient: to tell layouts apart, and to see whether samples are in another order
+# (autocast computes in half precision what arrives here in single).
+EXACT, ROUGH = 1e-3, 5e-2
 
 Use = LayerCall | NodeUse
 Layouts = Mapping[object, Layout | None]  # by the identity of a use
@@ -45,7 +48,7 @@ def _possible(use: Use, batch_size: int) -> tuple[list[Layout], bool]:
     if isinstance(use, NodeUse):
         return use.layouts(batch_size)
     shape = use.shapes.get(0)
-    if shape is None or any(isinstance(x, PackedSequence) for x in use.inputs):
+    if shape is None or _packed(use) is not None:
         return [Layout()], True
     if _is_declared(use):
         axis = 0 if getattr(use.module, "batch_first", True) else 1
@@ -66,14 +69,17 @@ def _is_declared(use: Use) -> bool:
 
 
 class SampleAxis:
-    """Tests uses of uncertain layout, and remembers the verdicts.
+    """Tests every use once, and remembers the verdicts.
 
     Where a layer has its samples is a matter of the model's code, not of the lengths of this batch:
-    what was found once holds for other lengths too, and what was refused once stays refused.
+    what was found once holds for other lengths too, and what was refused once stays refused. Where
+    nothing can be tested, a shape that leaves no doubt is believed; it does not tell whether the
+    model has put its samples in another order.
     """
 
     def __init__(self) -> None:
         self._verdicts: dict[tuple, Layout | None] = {}
+        self._believed: set[tuple] = set()
 
     def layouts(
         self,
@@ -81,6 +87,7 @@ class SampleAxis:
         losses: Callable[[], Tensor | None],
         batch_size: int,
         generator: torch.Generator,
+        coupled: bool = False,
     ) -> dict[object, Layout | None]:
         """What is known of the uses of this step beyond their shapes, by their identity.
 
@@ -89,6 +96,7 @@ class SampleAxis:
             losses: Gives individual losses with their graph, shape [N]; ``None`` if there are none.
             batch_size: N.
             generator: Draws the samples' weights.
+            coupled: Whether the loss compares samples: then nothing can be tested.
         """
         known: dict[object, Layout | None] = {}
         unknown: dict[Use, tuple] = {}
@@ -102,10 +110,12 @@ class SampleAxis:
             verdict = self._verdicts.get(key, UNTESTED)
             if verdict is None or verdict in possible:
                 known[use.identity] = verdict
-            elif not certain:
+            elif not (certain and (key in self._believed or _is_opaque(use))):
                 unknown[use] = key
+                if certain:
+                    self._believed.add(key)  # unless it is refuted now
         start = None
-        if unknown and not _are_coupled(capture):
+        if unknown and not coupled and not _are_coupled(capture):
             start = _start(capture, losses(), batch_size)
         if start is not None:
             found = _test(capture, start, set(unknown), batch_size, generator)
@@ -147,17 +157,46 @@ def _test(
     draws = torch.rand(batch_size, generator=generator, device=begin.device)
     weights = 0.5 + draws.to(torch.promote_types(begin.dtype, torch.float32))
     per_sample = weights.to(begin.dtype).view(-1, *[1] * (begin.dim() - 1))
-    plain = capture.backpropagate(begin, direction, uses)
-    weighed = capture.backpropagate(begin, direction * per_sample, uses)
     found: dict[object, Layout | None] = {}
+    try:
+        plain = capture.backpropagate(begin, direction, uses)
+        weighed = capture.backpropagate(begin, direction * per_sample, uses)
+    except RuntimeError:  # the graph takes no passes of ours (reentrant checkpoints)
+        return found
     for one, other in zip(plain, weighed, strict=True):
-        place = min(one.grads)
-        grad = one.grads[place]
-        if not grad.any():
-            continue  # any layout would do, and tell nothing of the next step
-        layouts = _possible(one, batch_size)[0]
-        if place > 0 and isinstance(one, LayerCall):
-            layouts = [Layout(1)]  # the last state of a recurrent layer
-        fitting = [x for x in layouts if x.explains(grad, other.grads[place], weights)]
-        found[one.identity] = fitting[0] if fitting else None
+        if one.grads[min(one.grads)].any():  # else any would do, and tell nothing of other steps
+            found[one.identity] = _fitting(one, other, weights)
     return found
+
+
+def _fitting(one: Use, other: Use, weights: Tensor) -> Layout | None:
+    """The layout that makes the gradients of ``other`` those of ``one`` times the weights [N]."""
+    place = min(one.grads)
+    layouts, certain = _possible(one, len(weights))
+    packed = _packed(one) if place == 0 else None
+    if place > 0 and isinstance(one, LayerCall):
+        layouts = [Layout(1)]  # the last state of a recurrent layer
+    if packed is not None:
+        weights = weights[_samples_of_rows(packed).to(weights.device)]
+    grad, weighed = one.grads[place], other.grads[place]
+    tolerance = ROUGH if certain or grad.element_size() <= 2 else EXACT
+    return next((x for x in layouts if x.explains(grad, weighed, weights, tolerance)), None)
+
+
+def _packed(use: Use) -> PackedSequence | None:
+    """The argument of a recurrent layer whose sequences have different lengths."""
+    if isinstance(use, NodeUse):
+        return None
+    arguments = (*use.inputs, *use.keywords.values())
+    return next((x for x in arguments if isinstance(x, PackedSequence)), None)
+
+
+def _samples_of_rows(packed: PackedSequence) -> Tensor:
+    """The sample of each row: rows are sorted by time, and at each time by length."""
+    order = torch.cat([torch.arange(int(size)) for size in packed.batch_sizes])
+    return order if packed.sorted_indices is None else packed.sorted_indices.cpu()[order]
+
+
+def _is_opaque(use: Use) -> bool:
+    """Whether nothing could be made of the answer."""
+    return isinstance(use, NodeUse) and use.operation is None
