@@ -65,11 +65,11 @@ class Effort:
 
 SHORT = Effort(
     "short",
-    seconds=0.4,
+    seconds=0.3,
     least=2,
     most=15,
     window=0.2,
-    run=1.5,
+    run=1.0,
     warm_up=100,
     memory=("economy", "full"),
 )

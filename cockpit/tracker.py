@@ -95,11 +95,8 @@ class Tracker:
         if self.off:
             return []
         budget = self.budget
-        return [
-            q
-            for q in self.quantities
-            if q.due(step) and (budget is None or budget.allows(q, ahead))
-        ]
+        due = _due_by_schedule(self.quantities, step)
+        return due if budget is None else [q for q in due if budget.allows(q, ahead)]
 
     @property
     def following(self) -> bool:
@@ -389,6 +386,22 @@ class Tracker:
             self.event("caution", "fault", text, step=step, quantity=quantity.name)
             warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=2)
             return error
+
+
+def _due_by_schedule(quantities: list[Quantity], step: int) -> list[Quantity]:
+    """Those that are due; a schedule that many share is asked once, as this runs at every step."""
+    answers: dict[int, bool] = {}
+    due = []
+    for quantity in quantities:
+        if type(quantity).due is not Quantity.due:
+            answer = quantity.due(step)
+        elif (known := answers.get(id(quantity.schedule))) is not None:
+            answer = known
+        else:
+            answer = answers[id(quantity.schedule)] = quantity.due(step)
+        if answer:
+            due.append(quantity)
+    return due
 
 
 @functools.cache

@@ -79,12 +79,16 @@ class BackwardEngine:
 
     def detach(self) -> None:
         """See nothing any more; forget what was seen."""
+        if not self.capture.attached:
+            return  # as at every untracked step
         self.capture.detach()
         self.probe.detach()
         self.exact_hessian.detach()
 
     def forget(self) -> None:
         """Let go of the last forward pass."""
+        if not self.capture.attached:
+            return
         self.capture.forget()
         self.probe.forget()
         self._unwatch()

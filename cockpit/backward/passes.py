@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +17,18 @@ def inside_backward() -> bool:
     return torch._C._current_graph_task_id() != -1
 
 
-@contextmanager
-def own_arithmetic() -> Iterator[None]:
+def own_arithmetic() -> AbstractContextManager[object]:
     """No graph, and no autocast: the user's may be around the whole loop."""
+    around = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
+    return _without_autocast(around) if around else torch.no_grad()
+
+
+@contextmanager
+def _without_autocast(devices: Iterable[str]) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
-        for device in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(device):
-                stack.enter_context(torch.autocast(device, enabled=False))
+        for device in devices:
+            stack.enter_context(torch.autocast(device, enabled=False))
         yield
 
 
