@@ -70,7 +70,7 @@ def measure(
     if "memory" in results:
         with timed(name, "memory", seconds):
             results["memory"] += memory.measure(name, device, effort, threads)
-    if "eigenvalue" in results:
+    if "eigenvalue" in results and name not in effort.skips:
         with timed(name, "eigenvalue", seconds):
             results["eigenvalue"].append(eigenvalue.measure(name, device, effort))
 

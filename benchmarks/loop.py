@@ -43,6 +43,7 @@ class Effort:
         run: Seconds of a training run for memory or the eigenvalue, of one network.
         warm_up: At most so many training steps before anything is timed.
         memory: The configurations whose memory is measured, each in a process of its own.
+        skips: Networks whose eigenvalues are left out, as the reference takes long.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Effort:
     run: float
     warm_up: int
     memory: tuple[str, ...]
+    skips: tuple[str, ...] = ()
 
     def rounds(self) -> Iterator[int]:
         """Numbers of rounds, as long as there is time for another."""
@@ -72,6 +74,7 @@ SHORT = Effort(
     run=1.0,
     warm_up=100,
     memory=("economy", "full"),
+    skips=("All-CNN-C", "ResNet-18"),
 )
 FULL = Effort(
     "full",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from cockpit import quantities
+from cockpit import Cockpit, RunLog, quantities
 from tests.quantities.cases import Case
 from tests.quantities.comparison import network_values
 from tests.quantities.training import Trained, train
@@ -85,3 +86,49 @@ def test_smallest_eigenvalue_when_it_comes_for_nothing(tmp_path: Path) -> None:
     for step, note in zip(run.steps, run.log.notes("HessMaxEV"), strict=True):
         smallest = float(_eigenvalues(run, step)[0])
         assert note["min_ev"] == pytest.approx(smallest, rel=1e-2)
+
+
+class TwoBranches(nn.Module):
+    """One that is fitted already, where there is no gradient, and one that is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fitted, self.other = (
+            nn.Sequential(nn.Linear(20, 12), nn.Tanh(), nn.Linear(12, 1)) for _ in range(2)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.fitted(x), self.other(x)], 1)
+
+
+def test_an_eigenvector_without_gradient_that_becomes_the_largest_is_found(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, weight = TwoBranches(), torch.tensor([0.2, 1.0])
+    x, y = torch.randn(64, 20), torch.randn(64, 2)
+    with torch.no_grad():
+        y[:, :1] = model.fitted(x)
+    expected = []
+    with Cockpit(model, None, None, [quantities.HessMaxEV()], tmp_path, strict=True) as cockpit:
+        for step in range(6):
+            if step == 3:
+                weight[0] = 5.0
+            loss = ((model(x) - y).square() * weight).mean()
+            expected.append(largest_eigenvalue(loss, list(model.parameters())))
+            with cockpit(step, loss=loss):
+                loss.backward()
+    assert expected[3] > 2 * expected[2]
+    assert list(network_values(RunLog(tmp_path), "HessMaxEV").values()) == pytest.approx(
+        expected, rel=5e-3
+    )
+
+
+def largest_eigenvalue(loss: torch.Tensor, parameters: list[torch.Tensor]) -> float:
+    """From the Hessian itself, row by row."""
+    grads = torch.autograd.grad(loss, parameters, create_graph=True)
+    flat = torch.cat([g.flatten() for g in grads])
+    rows = [
+        torch.cat([h.flatten() for h in torch.autograd.grad(g, parameters, retain_graph=True,
+                                                            materialize_grads=True)])
+        for g in flat
+    ]  # fmt: skip
+    return float(torch.linalg.eigvalsh(torch.stack(rows).double())[-1])
