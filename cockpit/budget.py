@@ -25,7 +25,7 @@ __all__ = ["Budget", "by_group", "checked_budget", "group_of"]
 WINDOW = 60.0  # seconds over which the promise holds
 CAPITAL = 0.1  # of what may be spent in a window, for the start
 GROWTH = 1.15  # from one step that is paid from the capital to the next
-CAREFUL = 0.92  # of the budget is spent: costs vary
+CAREFUL = 0.88  # of the budget is spent: costs vary
 GROUPS = ("gradients", "curvature", "eigenvalue")
 DEAR: dict[type[Statistic], str] = {MaxEigenvalue: "eigenvalue", DiagCurvature: "curvature"}
 

@@ -27,7 +27,7 @@ from cockpit.budget import Budget, by_group
 from cockpit.distributed import Agreement, Local, RanksApart, agree
 from cockpit.linalg import widened
 from cockpit.log import LogWriter, SilentWriter
-from cockpit.log.record import Value
+from cockpit.log.record import Arrays, Value
 from cockpit.open_step import OpenStep, StepPart, same_elements, some_elements
 from cockpit.quantities.base import Quantity
 from cockpit.step import StepInfo
@@ -360,9 +360,16 @@ class Tracker:
         if cost is not None:
             run = self.stopwatch.overhead
             overhead = {"step_s": cost[0], "tracking_s": cost[1], "run": run}
-        self.write(
-            lambda: self.writer.step(record.step, record.values, overhead=overhead, **record.extra)
-        )
+        try:
+            self._write_step(record, overhead)
+        except ValueError as error:  # too large for the log: by its arrays, if it has any
+            large = [name for name, value in record.values.items() if isinstance(value, Arrays)]
+            if self.strict or not large:
+                raise
+            for name in large:
+                del record.values[name]
+                self._switch_off(name, error, record.step)
+            self._write_step(record, overhead)
         self.steps += 1
         for name, value in record.values.items():
             number = getattr(value, "value", None)
@@ -381,11 +388,19 @@ class Tracker:
         except Exception as error:
             if self.strict:
                 raise
-            self.quantities = [q for q in self.quantities if q is not quantity]
-            text = f"{quantity.name} is switched off: {type(error).__name__}: {error}"
-            self.event("caution", "fault", text, step=step, quantity=quantity.name)
-            warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=2)
+            self._switch_off(quantity.name, error, step)
             return error
+
+    def _switch_off(self, name: str, error: Exception, step: int) -> None:
+        self.quantities = [q for q in self.quantities if q.name != name]
+        text = f"{name} is switched off: {type(error).__name__}: {error}"
+        self.event("caution", "fault", text, step=step, quantity=name)
+        warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=2)
+
+    def _write_step(self, record: Record, overhead: dict[str, float] | None) -> None:
+        self.write(
+            lambda: self.writer.step(record.step, record.values, overhead=overhead, **record.extra)
+        )
 
 
 def _due_by_schedule(quantities: list[Quantity], step: int) -> list[Quantity]:

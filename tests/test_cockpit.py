@@ -722,3 +722,21 @@ def test_no_warning_on_an_ordinary_run(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         loop(cockpit, model, optimizer, range(3))
         cockpit.close()
+
+
+def test_a_record_too_large_for_the_log_costs_its_arrays_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cockpit.log.writer.MAX_LINE", 1500)
+    model, loss_fn = nn.Linear(100, 5), nn.CrossEntropyLoss()
+    config = [quantities.Parameters(), quantities.Loss()]
+    cockpit = Cockpit(model, loss_fn, config=config, logdir=tmp_path)
+    with pytest.warns(CockpitWarning, match="Parameters is switched off: ValueError: A record of"):
+        for step in range(3):
+            loss = loss_fn(model(torch.randn(4, 100)), torch.arange(4))
+            with cockpit(step):
+                loss.backward()
+        cockpit.close()
+    log = RunLog(tmp_path)
+    assert log.series("Loss").step.tolist() == [0, 1, 2]
+    assert "Parameters" not in log.quantities

@@ -66,3 +66,8 @@ def test_the_picture_of_the_house_is_true() -> None:
 def test_commands_and_flags_exist() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"\bmake (\w+)", README)) <= targets
+
+
+def test_the_table_of_costs_is_the_measured_one() -> None:
+    table, _, _ = (ROOT / "benchmarks/results/summary.md").read_text().partition("\n\n")
+    assert table in README

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 
 import torch
 from backpack import backpack
@@ -64,7 +63,7 @@ class BackwardEngine:
         self.common = torch.Generator(device).manual_seed(seed + 1)
         self.warm_start: Tensor | None = None
         self.searches = 0  # for eigenvalues, with this warm start
-        for parameter in islice(model.parameters(), 1):
+        for parameter in {p.dtype: p for p in model.parameters()}.values():
             prepare(parameter)
         self.costs: dict[type[st.Statistic], float] = {}
         self._sample_axis = SampleAxis()
