@@ -144,3 +144,18 @@ def test_the_loop_is_tracked_as_the_budget_allows(tmp_path: Path) -> None:
         log = RunLog(folder)
         assert log.series("NormTest").step.tolist() == expected
         assert log.header["config"]["budget"] == budget
+
+
+def test_step_numbers_may_begin_anew_in_each_epoch(tmp_path: Path) -> None:
+    model, loss_fn = nn.Linear(4, 3), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Cockpit(model, loss_fn, optimizer, logdir=tmp_path, budget=1e9, strict=True) as cockpit:
+        for _ in range(3):
+            for step in range(5):
+                optimizer.zero_grad()
+                loss = loss_fn(model(torch.randn(5, 4)), torch.randint(0, 3, (5,)))
+                with cockpit(step):
+                    loss.backward()
+                optimizer.step()
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert sum('"type":"step"' in line.replace(" ", "") for line in lines) == 15
