@@ -67,12 +67,12 @@ class Effort:
 
 SHORT = Effort(
     "short",
-    seconds=0.3,
+    seconds=0.2,
     least=2,
     most=15,
     window=0.2,
-    run=1.0,
-    warm_up=100,
+    run=0.7,
+    warm_up=60,
     memory=("economy", "full"),
     skips=("All-CNN-C", "ResNet-18"),
 )
