@@ -33,7 +33,7 @@ MB = 1e6
 
 def measure(name: str, device: str, effort: Effort, threads: int) -> list[dict[str, Any]]:
     """A row for each configuration, and one for plain training."""
-    context = multiprocessing.get_context("spawn")
+    context = _fresh_processes()
     rows = []
     for configuration in (PLAIN, *effort.memory):
         with context.Pool(1) as pool:
@@ -44,6 +44,15 @@ def measure(name: str, device: str, effort: Effort, threads: int) -> list[dict[s
         row["limit"] = LIMITS.get(configuration)
         rows.append(row)
     return rows
+
+
+def _fresh_processes() -> multiprocessing.context.BaseContext:
+    """Where processes begin that have done nothing yet; imports are made once for all of them."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def observe(

@@ -209,7 +209,7 @@ WORKLOADS = {
     "2c2d": problem("2c2d"),
     "3c3d": problem("3c3d"),
     "All-CNN-C": image_network("All-CNN-C", AllCNNC, 8),
-    "ResNet-18": image_network("ResNet-18", ResNet18, 16),
+    "ResNet-18": image_network("ResNet-18", ResNet18, 8),
     "TF": Workload(
         "transformer",
         seeded(Transformer),

@@ -253,7 +253,7 @@ class Cockpit:
             return
         try:
             self._engine.ranks.meet("made")
-            self._engine.attach(tracker.requests(tracker.quantities))
+            self._engine.attach(tracker.requests(tracker.agenda.quantities))
         except Absent as reason:
             text = f"each rank needs a cockpit of its own to track the global batch: {reason}"
             tracker.fault(RuntimeError(text), None)

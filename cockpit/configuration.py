@@ -49,10 +49,10 @@ class Configuration:
             and TIERS.index(kind.tier) <= limit
             and kind.__name__ not in taken
         ]
-        chosen = [*of_tier, *self.also]
+        chosen, common = [*of_tier, *self.also], as_schedule(self.schedule)
         for quantity in chosen:
             if quantity.schedule is None:
-                quantity.schedule = as_schedule(self.schedule)
+                quantity.schedule = common
         return chosen
 
     def describe(self) -> dict[str, Any]:

@@ -6,13 +6,14 @@ Pure maths on tensors; nothing here knows of networks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-__all__ = ["Eigenpair", "lanczos", "power_iteration", "squared_norms", "widened"]
+__all__ = ["ByParameter", "Eigenpair", "lanczos", "power_iteration", "squared_norms", "widened"]
 
 Matvec = Callable[[Tensor], Tensor]
 
@@ -28,6 +29,23 @@ def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
     if not norms:
         return torch.zeros(0, dtype=torch.float64)
     return torch.stack([n.to(norms[0].device, torch.float64) for n in norms]).cpu().square()
+
+
+class ByParameter(dict[str, Tensor]):
+    """A vector of the whole network, such as a gradient, in the pieces of its parameters.
+
+    Its norms are computed once: it must not be changed after that.
+    """
+
+    @classmethod
+    def of(cls, pieces: Mapping[str, Tensor]) -> ByParameter:
+        """These pieces, and the norms if they are known."""
+        return pieces if isinstance(pieces, cls) else cls(pieces)
+
+    @cached_property
+    def sq_norms(self) -> Tensor:
+        """‖x‖² of each piece in their order, float64 on the host, shape [P]."""
+        return squared_norms(self.values())
 
 
 @dataclass(frozen=True)

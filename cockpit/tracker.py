@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from cockpit.agenda import Agenda
 from cockpit.backward import statistics as st
 from cockpit.backward.compiled import named_parameters
 from cockpit.backward.engine import BackwardEngine
@@ -73,7 +74,7 @@ class Tracker:
         strict: bool,
         budget: Budget | None = None,
     ) -> None:
-        self.quantities = quantities
+        self.agenda = Agenda(quantities)
         self.budget = budget
         self.engine = engine
         self.writer = writer
@@ -94,8 +95,7 @@ class Tracker:
         """The quantities that are tracked at a step, so many steps ahead of the present one."""
         if self.off:
             return []
-        budget = self.budget
-        due = _due_by_schedule(self.quantities, step)
+        budget, due = self.budget, self.agenda.due(step)
         return due if budget is None else [q for q in due if budget.allows(q, ahead)]
 
     @property
@@ -105,9 +105,7 @@ class Tracker:
 
     def requests(self, due: list[Quantity]) -> frozenset[st.Statistic]:
         """What the next backward pass must yield, for these and for the waiting quantities."""
-        return frozenset().union(
-            *(q.requires() for q in due), *(q.requires_next() for q in self._following)
-        )
+        return self.agenda.requests(due, self._following)
 
     def open(self, place: str, due: list[Quantity], info: dict[str, Any]) -> OpenStep:
         """Begin a tracked step."""
@@ -392,7 +390,7 @@ class Tracker:
             return error
 
     def _switch_off(self, name: str, error: Exception, step: int) -> None:
-        self.quantities = [q for q in self.quantities if q.name != name]
+        self.agenda = self.agenda.without(name)
         text = f"{name} is switched off: {type(error).__name__}: {error}"
         self.event("caution", "fault", text, step=step, quantity=name)
         warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=2)
@@ -401,22 +399,6 @@ class Tracker:
         self.write(
             lambda: self.writer.step(record.step, record.values, overhead=overhead, **record.extra)
         )
-
-
-def _due_by_schedule(quantities: list[Quantity], step: int) -> list[Quantity]:
-    """Those that are due; a schedule that many share is asked once, as this runs at every step."""
-    answers: dict[int, bool] = {}
-    due = []
-    for quantity in quantities:
-        if type(quantity).due is not Quantity.due:
-            answer = quantity.due(step)
-        elif (known := answers.get(id(quantity.schedule))) is not None:
-            answer = known
-        else:
-            answer = answers[id(quantity.schedule)] = quantity.due(step)
-        if answer:
-            due.append(quantity)
-    return due
 
 
 @functools.cache

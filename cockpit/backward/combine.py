@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cockpit.backward import statistics as st
 from cockpit.backward.stats import BackwardStats
+from cockpit.linalg import ByParameter
 
 __all__ = ["Part", "combine", "mean_gradient", "mean_loss"]
 
@@ -37,13 +38,15 @@ class Part:
     stats: BackwardStats
 
 
-def mean_gradient(parts: Sequence[tuple[int, Mapping[str, Tensor]]]) -> dict[str, Tensor]:
+def mean_gradient(parts: Sequence[tuple[int, ByParameter]]) -> ByParameter:
     """ḡ = Σₖ (Nₖ/N) ḡₖ by parameter name.
 
     Args:
         parts: Nₖ and ḡₖ of each; a parameter that is not in ḡₖ had no gradient there.
     """
-    return _weighted_mean([size for size, _ in parts], [grad for _, grad in parts])
+    if len(parts) == 1:
+        return parts[0][1]  # with its norms
+    return ByParameter(_weighted_mean([size for size, _ in parts], [grad for _, grad in parts]))
 
 
 def mean_loss(parts: Sequence[tuple[int, float]]) -> float:

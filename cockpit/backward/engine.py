@@ -27,6 +27,7 @@ from cockpit.backward.sample_axis import SampleAxis
 from cockpit.backward.second_order import BESIDE, SecondOrder
 from cockpit.backward.stats import BackwardStats
 from cockpit.distributed import Ranks, Share
+from cockpit.linalg import ByParameter
 from cockpit.losses import LossProbe
 from cockpit.step import StepInfo
 
@@ -225,7 +226,7 @@ class BackwardEngine:
         ranks, parameters = self.ranks, passes[0].parameters
         with self.capture.paused(), torch.no_grad():
             own = mean_gradient([(part.batch_size, part.stats.grad) for part in passes])
-            grad = mean_over_ranks(own, parameters, ranks, share)
+            grad = ByParameter.of(mean_over_ranks(own, parameters, ranks, share))
             parts = []
             for part in passes:
                 questions = Questions(part.requests, info, previous_update, grad)

@@ -15,6 +15,7 @@ from cockpit.backward.combine import BY_SAMPLE, SUMS
 from cockpit.backward.extensions import Unsupported
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.distributed import Ranks, Share
+from cockpit.linalg import ByParameter
 from cockpit.log.record import Counts1d
 
 __all__ = ["mean_over_ranks", "of_all_ranks", "without_gaps"]
@@ -24,7 +25,7 @@ Key = tuple[st.Statistic, str]
 
 def mean_over_ranks(
     parts: Mapping[str, Tensor], parameters: Mapping[str, Tensor], ranks: Ranks, share: Share
-) -> dict[str, Tensor]:
+) -> Mapping[str, Tensor]:
     """Σᵣ (Nᵣ/N) xᵣ by name; what a rank does not have counts as zero.
 
     Args:
@@ -37,7 +38,7 @@ def mean_over_ranks(
         The means for parameters that at least one rank has something for.
     """
     if ranks.size == 1:
-        return dict(parts)
+        return parts
     weighted = [_part(parts.get(name), p, share.weight) for name, p in parameters.items()]
     here = torch.tensor([int(name in parts) for name in parameters])
     *sums, anywhere = ranks.total([*weighted, here])
@@ -75,7 +76,7 @@ def of_all_ranks(
     errors = {repr(request): _in_words(error) for request, error in own.errors.items()}
     words = ranks.tell(f"{share.place}/answers", missing=own.missing, errors=errors)
     # An update in product form is made of the samples of this rank only.
-    stats = without_gaps(replace(own, grad=dict(grad), update_products={}), words)
+    stats = without_gaps(replace(own, grad=ByParameter.of(grad), update_products={}), words)
     requests = sorted(stats.by_parameter, key=repr)  # sets have another order in each process
     known = [name for name in grad if name not in stats.missing]
     keys = [(r, name) for r in requests if isinstance(r, BY_SAMPLE + SUMS) for name in known]
@@ -88,7 +89,8 @@ def of_all_ranks(
     for request in requests:
         if isinstance(request, st.DiagCurvature):
             diagonal = stats.by_parameter[request]
-            stats.by_parameter[request] = mean_over_ranks(diagonal, parameters, ranks, share)
+            mean = mean_over_ranks(diagonal, parameters, ranks, share)
+            stats.by_parameter[request] = dict(mean)
     return stats
 
 

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
 
 from cockpit.backward import statistics as st
-from cockpit.backward.evaluate import (
-    Direction,
-    multiple_of,
-)
-from cockpit.linalg import squared_norms
+from cockpit.backward.evaluate import Direction, multiple_of
+from cockpit.linalg import ByParameter
 from cockpit.step import StepInfo
 
 __all__ = ["FIRST_ORDER", "Questions"]
@@ -44,7 +40,7 @@ class Questions:
     requests: frozenset[st.Statistic]
     info: StepInfo
     previous_update: Mapping[str, Direction] | None
-    grad: Mapping[str, Tensor]
+    grad: ByParameter
 
     @cached_property
     def unanswerable(self) -> list[st.Statistic]:
@@ -86,10 +82,10 @@ class Questions:
     @cached_property
     def _sq_norms(self) -> tuple[dict[str, float], dict[str, float]]:
         """‖s‖² and ‖ḡ‖² by name."""
-        update, grad = self.info.update or {}, squared_norms(self.grad.values())
+        update = self.info.update or {}
         return (
             dict(zip(update, self.info.sq_update_norms.tolist(), strict=True)),
-            dict(zip(self.grad, grad.tolist(), strict=True)),
+            dict(zip(self.grad, self.grad.sq_norms.tolist(), strict=True)),
         )
 
     def _along(self, update: Mapping[str, Direction], name: str) -> Direction:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from cockpit.backward.evaluate import Products
 from cockpit.backward.statistics import Statistic
-from cockpit.linalg import squared_norms
+from cockpit.linalg import ByParameter
 
 __all__ = ["Absent", "BackwardStats"]
 
@@ -42,7 +41,7 @@ class BackwardStats:
             are cheaper so.
     """
 
-    grad: dict[str, Tensor] = field(default_factory=dict)
+    grad: ByParameter = field(default_factory=ByParameter)
     by_parameter: dict[Statistic, dict[str, Any]] = field(default_factory=dict)
     network: dict[Statistic, Any] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
@@ -75,10 +74,10 @@ class BackwardStats:
                 raise Absent(f"{name}: {self.missing.get(name, 'no individual gradients')}")
         return answers
 
-    @cached_property
+    @property
     def sq_grad_norms(self) -> Tensor:
         """‖ḡ‖² of each parameter in the order of ``grad``, float64 on the host, shape [P]."""
-        return squared_norms(self.grad.values())
+        return self.grad.sq_norms
 
     def rows(self, statistic: Statistic) -> Tensor:
         """The answers for all parameters in the order of ``grad``, shape [P, N].

@@ -52,7 +52,7 @@ class Quantity(ABC):
         return (self.schedule or always)(step)
 
     def requires(self) -> frozenset[Statistic]:
-        """What the backward pass of a tracked step must yield."""
+        """What the backward pass of a tracked step must yield; the same at all steps."""
         return frozenset()
 
     def requires_next(self) -> frozenset[Statistic]:
