@@ -64,7 +64,8 @@ def test_a_synthetic_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert log.header["time"] == START
     assert (log.status, log.attempts, log.last_step, log.skipped_lines) == ("finished", 1, 59, 0)
     assert set(log.quantities) == set(QUANTITIES)
-    for name, (_, interval, kind, _) in QUANTITIES.items():
+    for name, recipe in QUANTITIES.items():
+        interval, kind = recipe.interval, recipe.kind
         written = [
             make_values(step, layers, [name], steps=60, seed=3)[name]
             for step in range(0, 60, interval)
