@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from cockpit import Cockpit
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tests.cases.case import Batch, Case
 
 __all__ = ["Moment", "Run", "plain", "plain_name"]
+
+WRAPPERS = ("_orig_mod.", "module.")  # of torch.compile, and of what holds a model
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Run:
     Attributes:
         twin: A copy of the model that no cockpit has seen; what changes the model's structure
             changes it, too.
+        rank: Of this process, where several train.
         output: What the model returned last.
         moments: θ(0), θ(1), …, each with its mini-batch, and the end.
         ends: What the optimizer left of the model in steps after which something else changed it.
@@ -53,16 +57,17 @@ class Run:
     optimizer: Any
     batches: list[Batch]
     cockpit: Cockpit | None
+    rank: int = 0
     output: Any = None
     moments: list[Moment] = field(default_factory=list)
     ends: dict[int, nn.Module] = field(default_factory=dict)
 
     def begin(self, step: int) -> Batch:
-        """The mini-batch of a step; its random numbers are the same in every run."""
+        """This rank's mini-batch of a step; its random numbers are the same in every run."""
         batch = self.batches[step]
         self.moments.append(Moment(self.snapshot(), batch, self.rates()))
         torch.manual_seed(step)
-        return batch
+        return self.case.share(batch, self.rank)
 
     def end(self) -> None:
         """After the last step."""
@@ -79,7 +84,7 @@ class Run:
     def snapshot(self) -> nn.Module:
         """The twin, in double precision, in the state of the model."""
         twin = copy.deepcopy(self.twin).double()
-        state = {plain_name(k): v for k, v in self.model.state_dict().items()}
+        state = {plain_name(k): _whole(v) for k, v in self.model.state_dict().items()}
         twin.load_state_dict(state)
         modules = dict(twin.named_modules())
         for name, module in self.model.named_modules():
@@ -111,7 +116,15 @@ class Run:
 
 
 def plain_name(name: str) -> str:
-    return name.removeprefix("_orig_mod.").removeprefix("module.")
+    """As the model inside of all wrappers has it."""
+    while name.startswith(WRAPPERS):
+        name = name.partition(".")[2]
+    return name
+
+
+def _whole(value: Tensor) -> Tensor:
+    """A tensor that is cut over the ranks, put together."""
+    return value.full_tensor() if isinstance(value, DTensor) else value
 
 
 def plain(run: Run) -> None:
@@ -135,6 +148,21 @@ def accumulating(run: Run) -> None:
             loss = run.loss(part)
             with run.tracked(step, loss, part):
                 (loss * 2 / len(batch)).backward()
+        run.optimizer.step()
+
+
+def accumulating_apart(run: Run) -> None:
+    """Micro-batches of two samples; the ranks' gradients meet in the last backward pass only."""
+    for step in range(len(run.batches)):
+        batch = run.begin(step)
+        run.optimizer.zero_grad()
+        for start in range(0, len(batch), 2):
+            part = batch.part(start, start + 2)
+            last = start + 2 >= len(batch)
+            with nullcontext() if last else run.model.no_sync():
+                loss = run.loss(part)
+                with run.tracked(step, loss, part):
+                    (loss * 2 / len(batch)).backward()
         run.optimizer.step()
 
 

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from cockpit import Cockpit, Configuration, quantities
@@ -38,6 +39,8 @@ def verdicts_of(case: Case, folder: Path) -> dict[str, Verdict]:
         warnings.filterwarnings("ignore", message="LSTM with projections")  # torch's own remark
         alone, tracked = trained(case, None), trained(case, folder)
         _assert_same_training(alone, tracked)
+        if tracked.rank > 0:
+            return {}  # the first rank's is the log of all
         return judge(Finished(case, RunLog(folder), tracked.moments, tracked.ends))
 
 
@@ -48,7 +51,8 @@ def trained(case: Case, folder: Path | None) -> Run:
     model = case.wrap(model.to(case.dtype))
     optimizer = case.optimizer(model)
     batches = [batch.to(case.dtype) for batch in case.batches()]
-    run = Run(case, model, twin, optimizer, batches, None)
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    run = Run(case, model, twin, optimizer, batches, None, rank)
     if folder is None:
         case.loop(run)
         run.end()

@@ -121,8 +121,10 @@ def _of_gradients(reference: Callable[..., Any]) -> Expectation:
 
 
 def _cabs(run: Finished, step: int) -> float:
-    truth = run.truths[step]
-    return references.cabs(truth.gradients, truth.loss, run.moments[step].rates, run.case.reduction)
+    truth, case = run.truths[step], run.case
+    averaged = len(case.shares) if case.shares and case.reduction == "sum" else 1
+    rates = {name: rate / averaged for name, rate in run.moments[step].rates.items()}
+    return references.cabs(truth.gradients, truth.loss, rates, case.reduction)
 
 
 FIRST_ORDER: dict[str, Expectation] = {
@@ -384,9 +386,10 @@ def _check_first_part(run: Finished, name: str, note: Mapping[str, Any]) -> floa
         Wrong: If it is not even that of the first micro-batch.
     """
     moment = run.moments[CURVATURE_STEP]
-    first = replace(moment, batch=moment.batch.part(0, note["samples"]))
+    case, batch = run.case.beginning(moment.batch, note["samples"])
+    first = replace(moment, batch=batch)
     value = network_values(run.log, name)[CURVATURE_STEP]
-    off = deviation(value, Truth(run.case, first, CURVATURE_STEP).max_eigenvalue)
+    off = deviation(value, Truth(case, first, CURVATURE_STEP).max_eigenvalue)
     if off > max(1e-3, run.case.rtol):
         _off(name, CURVATURE_STEP, off)
     return deviation(value, run.truths[CURVATURE_STEP].max_eigenvalue)
