@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from tests import references
 from tests.cases import loops
+from tests.cases.run import Run
 
 __all__ = ["Batch", "Case", "VECTORS", "classes", "joined", "seeded", "sgd"]
 
@@ -115,7 +116,7 @@ class Case:
     penalty: Callable[[nn.Module], Tensor] | None = None
     reduction: Literal["mean", "sum"] = "mean"
     optimizer: Callable[[nn.Module], Any] = sgd
-    loop: Callable[[loops.Run], None] = loops.plain
+    loop: Callable[[Run], None] = loops.plain
     wrap: Callable[[nn.Module], nn.Module] = lambda model: model
     dtype: torch.dtype = torch.float64
     autocast: torch.dtype | None = None

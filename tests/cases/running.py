@@ -14,7 +14,7 @@ from cockpit import Cockpit, Configuration, quantities
 from cockpit.log import RunLog
 from cockpit.tracker import CockpitWarning
 from tests.cases.case import Case
-from tests.cases.loops import Run
+from tests.cases.run import Run
 from tests.cases.verdicts import (
     CURVATURE_STEP,
     EXACT,
@@ -52,7 +52,8 @@ def trained(case: Case, folder: Path | None) -> Run:
     optimizer = case.optimizer(model)
     batches = [batch.to(case.dtype) for batch in case.batches()]
     rank = dist.get_rank() if dist.is_initialized() else 0
-    run = Run(case, model, twin, optimizer, batches, None, rank)
+    optimizers = optimizer if isinstance(optimizer, list) else [optimizer]
+    run = Run(case, model, twin, optimizers, batches, None, rank)
     if folder is None:
         case.loop(run)
         run.end()

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from tests.cases.case import Batch, Case, joined
 from tests.cases.expanded import expand
-from tests.cases.loops import Moment
+from tests.cases.run import Moment
 
 __all__ = ["Truth"]
 

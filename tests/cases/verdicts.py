@@ -16,7 +16,7 @@ from cockpit.log import RunLog
 from cockpit.log.record import Counts1d
 from tests import references
 from tests.cases.case import Case
-from tests.cases.loops import Moment, plain_name
+from tests.cases.run import Moment, plain_name
 from tests.cases.truth import Truth
 from tests.quantities.comparison import deviation, layer_values, network_values
 from tests.references import PerParameter
