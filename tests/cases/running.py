@@ -14,15 +14,14 @@ from cockpit import Cockpit, Configuration, quantities
 from cockpit.log import RunLog
 from cockpit.tracker import CockpitWarning
 from tests.cases.case import Case
+from tests.cases.expected import Finished, Wrong
 from tests.cases.run import Run
 from tests.cases.verdicts import (
     CURVATURE_STEP,
     EXACT,
     HUTCHINSON,
     SAMPLES,
-    Finished,
     Verdict,
-    Wrong,
     judge,
 )
 

@@ -21,11 +21,12 @@ from torch.nn.parallel import DistributedDataParallel
 from tests.cases import loops
 from tests.cases.architectures import GPT, classes_second, continued
 from tests.cases.case import Case, classes
+from tests.cases.expected import Wrong
 from tests.cases.forms import perceptron
 from tests.cases.precision import compiled, compiled_in_place
 from tests.cases.running import verdicts_of
 from tests.cases.training import frozen
-from tests.cases.verdicts import Verdict, Wrong
+from tests.cases.verdicts import Verdict
 from tests.distributed.processes import launch
 
 __all__ = ["CASES", "judge_all", "verdicts_of_all"]

@@ -18,10 +18,11 @@ from cockpit.log.codec import decode_value, encode_value
 from cockpit.log.record import Arrays, Histogram1d, Histogram2d, Value
 from tests.cases import loops
 from tests.cases.case import Case
+from tests.cases.expected import Finished, Wrong
 from tests.cases.forms import perceptron
 from tests.cases.run import Run
 from tests.cases.running import trained, verdicts_of
-from tests.cases.verdicts import COLUMNS, CURVATURE_STEP, Finished, Wrong, judge
+from tests.cases.verdicts import COLUMNS, CURVATURE_STEP, judge
 
 
 @pytest.fixture(scope="module")
