@@ -80,7 +80,7 @@ class OpenStep:
         return torch.cat(losses) if losses and len(losses) == len(self.parts) else None
 
     def losses(self, agreed: Agreement, ranks: Ranks) -> dict[str, Any]:
-        """What :class:`StepInfo` says of the losses: of the samples of all ranks."""
+        """What :class:`StepInfo` says of the losses of all ranks' samples."""
         losses = self.individual_losses
         if losses is not None:
             losses = ranks.gather([losses], agreed.share.sizes)[0] if agreed.has_losses else None
@@ -88,6 +88,7 @@ class OpenStep:
             "loss": agreed.loss,
             "batch_size": agreed.share.total,
             "individual_losses": losses,
+            "ranks": ranks.size,
         }
 
     def why_no_part(self) -> str:

@@ -34,6 +34,7 @@ class StepInfo:
         initial: θ(0) by name.
         update: s = θ(t+1) − θ(t) by name; ``None`` if no update has been seen.
         details: Whatever else was passed in ``info={…}``.
+        ranks: Number of processes, over which the gradient is averaged.
     """
 
     step: int
@@ -51,6 +52,7 @@ class StepInfo:
     initial: Mapping[str, Tensor]
     update: Mapping[str, Tensor] | None
     details: Mapping[str, Any]
+    ranks: int = 1
 
     @cached_property
     def sq_update_norms(self) -> Tensor:

@@ -117,6 +117,8 @@ class BackwardEngine:
         """
         parameters = {n: p for n, p in named_parameters(self.model) if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
+        if self.ranks.synchronized:
+            backward.rough = "SyncBatchNorm couples the samples of several processes"
         # Where the user has extended the model for BackPACK, our own passes must neither run their
         # extensions nor clear what those will need.
         with (

@@ -74,9 +74,18 @@ def of_all_ranks(
     if ranks.size == 1:
         return own
     errors = {repr(request): _in_words(error) for request, error in own.errors.items()}
-    words = ranks.tell(f"{share.place}/answers", missing=own.missing, errors=errors)
+    samples = {repr(r): note["samples"] for r, note in own.notes.items() if "samples" in note}
+    words = ranks.tell(
+        f"{share.place}/answers", missing=own.missing, errors=errors, samples=samples
+    )
+    notes = own.notes | {
+        request: {**note, "samples": sum(word["samples"][repr(request)] for word in words)}
+        for request, note in own.notes.items()
+        if "samples" in note
+    }
     # An update in product form is made of the samples of this rank only.
-    stats = without_gaps(replace(own, grad=ByParameter.of(grad), update_products={}), words)
+    everywhere = replace(own, grad=ByParameter.of(grad), update_products={}, notes=notes)
+    stats = without_gaps(everywhere, words)
     requests = sorted(stats.by_parameter, key=repr)  # sets have another order in each process
     known = [name for name in grad if name not in stats.missing]
     keys = [(r, name) for r in requests if isinstance(r, BY_SAMPLE + SUMS) for name in known]

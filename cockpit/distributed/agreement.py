@@ -58,12 +58,19 @@ def agree(ranks: Ranks, place: str, local: Local) -> Agreement:
         local: What this rank knows.
 
     Raises:
-        Absent: If a rank has a problem, is not there, or tracks other things.
+        Absent: If a rank has a problem, is not there, or tracks other things; or if the gradient
+            is not that of the mean over the global batch.
     """
     words = ranks.agree(f"{place}/end", **{**asdict(local), "requests": list(local.requests)})
     asked = [(word["requests"], word["moved"]) for word in words]
     if any(other != asked[0] for other in asked):
         raise Absent("the ranks track different quantities, or step at different times")
+    sizes = {word["size"] for word in words}
+    if ranks.synchronized and len(sizes) > 1:
+        raise Absent(
+            "SyncBatchNorm couples the samples of the ranks, whose batches differ in size: their "
+            "losses, not their samples, have the same weight in the gradient"
+        )
     share = Share(tuple(word["size"] for word in words), ranks.rank, place)
     parts = zip(share.sizes, words, strict=True)
     loss = sum(size / share.total * word["loss"] for size, word in parts)

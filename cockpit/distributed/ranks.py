@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from cockpit.backward.extensions import Unsupported
+from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.stats import Absent
 from cockpit.distributed.flat import join_rows, pack, pad_rows, places_by_kind, unpack
 from cockpit.distributed.meeting import Meeting, RankLeft
@@ -66,6 +67,11 @@ class Ranks:
     def leads(self) -> bool:
         """Whether this process writes the log, and says what is to be said."""
         return self.rank == 0
+
+    @property
+    def synchronized(self) -> bool:
+        """Whether a forward pass couples the samples of all ranks (SyncBatchNorm)."""
+        return False
 
     def meet(self, place: str, **word: Any) -> list[dict[str, Any]]:
         """Exchange small things with the other ranks, and make sure that they are there.
@@ -151,6 +157,13 @@ class GroupOfRanks(Ranks):
         self._votes = 0
         self._agreed: Exception | None = None  # the last one that is raised on all ranks
         self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
+
+    @property
+    def synchronized(self) -> bool:
+        return any(
+            isinstance(module, torch.nn.SyncBatchNorm) and uses_batch_statistics(module)
+            for module in self._wrapper.modules()
+        )
 
     def meet(self, place: str, **word: Any) -> list[dict[str, Any]]:
         return self._meeting.exchange(place, word)

@@ -9,6 +9,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from cockpit.backward.compiled import uncompiled
 from cockpit.distributed.meeting import Meeting
 from cockpit.distributed.ranks import GroupOfRanks, Ranks
 
@@ -17,7 +18,9 @@ __all__ = ["hint_of_others", "ranks_of", "unwrapped", "why_untracked"]
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """The model inside of DistributedDataParallel; any other model as it is."""
-    return model.module if isinstance(model, DistributedDataParallel) else model
+    if isinstance(model, DistributedDataParallel) and not _is_compiled_around(model):
+        return model.module
+    return model
 
 
 def ranks_of(model: nn.Module) -> Ranks:
@@ -41,6 +44,11 @@ def why_untracked(model: nn.Module) -> str:
     from torch.distributed.fsdp import FullyShardedDataParallel
     from torch.distributed.tensor import DTensor
 
+    if _is_compiled_around(model):
+        return (
+            "the model is compiled around DistributedDataParallel, which hides it. Compile what is "
+            "inside, DistributedDataParallel(torch.compile(model)), and pass that"
+        )
     inside = [m for m in unwrapped(model).modules() if isinstance(m, DistributedDataParallel)]
     sharded = any(isinstance(p, DTensor) for p in model.parameters())
     if sharded or any(isinstance(m, FullyShardedDataParallel) for m in model.modules()):
@@ -55,6 +63,12 @@ def why_untracked(model: nn.Module) -> str:
             "whole model and pass that"
         )
     return ""
+
+
+def _is_compiled_around(model: nn.Module) -> bool:
+    inner = uncompiled(model)
+    compiled = inner is not model or model._compiled_call_impl is not None
+    return compiled and isinstance(inner, DistributedDataParallel)
 
 
 def hint_of_others(ranks: Ranks) -> str:

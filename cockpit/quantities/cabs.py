@@ -45,8 +45,8 @@ class CABS(Quantity):
         if not info.loss > 0:
             raise Absent(f"CABS needs a positive loss; got {info.loss:.6g}")
         traces = trace_of_covariance(stats.rows(SqNorms()), stats.sq_grad_norms)
-        # A summed loss moves the parameters N times as far as a mean-reduced one.
-        factor = info.batch_size if info.reduction == "sum" else 1
+        # A summed loss moves the parameters N times as far as a mean-reduced one; DDP averages.
+        factor = info.batch_size / info.ranks if info.reduction == "sum" else 1
         missing = [name for name in stats.grad if name not in info.group_of]
         if missing:
             raise Absent(f"the optimizer does not hold {missing[0]}")

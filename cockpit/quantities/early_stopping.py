@@ -47,8 +47,6 @@ class EarlyStopping(Quantity):
         if info.batch_size < 2:
             raise Absent("EarlyStopping needs at least two samples in the mini-batch; got one")
         ratios = signal_to_noise(stats.complete(SumSq()), stats.grad, info.batch_size)
-        if ratios.noisy == 0:
-            raise Absent("no element of the gradient has any noise")
         return scalar(
             early_stopping(ratios.total, ratios.noisy, info.batch_size),
             excluded=ratios.excluded or None,

@@ -34,8 +34,6 @@ class MeanGSNR(Quantity):
         if info.batch_size < 2:
             raise Absent("MeanGSNR needs at least two samples in the mini-batch; got one")
         ratios = signal_to_noise(stats.complete(SumSq()), stats.grad, info.batch_size)
-        if ratios.noisy == 0:
-            raise Absent("no element of the gradient has any noise")
         means = {n: total / count for n, (total, count) in ratios.by_parameter.items() if count}
         return per_layer(
             info,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cockpit.quantities.base import Absent
+
 __all__ = ["SignalToNoise", "signal_to_noise", "sum_of_signal_to_noise", "trace_of_covariance"]
 
 
@@ -67,11 +69,18 @@ def signal_to_noise(
         sums_sq: Σₙ gₙ² by parameter name, at least one.
         grads: ḡ by parameter name.
         n: Number of samples.
+
+    Raises:
+        Absent: If no element has any noise, or one is infinite or no number.
     """
     largest = torch.stack([s.max() for s in sums_sq.values()]).max() / n
     floor = (4 * torch.finfo(largest.dtype).eps) ** 2 * largest
     sums = {name: sum_of_signal_to_noise(s, grads[name], n, floor) for name, s in sums_sq.items()}
     noisy = sum(count for _, count in sums.values())
+    if noisy == 0:  # as also where one element is infinite: all others are below its rounding
+        is_finite = bool(torch.isfinite(largest))
+        without = "no element of the gradient has any noise"
+        raise Absent(without if is_finite else "the gradient is not finite")
     return SignalToNoise(
         by_parameter=sums,
         total=torch.stack([part for part, _ in sums.values()]).sum(),

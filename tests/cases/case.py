@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn, optim
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from tests import references
 from tests.cases import loops
+from tests.cases.run import Run
 
-__all__ = ["Batch", "Case", "VECTORS", "classes", "seeded", "sgd"]
+__all__ = ["Batch", "Case", "VECTORS", "classes", "joined", "seeded", "sgd"]
 
 N = 4  # samples in a mini-batch, unless a case needs another number
 CLASSES = 3
@@ -40,6 +41,15 @@ class Batch:
 
 def rows(nested: Any, start: int, stop: int) -> Any:
     return tree_map_only(Tensor, lambda t: t[start:stop], nested)
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Nested containers of tensors, one after the other along the samples."""
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], Batch):
+        return Batch(joined([part.x for part in parts]), joined([part.y for part in parts]))
+    return tree_map(lambda *leaves: torch.cat(leaves), *parts)
 
 
 def _cast(nested: Any, dtype: torch.dtype) -> Any:
@@ -92,6 +102,8 @@ class Case:
         tells: Whether the loop passes the individual losses to the cockpit.
         overflowing: Steps whose gradients are not finite.
         steps: Length of the training.
+        shares: Samples of each rank, where several processes train; none: one process does.
+        apart: Whether each rank's forward pass knows its own samples only.
     """
 
     name: str
@@ -104,7 +116,7 @@ class Case:
     penalty: Callable[[nn.Module], Tensor] | None = None
     reduction: Literal["mean", "sum"] = "mean"
     optimizer: Callable[[nn.Module], Any] = sgd
-    loop: Callable[[loops.Run], None] = loops.plain
+    loop: Callable[[Run], None] = loops.plain
     wrap: Callable[[nn.Module], nn.Module] = lambda model: model
     dtype: torch.dtype = torch.float64
     autocast: torch.dtype | None = None
@@ -112,6 +124,8 @@ class Case:
     tells: bool = False
     overflowing: tuple[int, ...] = ()
     steps: int = 3
+    shares: tuple[int, ...] = ()
+    apart: bool = True
 
     def fresh(self) -> nn.Module:
         """The model at its initialization."""
@@ -120,6 +134,27 @@ class Case:
     def batches(self) -> list[Batch]:
         """One mini-batch for each step."""
         return [seeded(100 + step, self.batch) for step in range(self.steps)]
+
+    def share(self, batch: Batch, rank: int) -> Batch:
+        """What a rank has of a mini-batch."""
+        if not self.shares:
+            return batch
+        start = sum(self.shares[:rank])
+        return batch.part(start, start + self.shares[rank])
+
+    def parts(self, batch: Batch) -> list[Batch]:
+        """A mini-batch, cut into what goes through the model at once."""
+        if not self.apart or not self.shares:
+            return [batch]
+        return [self.share(batch, rank) for rank in range(len(self.shares))]
+
+    def beginning(self, batch: Batch, samples: int) -> tuple[Case, Batch]:
+        """The first micro-batches, together so many samples, as a case and a batch of their own."""
+        if not self.shares:
+            return self, batch.part(0, samples)
+        each = samples // len(self.shares)
+        parts = [self.share(batch, rank).part(0, each) for rank in range(len(self.shares))]
+        return replace(self, shares=(each,) * len(self.shares)), joined(parts)
 
     def total(self, model: nn.Module, output: Any, y: Any) -> Tensor:
         """The loss of the loop."""

@@ -6,6 +6,7 @@ import functools
 import sys
 import warnings
 from types import ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -36,36 +37,27 @@ def _library() -> ModuleType:
 
 def bert(words: int, length: int, classes: int, attention: str = "eager") -> nn.Module:
     """A classifier of two layers."""
-    library = _library()
-    config = library.BertConfig(
-        vocab_size=words,
-        max_position_embeddings=length,
-        num_labels=classes,
-        hidden_size=4,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=6,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        attn_implementation=attention,
+    shape = {"hidden_size": 4, "num_hidden_layers": 2, "num_attention_heads": 2}
+    dropout = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+    return _made(
+        "BertForSequenceClassification",
+        {"vocab_size": words, "max_position_embeddings": length, "num_labels": classes}
+        | {**shape, "intermediate_size": 6, "attn_implementation": attention}
+        | dict.fromkeys(dropout, 0.0),
     )
-    return library.BertForSequenceClassification(config).train()
 
 
 def gpt2(words: int, length: int, attention: str = "eager") -> nn.Module:
     """A language model of two layers."""
-    library = _library()
-    config = library.GPT2Config(
-        vocab_size=words,
-        n_positions=length,
-        n_embd=4,
-        n_layer=2,
-        n_head=2,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        bos_token_id=0,
-        eos_token_id=0,
-        attn_implementation=attention,
+    dropout = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
+    return _made(
+        "GPT2LMHeadModel",
+        {"vocab_size": words, "n_positions": length, "n_embd": 4, "n_layer": 2, "n_head": 2}
+        | {"bos_token_id": 0, "eos_token_id": 0, "attn_implementation": attention}
+        | dict.fromkeys(dropout, 0.0),
     )
-    return library.GPT2LMHeadModel(config).train()
+
+
+def _made(name: str, options: dict[str, Any]) -> nn.Module:
+    kind = getattr(_library(), name)
+    return kind(kind.config_class(**options)).train()

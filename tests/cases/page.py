@@ -12,9 +12,8 @@ from pathlib import Path
 
 import torch
 
-from tests.cases import architectures, forms, layers, losses, precision, training
+from tests.cases import architectures, forms, layers, losses, precision, several, training
 from tests.cases.case import Case
-from tests.cases.running import verdicts_of
 from tests.cases.verdicts import COLUMNS, Verdict
 
 __all__ = ["CHAPTERS", "PAGE", "rows", "without_numbers", "written"]
@@ -27,6 +26,7 @@ CHAPTERS: dict[str, list[Case]] = {
     "Losses": losses.CASES,
     "Loops": training.CASES,
     "Number formats, compilers, checkpoints": precision.CASES,
+    "Several processes": several.CASES,
 }
 SIGNS = {"exact": "=", "contribution": "Σ", "estimate": "≈", "absent": "–"}
 KINDS = {sign: kind for kind, sign in SIGNS.items()}
@@ -67,6 +67,14 @@ Where it does not exist, `curvature="hutchinson"` estimates the Hessian itself, 
 variance. The number beside an estimate is an upper bound of the relative standard deviation of a
 single draw; the default is one, and S of them divide it by √S. With gradient accumulation
 `HessMaxEV` is that of the first micro-batch; there the number says how far that is from the whole.
+
+**Several processes.** In the last chapter two or three processes train one model, each with its own
+share of the mini-batch (with torch's gloo, on a CPU). The log, which the first process writes, is
+compared with the same naive loop over the samples of all, which knows nothing of processes: N is
+their number, and every sample has the same weight, also where the processes have different numbers
+of them. Batch normalization computes with the statistics of each process's own share,
+`SyncBatchNorm` with those of all. Torch's own `SyncBatchNorm` runs on GPUs only; here the same
+class computes the same by other means.
 """
 
 
@@ -75,10 +83,7 @@ def evaluated(chapters: Mapping[str, list[Case]]) -> dict[str, dict[str, dict[st
     found: dict[str, dict[str, dict[str, Verdict]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for chapter, cases in chapters.items():
-            found[chapter] = {
-                case.name: verdicts_of(case, Path(folder) / chapter / str(number))
-                for number, case in enumerate(cases)
-            }
+            found[chapter] = several.verdicts_of_all(cases, Path(folder) / chapter)
     return found
 
 
@@ -140,9 +145,11 @@ def _parsed(cell: str, reasons: Mapping[str, str]) -> Verdict:
 
 def _largest_error(verdicts: Mapping[str, Verdict]) -> str:
     errors = [
-        v.error for name, v in verdicts.items() if name != "HessMaxEV" and v.kind != "estimate"
+        v.error
+        for name, v in verdicts.items()
+        if name != "HessMaxEV" and v.kind in ("exact", "contribution")
     ]
-    return f"{max(errors):.0e}"
+    return f"{max(errors):.0e}" if errors else SIGNS["absent"]
 
 
 if __name__ == "__main__":

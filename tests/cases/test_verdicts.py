@@ -18,13 +18,15 @@ from cockpit.log.codec import decode_value, encode_value
 from cockpit.log.record import Arrays, Histogram1d, Histogram2d, Value
 from tests.cases import loops
 from tests.cases.case import Case
+from tests.cases.expected import Finished, Wrong
 from tests.cases.forms import perceptron
+from tests.cases.run import Run
 from tests.cases.running import trained, verdicts_of
-from tests.cases.verdicts import COLUMNS, CURVATURE_STEP, Finished, Wrong, judge
+from tests.cases.verdicts import COLUMNS, CURVATURE_STEP, judge
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[loops.Run, Path]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
     folder = tmp_path_factory.mktemp("run")
     with torch.random.fork_rng(devices=[]):
         return trained(Case("perceptron", perceptron), folder), folder
@@ -41,7 +43,7 @@ def rewritten(folder: Path, target: Path, change: Callable[[dict[str, Any]], Non
     return RunLog(target)
 
 
-def finished(run: loops.Run, log: RunLog) -> Finished:
+def finished(run: Run, log: RunLog) -> Finished:
     return Finished(run.case, log, run.moments, run.ends)
 
 
@@ -83,7 +85,7 @@ def test_a_missing_reason_is_seen(run, tmp_path: Path) -> None:
 
 
 def test_a_changed_training_is_seen(tmp_path: Path) -> None:
-    def loop(run: loops.Run) -> None:
+    def loop(run: Run) -> None:
         loops.plain(run)
         if run.cockpit is not None:
             nn.init.zeros_(run.model[0].bias)

@@ -103,7 +103,7 @@ CASES = [
     loop("momentum, weight decay", optimizer=lambda m: optim.SGD(m.parameters(), 0.2, 0.9, 0, 0.1)),
     loop("Adam", optimizer=lambda m: optim.Adam(m.parameters(), lr=0.1)),
     loop("parameter groups", optimizer=two_groups),
-    loop("several optimizers", loops.several_optimizers, optimizer=two_optimizers),
+    loop("several optimizers", optimizer=two_optimizers),
     loop("learning-rate scheduler", loops.scheduled, optimizer=lambda m: sgd(m, 0.1)),
     loop("frozen layer", model=frozen),
     loop("single frozen parameters", model=half_frozen),

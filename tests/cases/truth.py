@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from tests.cases.case import Case
+from tests.cases.case import Batch, Case, joined
 from tests.cases.expanded import expand
-from tests.cases.loops import Moment
+from tests.cases.run import Moment
 
 __all__ = ["Truth"]
 
@@ -45,8 +45,11 @@ class Truth:
         self.grad = {k: g.detach() for k, g in used.items()}
 
     def _predict(self) -> Any:
+        return joined([self._output(self.model, part) for part in self.case.parts(self.batch)])
+
+    def _output(self, model: nn.Module, batch: Batch) -> Any:
         torch.manual_seed(self.seed)
-        return self.case.predict(self.model, self.batch.x)
+        return self.case.predict(model, batch.x)
 
     def _objective(self) -> Tensor:
         loss = self.case.total(self.model, self._predict(), self.batch.y)
@@ -108,11 +111,12 @@ class Truth:
         return torch.stack(losses).detach(), dict(zip(self.named, stacked, strict=True))
 
     def _contributions(self) -> tuple[Tensor, dict[str, Tensor]]:
-        model, own = expand(self.model, self.n)
-        torch.manual_seed(self.seed)
-        output = self.case.predict(model, self.batch.x)
-        total = self.case.total(model, output, self.batch.y)
-        leaves = [p for name in self.named for p in own[name]]
+        parts = self.case.parts(self.batch)
+        models = [expand(self.model, len(part)) for part in parts]
+        pairs = zip(models, parts, strict=True)
+        output = joined([self._output(model, part) for (model, _), part in pairs])
+        total = self.case.total(self.model, output, self.batch.y)
+        leaves = [p for name in self.named for _, own in models for p in own[name]]
         scale = self.n if self.case.reduction == "mean" else 1
         grads = torch.autograd.grad(scale * total, leaves, retain_graph=True)
         stacked = [torch.stack(grads[i : i + self.n]) for i in range(0, len(grads), self.n)]

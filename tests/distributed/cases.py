@@ -183,10 +183,16 @@ def train(
 def train_alone(
     case: Case, folder: Path, size: int, gradients: Sequence[Sequence[Tensor | None]]
 ) -> None:
-    """One process on the whole batch, led along the same parameters by the ranks' gradients."""
+    """One process on the whole batch, led along the same parameters by the ranks' gradients.
+
+    Those are averaged; where it sums the samples up, its learning rate is as much smaller.
+    """
     net = network(case)
     loss_fn = nn.CrossEntropyLoss(reduction=case.reduction)
     optimizer = OPTIMIZERS[case.optimizer](net.parameters())
+    averaged = size if case.reduction == "sum" else 1
+    for group in optimizer.param_groups:
+        group["lr"] /= averaged
     with Cockpit(net, loss_fn, optimizer, case.config(), folder, strict=True) as cockpit:
         for step, given in enumerate(gradients):
             optimizer.zero_grad()
@@ -197,5 +203,5 @@ def train_alone(
                 with cockpit(step):
                     (loss * len(x)).backward()
             for p, grad in zip(net.parameters(), given, strict=True):
-                p.grad = None if grad is None else grad.clone()
+                p.grad = None if grad is None else averaged * grad
             optimizer.step()

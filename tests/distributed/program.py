@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from tests.cases.several import judge_all
 from tests.distributed.cases import CASES, train
 from tests.distributed.faults import all_faults
 from tests.distributed.processes import DONE
@@ -29,7 +30,7 @@ def main() -> None:
     dist.init_process_group(
         "gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=size
     )
-    jobs = {"equality": equality, "faults": all_faults}
+    jobs = {"equality": equality, "faults": all_faults, "models": judge_all}
     jobs[sys.argv[4]](rank, size, folder)
     print(DONE, flush=True)
     dist.destroy_process_group()

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cockpit import Absent
 from cockpit.linalg import squared_norms
 from cockpit.log.record import Counts1d
 from cockpit.quantities.alpha import Observation, QuadraticFit, alpha, fit_quadratic
@@ -265,6 +266,16 @@ def test_counts_add_up() -> None:
     both = one + one
     assert both.counts.tolist() == [2, 4]
     assert (both.under, both.over, both.zeros, both.nonfinite) == (2, 4, 6, 8)
+
+
+@pytest.mark.parametrize(
+    ("element", "reason"),
+    [(1.0, "has any noise"), (math.inf, "not finite"), (math.nan, "not finite")],
+)
+def test_why_there_is_no_signal_to_noise(element: float, reason: str) -> None:
+    grad = torch.tensor([2.0, element], dtype=torch.float64)
+    with pytest.raises(Absent, match=reason):
+        signal_to_noise({"weight": 3 * grad.square()}, {"weight": grad}, 3)
 
 
 @pytest.mark.parametrize(("count", "low", "high"), [(0, -1, 1), (3, 1, 1), (3, 2, 1)])
