@@ -17,6 +17,7 @@ from cockpit._version import __version__
 COMMANDS = {
     "demo": ("cockpit.demo", "train a network on Fashion-MNIST and watch it live"),
     "ui": ("cockpit.dashboard.command", "serve the live page of one or more runs"),
+    "tail": ("cockpit.tail_command", "show a run's instruments as text in the terminal"),
     "plot": ("cockpit.plot_command", "draw a run as PDF, PNG or SVG"),
 }
 

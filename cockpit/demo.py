@@ -1,4 +1,4 @@
-"""``cockpit demo``: a network, Fashion-MNIST, and the live page beside it."""
+"""``cockpit demo``: a network, Fashion-MNIST, and the live page beside it; or made-up runs."""
 
 from __future__ import annotations
 
@@ -69,33 +69,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=8050, help="port of the page (%(default)s)")
     add("--no-ui", action="store_true", help="train without the page")
     add("--no-wait", action="store_true", help="end with the training; open no browser")
+    add("--synthetic", action="store_true", help="train nothing: show a folder of made-up runs")
+    add("--out", type=Path, default=Path("runs") / "synthetic", metavar="DIR",
+        help="folder of the made-up runs (%(default)s)")  # fmt: skip
+    add("--live", action="store_true", help="with --synthetic: one more run that keeps writing")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and serve; returns the exit status."""
+    """Train and serve, or write synthetic runs and serve; returns the exit status."""
     console = Console(highlight=False)
     logdir = arguments.logdir or next_free(Path("runs") / "demo")
-    trained = False
+    folder = arguments.out if arguments.synthetic else logdir.parent
     try:
         with _terminated_as_interrupted():
-            images = _load(arguments.data, console)
-            address = None if arguments.no_ui else _serve(logdir, arguments.port, console)
-            _announce(arguments, logdir, images, address, console)
-            if address and not arguments.no_wait and has_display():
-                webbrowser.open(address)
-            _train(arguments, images, logdir, console)
-            trained = True
-            if address and not arguments.no_wait:
-                _wait(address, console)
+            if arguments.synthetic:
+                _show_synthetic(arguments, console)
+            else:
+                _show_training(arguments, logdir, console)
     except KeyboardInterrupt:
-        # Unbroken, so that it can be copied.
-        again = f"\nStopped. Look at the run again with: {_command()} ui {logdir.parent}"
-        console.print(again, soft_wrap=True)
-        return 0 if trained else 130
+        _say_how_to_look_again(folder, console)
+        return 130
     except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
         print(f"cockpit demo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show_training(arguments: argparse.Namespace, logdir: Path, console: Console) -> None:
+    images = _load(arguments.data, console)
+    address = None if arguments.no_ui else _serve(logdir.parent, arguments.port, console)
+    _announce(arguments, logdir, images, address, console)
+    if address and not arguments.no_wait and has_display():
+        webbrowser.open(address)
+    _train(arguments, images, logdir, console)
+    if address and not arguments.no_wait:
+        _wait(address, logdir.parent, console)
+
+
+def _show_synthetic(arguments: argparse.Namespace, console: Console) -> None:
+    from cockpit.synthetic.demo import live_run, write_all
+
+    folder: Path = arguments.out
+    write_all(folder, console)
+    with live_run(next_free(folder / "live")) if arguments.live else nullcontext():
+        if arguments.no_ui:
+            return
+        address = _serve(folder, arguments.port, console)
+        console.print(f"\nOpen [bold]{address}[/bold]")
+        if not arguments.no_wait:
+            if has_display():
+                webbrowser.open(address)
+            _wait(address, folder, console)
 
 
 def _command() -> str:
@@ -142,11 +166,11 @@ def _load(name: str | None, console: Console) -> ImageSet:
     return images
 
 
-def _serve(logdir: Path, port: int, console: Console) -> str:
-    """Start the page in a process of its own; its address."""
+def _serve(folder: Path, port: int, console: Console) -> str:
+    """Start the page of a folder in a process of its own; its address."""
     from cockpit.dashboard import start_background
 
-    address = start_background(logdir.parent, port=port)
+    address = start_background(folder, port=port)
     if f":{port}/" not in address:
         console.print(f"Port {port} is taken; the page has another one.")
     return address
@@ -240,11 +264,20 @@ def gauges(cockpit: Cockpit) -> str:
     )
 
 
-def _wait(address: str, console: Console) -> None:
+def _wait(address: str, folder: Path, console: Console) -> None:
     """Keep the page until Ctrl-C."""
     console.print(f"The page stays at {address} until you press Ctrl-C.")
-    while True:
-        time.sleep(3600)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        _say_how_to_look_again(folder, console)
+
+
+def _say_how_to_look_again(folder: Path, console: Console) -> None:
+    # Unbroken, so that it can be copied.
+    again = f"\nStopped. Look at the run again with: {_command()} ui {folder}"
+    console.print(again, soft_wrap=True, markup=False)
 
 
 @contextmanager

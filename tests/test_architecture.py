@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTTING = ("matplotlib", "plotly", "dash")
-AFTER_THE_LOG = ("log", "instruments", "render")
+AFTER_THE_LOG = ("log", "instruments", "render", "synthetic")
 COMMANDS_WITHOUT_TORCH = ("cli.py", "views.py", "plot_command.py")
 
 
@@ -118,7 +118,7 @@ sys.meta_path.insert(0, Block())
 @pytest.mark.parametrize(
     "module",
     ["cockpit", "cockpit.log", "cockpit.instruments", "cockpit.render.matplotlib",
-     "cockpit.render.plotly", "cockpit.views", "cockpit.cli"],
+     "cockpit.render.plotly", "cockpit.synthetic", "cockpit.views", "cockpit.cli"],
 )  # fmt: skip
 def test_imports_without_torch(module):
     assert importlib.util.find_spec(module), module

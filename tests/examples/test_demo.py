@@ -19,6 +19,7 @@ from cockpit import demo
 from cockpit.log import RunLog
 from cockpit.problems.training import OPTIMIZERS, make_optimizer
 from cockpit.quantities import QUANTITIES
+from cockpit.synthetic import KINDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -240,3 +241,25 @@ def test_optimizers_are_made_by_name(name: str) -> None:
     )
     default = make_optimizer(name, [{"params": [weight]}], None, 0.05).param_groups[0]["lr"]
     assert default == {"sgd": 0.05, "momentum": 0.01, "adam": 0.001, "adamw": 0.001}[name]
+
+
+def test_synthetic_runs_are_shown_without_training(tmp_path: Path, free_port: int, start) -> None:
+    words = ("--synthetic", "--out", "made up", "--live", "--port", str(free_port))
+    running = start(tmp_path, *words)
+    running.wait_for("until you press Ctrl-C")
+    assert "a hundred layers" in running.printed
+    assert {p.name for p in (tmp_path / "made up").iterdir()} == {*KINDS, "live-1"}
+    with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/identity", timeout=10) as answer:
+        assert b"cockpit" in answer.read()
+    assert running.stop(signal.SIGINT) == 0
+    assert RunLog(tmp_path / "made up" / "live-1").status == "interrupted"
+    assert "cockpit ui made up" in running.printed
+
+
+def test_synthetic_runs_that_are_there_are_left_alone(tmp_path: Path) -> None:
+    for name in KINDS:
+        (tmp_path / name).mkdir()
+    done = run(tmp_path, "--synthetic", "--out", ".", "--no-ui")
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("*/*")) == []
+    assert "what there is to see" in done.stdout
