@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cockpit.log.record import Layer
 
-MOST_GROUPS = 24  # as many names as fit beside a picture of the usual height
 MOST_DEPTHS = 10
 ROOT = "(model)"
 
@@ -30,15 +29,14 @@ def group_names(layers: Sequence[Layer], grouping: str) -> list[str]:
 
 
 def _by_module(layers: Sequence[Layer]) -> list[str]:
-    """Modules at the deepest level that has no more than a handful of them, else the first."""
-    paths = [layer.module.split(".") for layer in layers]
-    best: list[str] = []
-    for level in range(1, max(map(len, paths), default=0) + 1):
-        names = [".".join(path[:level]) or ROOT for path in paths]
-        if best and len(set(names)) > MOST_GROUPS:
-            break
-        best = names
-    return best
+    """The blocks of a network: paths up to their first number; modules outside of blocks."""
+    return [_block(layer.module) for layer in layers]
+
+
+def _block(module: str) -> str:
+    path = module.split(".")
+    numbered = next((i for i, part in enumerate(path) if part.isdecimal()), len(path))
+    return ".".join(path[: numbered + 1]) or ROOT
 
 
 def _by_type(layers: Sequence[Layer]) -> list[str]:

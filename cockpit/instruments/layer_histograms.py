@@ -12,6 +12,7 @@ from cockpit.instruments.grad_hist2d import with_outside
 from cockpit.instruments.layer_history import chosen_layers
 from cockpit.instruments.layer_rows import Row, layer_rows, picked_marks, rows_axis, rows_note
 from cockpit.instruments.notes import joined
+from cockpit.instruments.numbers import format_number
 from cockpit.instruments.panel import Axis, Heatmap, Mark, Panel, Rule, Text
 from cockpit.instruments.registry import Help, View, instrument
 from cockpit.log.record import Counts1d, Histogram1d
@@ -19,7 +20,7 @@ from cockpit.log.record import Counts1d, Histogram1d
 if TYPE_CHECKING:
     from cockpit.log import RunLog
 
-NEEDLE = 0.9999  # share of a layer's elements that makes its histogram a needle at zero
+NEARLY_ALL = 0.9999  # of a row's elements
 
 
 @instrument(
@@ -44,9 +45,9 @@ NEEDLE = 0.9999  # share of a layer's elements that makes its histogram a needle
 def layer_histograms(log: RunLog, view: View) -> Panel | None:
     """Heat map of layers by gradient size, as of the view's step."""
     found = log.histogram("GradHist1d", view.step)
-    if found is None or not isinstance(found[1], Histogram1d) or not any(found[1].layers):
+    step, histogram = found if found else (0, None)
+    if not isinstance(histogram, Histogram1d) or not any(histogram.layers):
         return None
-    step, histogram = found
     rows = layer_rows(log.layers, view)
     edges = with_outside(histogram.bins)
     marks: list[Mark] = [Text(0.5, 0.5, f"No layer matches “{view.search}”.", align="center")]
@@ -58,7 +59,7 @@ def layer_histograms(log: RunLog, view: View) -> Panel | None:
         marks = [Heatmap(edges, y_edges, z, "of its elements", "log", names, tuple(headings))]
         marks += [Rule(at, "vertical") for at in (histogram.bins.low, histogram.bins.high)]
         marks += picked_marks(log, view, rows, edges[0])
-        note = _needles(z, edges)
+        note = _narrow(z, edges)
     ticks = range_ticks(histogram.bins)
     return Panel(
         x=Axis("gradient element", range=(edges[0], edges[-1]), ticks=ticks),
@@ -93,9 +94,13 @@ def _with_outside(counts: Counts1d) -> np.ndarray:
     return np.concatenate([[counts.under], counts.counts, [counts.over]])
 
 
-def _needles(z: np.ndarray, edges: np.ndarray) -> str:
+def _narrow(z: np.ndarray, edges: np.ndarray) -> str:
     """In how many rows (nearly) all elements lie in the bins that touch zero."""
-    central = (edges[:-1] <= 0) & (edges[1:] >= 0)
+    central = np.flatnonzero((edges[:-1] <= 0) & (edges[1:] >= 0))
     filled = ~np.isnan(z).all(axis=1)
-    needles = int((np.nansum(z[filled][:, central], axis=1) >= NEEDLE).sum())
-    return f"{needles} of {int(filled.sum())} rows are needles at zero" if needles else ""
+    narrow = int((np.nansum(z[filled][:, central], axis=1) >= NEARLY_ALL).sum())
+    if narrow == 0:
+        return ""
+    low, high = edges[central[0]], edges[central[-1] + 1]
+    between = f"{format_number(low)} and {format_number(high)}"
+    return f"{narrow} of {int(filled.sum())} rows nearly all between {between}"

@@ -61,9 +61,9 @@ def layers(log: RunLog, view: View) -> Panel | None:
     if rows:
         x, values = _visible(horizontal.positions(steps), values, view.window)
         edges, cells = summarize(x, values, min(MAX_COLUMNS, view.max_points // 8))
-        axis = replace(axis, range=view.window or (float(edges[0]), float(edges[-1])))
-        marks = [heatmap(name, edges, cells, rows)]
-        marks += picked_marks(log, view, rows, min(axis.range))
+        start, end = view.window or (float(edges[0]), float(edges[-1]))
+        axis = replace(axis, range=(start, end))
+        marks = [heatmap(name, edges, cells, rows), *picked_marks(log, view, rows, start)]
     marks += nonfinite_marks([(horizontal.positions(network.step), network.value)])
     if view.step is not None:
         marks.append(Rule(float(horizontal.positions(np.array([view.step]))[0]), "vertical"))

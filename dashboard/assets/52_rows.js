@@ -3,6 +3,7 @@
   "use strict";
   const cockpit = window.cockpit;
   const ROW = 14; // pixels that a name needs
+  const STILL = 4; // pixels: more is a drag
   const TYPES = { f4: Float32Array, f8: Float64Array, i4: Int32Array };
 
   const INVERSE = {
@@ -81,17 +82,29 @@
     window.Plotly.relayout(card.plot, { [`${axis}.tickvals`]: tickvals, [`${axis}.ticktext`]: ticktext });
   }
 
-  function clicked(card, { points: [point] }) {
-    if (!card.rows || point.yaxis._name !== card.rows.axis) return;
-    const row = Math.floor(point.y);
-    const name = card.rows.rows[row];
-    if (name === undefined) return;
+  /* The row at a height of the window; on it, or beside it on its name. */
+  function rowAt(card, clientY) {
+    const y = card.plot._fullLayout[card.rows.axis];
+    const at = clientY - card.plot.getBoundingClientRect().top - y._offset;
+    return at >= 0 && at <= y._length ? Math.floor(y.p2d(at)) : -1;
+  }
+
+  function clicked(card, event) {
+    const row = card.rows ? rowAt(card, event.clientY) : -1;
+    const name = card.rows && card.rows.rows[row];
+    if (name === undefined || name === null) return;
     if (card.rows.headings.has(row)) cockpit.toggleFold(name);
     else cockpit.togglePick(name);
   }
 
+  /* Plotly's own click knows nothing of names and of rows without cells. */
   function listenRows(card) {
-    card.plot.on("plotly_click", (event) => clicked(card, event));
+    let from = null;
+    card.plot.addEventListener("pointerdown", (event) => (from = event), true);
+    card.plot.addEventListener("click", (event) => {
+      const moved = from && Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
+      if (from && moved < STILL) clicked(card, event);
+    });
     card.plot.on("plotly_relayout", (change) => {
       if (Object.keys(change).some((key) => /^yaxis\d*\.(range|autorange)/.test(key))) fitRows(card);
     });

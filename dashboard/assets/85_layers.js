@@ -93,14 +93,14 @@
     box.addEventListener("change", () => togglePick(name));
     const swatch = element("i", { class: "swatch", "aria-hidden": "true" });
     const label = element("span", { class: "name", title: name }, name);
-    const node = element("label", { class: "layer" }, box, swatch, label, element("small", {}, type));
+    const node = element("label", { class: "pick" }, box, swatch, label, element("small", {}, type));
     Object.assign(node, { box, swatch, layer: name, words: `${name} ${type}`.toLowerCase() });
     return node;
   }
 
   function folder(name, lines) {
     const summary = element("summary", {}, name, element("small", {}, String(lines.length)));
-    const node = element("details", { class: "layer-group" }, summary, ...lines);
+    const node = element("details", { class: "pick-group" }, summary, ...lines);
     node.group = name;
     summary.addEventListener("click", (event) => {
       event.preventDefault(); // the state decides what is open
@@ -128,7 +128,7 @@
       shown += !node.hidden;
     }
     for (const node of view.folders) {
-      node.hidden = ![...node.querySelectorAll(".layer")].some((layer) => !layer.hidden);
+      node.hidden = ![...node.querySelectorAll(".pick")].some((layer) => !layer.hidden);
     }
     const picked = (cockpit.state.layers || []).length;
     const total = view.lines.length;
