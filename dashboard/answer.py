@@ -14,6 +14,7 @@ from cockpit.dashboard.alerts import alerts
 from cockpit.dashboard.question import Question, make_view
 from cockpit.dashboard.runs import OpenRun, RunIndex, UnknownRunError
 from cockpit.instruments import Instrument, instruments_for
+from cockpit.instruments.grouping import GROUPINGS, group_names
 from cockpit.instruments.layers import layer_quantities
 from cockpit.log import RunLog
 
@@ -98,6 +99,8 @@ def offers(log: RunLog, instruments: tuple[Instrument, ...]) -> dict[str, Any]:
     return {
         "instruments": [_describe(one) for one in instruments],
         "layers": [layer.name for layer in log.layers],
+        "groups": {key: group_names(log.layers, key) for key in GROUPINGS},
+        "types": [layer.module_type for layer in log.layers],
         "quantities": list(layer_quantities(log)),
         "epochs": "epoch" in log.user_names,
     }
@@ -121,6 +124,7 @@ def _describe(instrument: Instrument) -> dict[str, Any]:
         "title": instrument.title,
         "group": instrument.group,
         "help": asdict(instrument.help),
+        "companions": instrument.companions,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.render.theme import DARK, LIGHT, Theme
 
-ROLES = ("primary", "caution", "warning")
+ROLES = ("primary", "secondary", "tertiary", "quaternary", "caution", "warning")
 
 
 def stylesheet() -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cockpit.dashboard.encode import encode
+from cockpit.dashboard.lean import lean
 from cockpit.instruments import Instrument, View
 from cockpit.instruments.horizontal import Horizontal
 from cockpit.instruments.panel import Heatmap, Panel, Text
@@ -86,7 +87,8 @@ def _panel_text(panel: Panel, theme: str, horizontal: str) -> str:
     ``history`` names the figure's axes that are the course of the run: the page zooms them
     together.
     """
-    drawn = figure_dict(panel, theme)
+    drawn = figure_dict(panel, theme, all_names=True)
+    drawn["data"] = [lean(trace) for trace in drawn["data"]]
     axes = [
         name
         for name, axis in drawn["layout"].items()

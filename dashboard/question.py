@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cockpit.instruments import View
+from cockpit.instruments.grouping import GROUPINGS
 from cockpit.log import RunLog
 
 MAX_NAMES = 500
 MAX_TEXT = 1_000
+MAX_SEARCH = 200
 FOCUS_POINTS = 2_000
 
 
@@ -68,6 +70,7 @@ def make_view(wish: dict[str, Any], log: RunLog) -> View:
     """The view that is wished for, as far as the run allows; the default for the rest."""
     quantity = wish.get("quantity")
     x = wish.get("x")
+    grouping = wish.get("grouping")
     return View(
         step=_step(wish.get("step")),
         layers=_layers(wish.get("layers"), log),
@@ -76,6 +79,10 @@ def make_view(wish: dict[str, Any], log: RunLog) -> View:
         smoothing=_smoothing(wish.get("smoothing")),
         max_points=FOCUS_POINTS if wish.get("focus") else View().max_points,
         window=_window(wish.get("window")),
+        search=_short(wish.get("search")),
+        grouping=grouping if isinstance(grouping, str) and grouping in GROUPINGS else None,
+        folded=_short_texts(wish.get("folded")),
+        large=bool(wish.get("focus")),
     )
 
 
@@ -106,6 +113,16 @@ def _is_text(value: Any) -> bool:
 def _layers(value: Any, log: RunLog) -> tuple[str, ...] | None:
     wanted = {name for name in value if isinstance(name, str)} if isinstance(value, list) else set()
     return tuple(layer.name for layer in log.layers if layer.name in wanted) or None
+
+
+def _short(value: Any) -> str:
+    return value[:MAX_SEARCH] if isinstance(value, str) else ""
+
+
+def _short_texts(value: Any) -> tuple[str, ...]:
+    """Texts in an order that does not matter, so that equal views are equal."""
+    given = value if isinstance(value, list) else []
+    return tuple(sorted({text for text in given[:MAX_NAMES] if _is_text(text)}))
 
 
 def _number(value: Any) -> float | None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cockpit.instruments.grad_hist1d import range_ticks
 from cockpit.instruments.layer_history import chosen_layers
 from cockpit.instruments.notes import joined
-from cockpit.instruments.numbers import format_count, format_number, format_share
+from cockpit.instruments.numbers import format_count, format_share
 from cockpit.instruments.panel import Axis, Bars, Heatmap, Panel, Rule
 from cockpit.instruments.registry import Help, View, instrument
 from cockpit.log.record import Bins, Histogram2d
@@ -55,9 +56,9 @@ def joint_panel(log: RunLog, view: View, name: str, x_label: str, y_label: str) 
     if not isinstance(histogram, Histogram2d):
         return None
     counts, layer = _chosen_counts(log, view, histogram)
-    x_edges, y_edges = _with_outside(histogram.x), _with_outside(histogram.y)
-    x = Axis(x_label, range=(x_edges[0], x_edges[-1]), ticks=_ticks(histogram.x))
-    y = Axis(y_label, range=(y_edges[0], y_edges[-1]), ticks=_ticks(histogram.y))
+    x_edges, y_edges = with_outside(histogram.x), with_outside(histogram.y)
+    x = Axis(x_label, range=(x_edges[0], x_edges[-1]), ticks=range_ticks(histogram.x))
+    y = Axis(y_label, range=(y_edges[0], y_edges[-1]), ticks=range_ticks(histogram.y))
     total = int(counts.sum())
     outside = total - int(counts[1:-1, 1:-1].sum())
     z = np.where(counts > 0, counts, np.nan).T.astype(float)
@@ -85,7 +86,7 @@ def _chosen_counts(log: RunLog, view: View, histogram: Histogram2d) -> tuple[np.
     return np.sum([counts for counts, _ in found], axis=0), ", ".join(name for _, name in found)
 
 
-def _with_outside(bins: Bins) -> np.ndarray:
+def with_outside(bins: Bins) -> np.ndarray:
     """The edges of the bins and of one more cell at either end, for what lies outside."""
     edges = bins.edges()
     width = edges[1] - edges[0]
@@ -95,8 +96,3 @@ def _with_outside(bins: Bins) -> np.ndarray:
 def _count_axis(counts: np.ndarray) -> Axis:
     highest = max(int(counts.max(initial=0)), 5)
     return Axis("elements", "log", range=(0.7, 2.0 * highest), visible=False)
-
-
-def _ticks(bins: Bins) -> tuple[tuple[float, str], ...]:
-    at = np.linspace(bins.low, bins.high, 5)
-    return tuple((float(a), format_number(a)) for a in at)

@@ -25,6 +25,15 @@ def chosen_layers(log: RunLog, view: View) -> list[tuple[int, str]]:
     return [(i, name) for i, name in enumerate(names) if name in wanted]
 
 
+def chosen_styles(log: RunLog, view: View) -> dict[int, tuple[Role, bool]]:
+    """Color role and dash of each picked layer, by its index: the same in all instruments.
+
+    More than :data:`MAX_LAYERS` are not drawn and have none.
+    """
+    chosen = chosen_layers(log, view)[:MAX_LAYERS]
+    return {index: series_style(place) for place, (index, _) in enumerate(chosen)}
+
+
 def quantity_curves(
     log: RunLog, view: View, name: str, *, label: str = "", role: Role = "primary"
 ) -> tuple[list[Curve], str]:
@@ -45,25 +54,25 @@ def quantity_curves(
     layers = chosen_layers(log, view)
     if layers and kind_of(log, name) == "per_layer":
         steps, values = log.layer_series(name)
-        measured = [(i, layer) for i, layer in layers if not np.isnan(values[:, i]).all()]
-        curves = []
-        for place, (index, layer) in enumerate(measured[:MAX_LAYERS]):
-            color, dash = series_style(place)
-            curves.append(Curve(steps, values[:, index], layer, color, dash))
-        return curves, _left_out(len(layers), len(measured))
+        names = dict(layers)
+        styles = chosen_styles(log, view).items()
+        curves = [
+            Curve(steps, values[:, index], names[index], color, dash)
+            for index, (color, dash) in styles
+            if not np.isnan(values[:, index]).all()
+        ]
+        return curves, _left_out(len(layers), len(styles) - len(curves))
     series = log.series(name)
     note = "whole network: not measured per layer" if layers else ""
     return [Curve(series.step, series.value, label, role)], note
 
 
-def _left_out(chosen: int, measured: int) -> str:
+def _left_out(chosen: int, unmeasured: int) -> str:
     """Which of the chosen layers are not drawn, and why."""
-    texts = []
-    if measured < chosen:
-        texts.append(f"{chosen - measured} of {chosen} layers not measured")
-    if measured > MAX_LAYERS:
-        texts.append(f"the first {MAX_LAYERS} of {measured} layers")
-    return joined(*texts)
+    return joined(
+        f"{unmeasured} of {chosen} layers not measured" if unmeasured else "",
+        f"the first {MAX_LAYERS} of {chosen} layers" if chosen > MAX_LAYERS else "",
+    )
 
 
 def kind_of(log: RunLog, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,10 @@ import numpy as np
 
 from cockpit.instruments.history import nonfinite_marks
 from cockpit.instruments.horizontal import Horizontal
-from cockpit.instruments.layer_history import chosen_layers, kind_of
+from cockpit.instruments.layer_history import chosen_layers, kind_of, quantity_panel
+from cockpit.instruments.layer_rows import Row, layer_rows, picked_marks, rows_axis, rows_note
 from cockpit.instruments.notes import joined
-from cockpit.instruments.numbers import shorten
-from cockpit.instruments.panel import Axis, Heatmap, Mark, Panel, Rule
+from cockpit.instruments.panel import Heatmap, Mark, Panel, Place, Rule, Text
 from cockpit.instruments.registry import Help, View, instrument
 from cockpit.instruments.scales import choose_axis
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 PREFERRED = ("GradNorm", "UpdateSize", "NormTest", "HessTrace", "Distance")
 MAX_COLUMNS = 200
+MAX_SAMPLE = 100  # steps that a median is taken of
 
 
 @instrument(
@@ -31,14 +34,15 @@ MAX_COLUMNS = 200
     needs=PREFERRED,
     help=Help(
         shows="One quantity for every named parameter (rows, the input's side on top) over the "
-        "steps (columns; many steps are summarized by their median).",
+        "steps (columns; many steps are summarized by their median, folded groups likewise).",
         good="Rows of similar color that change together.",
         bad="Values in the first rows far below those in the last: vanishing gradients. One row "
         "far above all others: it dominates. A row that drops to nothing has stopped learning.",
-        do="Pick that layer out in the other instruments. Check its initialization, its "
-        "activation function, and whether it is frozen on purpose.",
+        do="Click on its row: the other instruments then show that layer. Check its "
+        "initialization, its activation function, and whether it is frozen on purpose.",
         source="Thesis sections 7.3.2 and 8.2.2.",
     ),
+    companions=("layer_histograms", "grad_hist1d", "grad_hist2d"),
 )
 def layers(log: RunLog, view: View) -> Panel | None:
     """Heat map of ``view.quantity``, or of the first per-layer quantity of the run."""
@@ -46,33 +50,55 @@ def layers(log: RunLog, view: View) -> Panel | None:
     if name is None or name not in layer_quantities(log):
         return None
     steps, values = log.layer_series(name)
-    names = [layer.name for layer in log.layers]
-    chosen = chosen_layers(log, view)
-    if chosen:
-        rows = [i for i, _ in chosen]
-        values, names = values[:, rows], [names[i] for i in rows]
     if values.size == 0:
         return None
     horizontal = Horizontal(log, view)
-    edges, cells = summarize(horizontal.positions(steps), values, MAX_COLUMNS)
-    scale = choose_axis(name, cells)
-    count = len(names)
-    ticks = tuple((i + 0.5, shorten(name)) for i, name in enumerate(names))
-    z = np.where(np.isfinite(cells), cells, np.nan).T
-    marks: list[Mark] = [Heatmap(edges, np.arange(count + 1.0), z, name, scale.scale, tuple(names))]
+    rows = layer_rows(log.layers, view)
     network = log.series(name)
+    picked = chosen_layers(log, view)
+    marks: list[Mark] = [Text(0.5, 0.5, f"No layer matches “{view.search}”.", align="center")]
+    axis = horizontal.axis
+    if rows:
+        x, values = _visible(horizontal.positions(steps), values, view.window)
+        edges, cells = summarize(x, values, min(MAX_COLUMNS, view.max_points // 8))
+        start, end = view.window or (float(edges[0]), float(edges[-1]))
+        axis = replace(axis, range=(start, end))
+        marks = [heatmap(name, edges, cells, rows), *picked_marks(log, view, rows, start)]
     marks += nonfinite_marks([(horizontal.positions(network.step), network.value)])
     if view.step is not None:
         marks.append(Rule(float(horizontal.positions(np.array([view.step]))[0]), "vertical"))
-    shown = f"{count} parameters" if not chosen else f"{count} of {len(log.layers)} parameters"
     bad = int((~np.isfinite(network.value)).sum())
+    lines = quantity_panel(log, view, name, name) if picked and view.large else None
+    below: dict[Place, Panel] = {"below": replace(lines, x=axis)} if lines else {}
     return Panel(
         title=f"Layers: {name}",
-        x=horizontal.axis,
-        y=Axis(range=(float(count), 0.0), ticks=ticks),
+        x=axis,
+        y=rows_axis(rows, view),
         marks=tuple(marks),
-        note=joined(shown, f"{bad:,} steps not finite" if bad else ""),
+        side=below,
+        note=joined(
+            rows_note(log, rows, len(picked)),
+            f"{bad:,} steps not finite" if bad else "",
+        ),
     )
+
+
+def heatmap(name: str, edges: np.ndarray, cells: np.ndarray, rows: Sequence[Row]) -> Heatmap:
+    """The rows over the steps; a folded group has the median of its layers.
+
+    Args:
+        name: The quantity.
+        edges: Of the columns, shape [columns + 1].
+        cells: Values, shape [columns, L].
+        rows: What is shown.
+    """
+    empty = np.full(len(cells), np.nan)
+    lines = [medians(cells[:, row.members].T) if row.members else empty for row in rows]
+    z = np.array(lines)
+    scale = choose_axis(name, z).scale
+    headings = tuple(i for i, row in enumerate(rows) if row.heading)
+    y_edges = np.arange(len(rows) + 1.0)
+    return Heatmap(edges, y_edges, z, name, scale, tuple(row.name for row in rows), headings)
 
 
 def layer_quantities(log: RunLog) -> tuple[str, ...]:
@@ -80,6 +106,18 @@ def layer_quantities(log: RunLog) -> tuple[str, ...]:
     present = [name for name in log.quantities if kind_of(log, name) == "per_layer"]
     first = [name for name in PREFERRED if name in present]
     return (*first, *(name for name in present if name not in first))
+
+
+def _visible(
+    x: np.ndarray, values: np.ndarray, window: tuple[float, float] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What lies within a window, and one more on either side."""
+    if window is None:
+        return x, values
+    start = int(np.searchsorted(x, window[0])) - 1
+    end = int(np.searchsorted(x, window[1], side="right")) + 1
+    part = slice(max(min(start, len(x) - 1), 0), max(end, 1))
+    return x[part], values[part]
 
 
 def summarize(x: np.ndarray, values: np.ndarray, max_columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,19 +130,25 @@ def summarize(x: np.ndarray, values: np.ndarray, max_columns: int) -> tuple[np.n
 
     Returns:
         Edges, shape [columns + 1], halfway between the stretches; and medians of the finite
-        values, shape [columns, L], NaN where there is none.
+        values, shape [columns, L], NaN where there is none. Of a stretch of very many steps
+        :data:`MAX_SAMPLE` evenly spaced ones are looked at.
     """
     count = min(len(x), max_columns)
     bounds = np.linspace(0, len(x), count + 1).astype(int)
-    cells = np.full((count, values.shape[1]), np.nan)
+    cells = np.empty((count, values.shape[1]))
     for i, (start, end) in enumerate(pairwise(bounds)):
-        part = values[start:end]
-        known = np.isfinite(part).any(axis=0)
-        if known.any():
-            finite = np.where(np.isfinite(part[:, known]), part[:, known], np.nan)
-            cells[i, known] = np.nanmedian(finite, axis=0)
+        cells[i] = medians(values[start : end : -(-(end - start) // MAX_SAMPLE)])
     if len(x) == 1:
         return np.array([x[0] - 0.5, x[0] + 0.5]), cells
     inner = 0.5 * (x[bounds[1:-1] - 1] + x[bounds[1:-1]])
     first, last = x[0] - 0.5 * (x[1] - x[0]), x[-1] + 0.5 * (x[-1] - x[-2])
     return np.concatenate([[first], inner, [last]]), cells
+
+
+def medians(values: np.ndarray) -> np.ndarray:
+    """The median of the finite values of each column, shape [n, m] -> [m]; NaN where none is."""
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=0)  # NaN comes last
+    known = np.isfinite(ordered).sum(axis=0)
+    columns = np.arange(values.shape[1])
+    low = ordered[np.maximum(known - 1, 0) // 2, columns]
+    return 0.5 * low + 0.5 * ordered[known // 2, columns]

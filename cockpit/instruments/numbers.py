@@ -75,11 +75,17 @@ def format_duration(seconds: float) -> str:
 def shorten(name: str, length: int = 18) -> str:
     """A dotted name in few characters that keeps what tells layers apart: numbers, and its end.
 
-    ``encoder.layers.3.attention.weight`` becomes ``enc.lay.3.att.weight``, and, where that is
-    still too long, is cut from the left.
+    ``encoder.layers.3.attention.weight`` becomes ``enc.lay.3.att.weight``; where that is still too
+    long, it loses its first parts: ``…3.att.weight``.
     """
     if len(name) <= length:
         return name
     *path, last = name.split(".")
-    short = ".".join([*(re.sub(r"([^\W\d]{3})[^\W\d]+", r"\1", part) for part in path), last])
-    return short if len(short) <= length else "…" + short[-(length - 1) :]
+    parts = [*(re.sub(r"([^\W\d]{3})[^\W\d]+", r"\1", part) for part in path), last]
+    short = ".".join(parts)
+    if len(short) <= length:
+        return short
+    while len(parts) > 1 and len(short) >= length:
+        del parts[0]
+        short = ".".join(parts)
+    return "…" + short[-(length - 1) :]

@@ -120,6 +120,7 @@ class Heatmap:
         label: What ``z`` measures (the color bar's label).
         scale: How ``z`` maps to color; ``symlog`` is centered on zero.
         y_labels: One full name per row, where rows are things (layers).
+        headings: Which of those rows stand for a group of others.
     """
 
     x_edges: np.ndarray
@@ -128,6 +129,7 @@ class Heatmap:
     label: str = ""
     scale: Scale = "linear"
     y_labels: tuple[str, ...] = ()
+    headings: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

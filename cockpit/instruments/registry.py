@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from cockpit.instruments.grouping import GROUPINGS
 from cockpit.instruments.panel import GROUPS, Group, Panel, Text
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class View:
         smoothing: 0 (none) to below 1; ``None`` chooses gently by the number of points.
         max_points: How many points a line has at most.
         window: The visible part of the horizontal axis, in its units (``None``: all).
+        search: Words that the rows of pictures by layer have to contain (empty: all rows).
+        grouping: How those rows are grouped: ``module``, ``type`` or ``depth`` (``None``: not).
+        folded: Groups that are one row.
+        large: Whether there is room for more than the essential.
 
     Raises:
         ValueError: If a value is not among those named.
@@ -58,10 +63,18 @@ class View:
     smoothing: float | None = None
     max_points: int = 800
     window: tuple[float, float] | None = None
+    search: str = ""
+    grouping: Literal["module", "type", "depth"] | None = None
+    folded: tuple[str, ...] = ()
+    large: bool = False
 
     def __post_init__(self) -> None:
         if self.x not in ("step", "epoch", "time"):
             raise ValueError(f"x must be 'step', 'epoch' or 'time', got {self.x!r}.")
+        if self.grouping not in (None, *GROUPINGS):
+            raise ValueError(
+                f"grouping must be None or one of {', '.join(GROUPINGS)}, got {self.grouping!r}."
+            )
         if self.smoothing is not None and not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing must be None or in [0, 1), got {self.smoothing}.")
         if self.max_points < FEWEST_POINTS:
@@ -81,6 +94,7 @@ class Instrument:
         build: Makes the panel; ``None`` where the run has nothing for it.
         order: Place within its group.
         claims: Whether it shows a scalar that the user logged under this name.
+        companions: Names of instruments that stand beside it in full screen.
     """
 
     name: str
@@ -91,6 +105,7 @@ class Instrument:
     build: Builder
     order: int = 100
     claims: Callable[[str], bool] = lambda name: False
+    companions: tuple[str, ...] = ()
 
     def __call__(self, log: RunLog, view: View | None = None) -> Panel | None:
         """The panel for a run; ``None`` where the run has nothing for it."""
@@ -122,6 +137,7 @@ def instrument(
     help: Help,
     order: int = 100,
     claims: Callable[[str], bool] = lambda name: False,
+    companions: tuple[str, ...] = (),
 ) -> Callable[[Builder], Instrument]:
     """Register a function as an instrument; see :class:`Instrument` for the arguments.
 
@@ -134,7 +150,7 @@ def instrument(
         raise ValueError(f"Instrument {name!r}: group must be one of {GROUPS}, got {group!r}.")
 
     def register(build: Builder) -> Instrument:
-        made = Instrument(name, title, group, needs, help, build, order, claims)
+        made = Instrument(name, title, group, needs, help, build, order, claims, companions)
         _instruments[name] = made
         return made
 

@@ -22,6 +22,7 @@ class ColorScale:
         high: Value at its end.
         ticks: Positions on the transformed scale and their texts.
         diverging: Whether zero is in the middle of the color map.
+        linthresh: Where a symlog scale turns from linear to logarithmic.
     """
 
     cells: np.ndarray
@@ -29,6 +30,7 @@ class ColorScale:
     high: float
     ticks: tuple[Tick, ...]
     diverging: bool
+    linthresh: float
 
 
 def color_scale(heatmap: Heatmap) -> ColorScale:
@@ -46,7 +48,7 @@ def color_scale(heatmap: Heatmap) -> ColorScale:
         low = -high
     elif high <= low:
         low, high = low - 0.5, high + 0.5
-    return ColorScale(cells, low, high, _ticks(low, high, axis), diverging)
+    return ColorScale(cells, low, high, _ticks(low, high, axis), diverging, threshold)
 
 
 def _ticks(low: float, high: float, axis: Axis) -> tuple[Tick, ...]:

@@ -22,7 +22,9 @@ from cockpit.render.theme import get_theme
 
 Span = tuple[float, float]
 HISTORY_TOP, GAUGE_BOTTOM = 0.24, 0.42  # fractions of a figure with a history strip below
+MAP_BOTTOM = 0.36  # instead: a heat map has one only where there is much room
 SMALL_HEIGHT, ROW = 260, 14  # pixels: of a small figure, of a row of text
+EVERY = 1 << 30
 MARGINAL_FROM, MAIN_TO = 0.86, 0.84  # fractions of a figure with marginals
 
 
@@ -44,13 +46,19 @@ def figure(
 
 
 def figure_dict(
-    panel: Panel, theme: str = "light", *, header: bool = False, height: int | None = None
+    panel: Panel,
+    theme: str = "light",
+    *,
+    header: bool = False,
+    height: int | None = None,
+    all_names: bool = False,
 ) -> dict[str, Any]:
     """As :func:`figure`: the ``data`` and ``layout`` that plotly.js reads, made much faster.
 
-    Arrays are numpy arrays.
+    Arrays are numpy arrays. With ``all_names``, rows of names are not thinned.
     """
-    canvas = Canvas(get_theme(theme), names=max(4, ((height or SMALL_HEIGHT) - 90) // ROW))
+    fitting = max(4, ((height or SMALL_HEIGHT) - 90) // ROW)
+    canvas = Canvas(get_theme(theme), names=EVERY if all_names else fitting)
     spans = _spans(panel)
     shared = {"showticklabels": False, "title": {"text": ""}}
     main = _draw(canvas, panel, *spans["main"])
@@ -121,7 +129,8 @@ def _spans(panel: Panel) -> dict[Place | str, tuple[Span, Span]]:
     spans: dict[Place | str, tuple[Span, Span]] = {"main": ((0.0, 1.0), (0.0, 1.0))}
     if "below" in panel.side:
         spans["below"] = ((0.0, 1.0), (0.0, HISTORY_TOP))
-        spans["main"] = ((0.0, 1.0), (GAUGE_BOTTOM, 1.0))
+        bottom = MAP_BOTTOM if color_bar_mark(panel) else GAUGE_BOTTOM
+        spans["main"] = ((0.0, 1.0), (bottom, 1.0))
     x, y = spans["main"]
     if "right" in panel.side:
         spans["right"] = ((MARGINAL_FROM, 1.0), y)

@@ -152,11 +152,17 @@ def _heatmap(plot: Plot, mark: Heatmap) -> None:
     steps = np.linspace(0, 1, len(colors))
     rows = np.array([plain(name) for name in mark.y_labels] or [""] * mark.z.shape[0], dtype=object)
     text = np.broadcast_to(rows[:, None], mark.z.shape)
-    where = "%{text}, %{x:~g}: " if mark.y_labels else "(%{x:.3~g}, %{y:.3~g}): "
+    where = "%{text}, %{x:.4~g}: " if mark.y_labels else "(%{x:.3~g}, %{y:.3~g}): "
+    meta = {
+        "rows": list(mark.y_labels),
+        "headings": list(mark.headings),
+        "scale": mark.scale,
+        "linthresh": scale.linthresh,
+    }
     plot.canvas.add_trace(
         "heatmap",
         x=mark.x_edges, y=mark.y_edges, z=scale.cells, customdata=mark.z, text=text,
-        zmin=scale.low, zmax=scale.high,
+        meta=meta if mark.y_labels else None, zmin=scale.low, zmax=scale.high,
         colorscale=[[float(at), c] for at, c in zip(steps, colors, strict=True)],
         hovertemplate=where + "%{customdata:.4~g} " + plain(mark.label) + "<extra></extra>",
         hoverongaps=False, xaxis=plot.x_name, yaxis=plot.y_name,

@@ -11,10 +11,14 @@
     step: null, // null: live
     layers: null, // names; null: the whole network
     quantity: null, // of the layers instrument
+    search: "", // words that the rows of layers have to contain
+    grouping: null, // of those rows: module, type or depth
+    folded: null, // names of the groups that are one row
     focus: null, // instrument in full screen
     theme: "system", // system, light or dark
     refresh: "normal", // normal or fast
   };
+  const LISTS = { layers: "layer", folded: "fold" }; // in the address: one entry for each name
   const state = Object.assign({}, DEFAULTS);
   const listeners = [];
 
@@ -25,6 +29,7 @@
     x: (text) => (["step", "epoch", "time"].includes(text) ? text : "step"),
     refresh: (text) => (text === "fast" ? "fast" : "normal"),
     theme: (text) => (["system", "light", "dark"].includes(text) ? text : "system"),
+    grouping: (text) => (["module", "type", "depth"].includes(text) ? text : null),
     window: (text) => {
       const ends = text.split("~").map(number);
       return ends.length === 2 && !ends.includes(null) ? ends : null;
@@ -35,18 +40,17 @@
   function readAddress() {
     const given = new URLSearchParams(window.location.search);
     for (const key of Object.keys(DEFAULTS)) {
-      if (key !== "layers" && given.has(key)) {
-        state[key] = (PARSE[key] || String)(given.get(key));
-      }
+      const entry = LISTS[key] || key;
+      if (!given.has(entry)) continue;
+      state[key] = LISTS[key] ? given.getAll(entry) : (PARSE[key] || String)(given.get(key));
     }
-    if (given.has("layer")) state.layers = given.getAll("layer");
   }
 
   function writeAddress() {
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(state)) {
       if (value === null || value === DEFAULTS[key]) continue;
-      if (key === "layers") value.forEach((name) => query.append("layer", name));
+      if (LISTS[key]) value.forEach((name) => query.append(LISTS[key], name));
       else query.set(key, show(key, value));
     }
     const text = query.toString();

@@ -134,10 +134,13 @@
     const name = cockpit.state.focus;
     const card = cards.get(name);
     const on = Boolean(card && card.present);
+    const companions = on ? card.described.companions : [];
     document.body.toggleAttribute("data-focus", on);
     for (const [key, other] of cards) {
       const here = on && key === name;
       other.node.toggleAttribute("data-focused", here);
+      other.node.toggleAttribute("data-companion", companions.includes(key));
+      other.node.style.order = companions.indexOf(key) < 0 ? "" : companions.indexOf(key);
       const label = here ? "Back to all instruments" : "Full screen";
       other.expand.title = label;
       other.expand.setAttribute("aria-label", label);

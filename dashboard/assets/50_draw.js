@@ -34,10 +34,12 @@
     keepZoom(layout, history);
     layout.autosize = true;
     if (cockpit.state.focus !== card.name) compact(layout, history);
+    cockpit.fillRows(card, figure);
     await window.Plotly.react(card.plot, figure.data, layout, CONFIG);
     if (!card.drawn) {
       listen(card);
       cockpit.shareCrosshair(card);
+      cockpit.listenRows(card);
     }
     card.drawn = true;
     timings.push(performance.now() - started);
@@ -73,7 +75,9 @@
   const resized = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       const card = cardOf(target);
-      if (card && card.drawn && target.offsetParent !== null) window.Plotly.Plots.resize(target);
+      if (card && card.drawn && target.offsetParent !== null) {
+        window.Plotly.Plots.resize(target).then(() => cockpit.fitRows(card));
+      }
     }
   });
 

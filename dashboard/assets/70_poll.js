@@ -24,10 +24,10 @@
 
   /* The instruments to hear of: those on the screen, and those not known to be there. */
   function wanted() {
-    const focus = document.body.hasAttribute("data-focus") ? cockpit.state.focus : null;
+    const focus = document.body.hasAttribute("data-focus");
     const panels = {};
     for (const card of cockpit.cards.values()) {
-      const shown = focus ? card.name === focus : card.visible;
+      const shown = focus ? card.node.matches("[data-focused], [data-companion]") : card.visible;
       if (!document.hidden && (shown || !card.present)) panels[card.name] = card.token;
     }
     return panels;
@@ -35,11 +35,12 @@
 
   function question() {
     const { run, x, smoothing, window: range, step, layers, quantity, focus } = cockpit.state;
+    const { search, grouping, folded } = cockpit.state;
     return {
       run: run || "",
       ...known,
       theme: cockpit.resolvedTheme(),
-      view: { x, smoothing, window: range, step, layers, quantity, focus },
+      view: { x, smoothing, window: range, step, layers, quantity, focus, search, grouping, folded },
       panels: cockpit.cards.size ? wanted() : null,
     };
   }

@@ -2,7 +2,6 @@
 (function () {
   "use strict";
   const cockpit = window.cockpit;
-  const { element } = cockpit.dom;
   const find = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
   let lastStep = 0;
@@ -38,7 +37,8 @@
     setProps("run", { data });
   }
 
-  function offer({ layers, quantities, epochs }) {
+  function offer(offers) {
+    const { layers, epochs } = offers;
     const names = [...new Set(layers)];
     setProps("layers", { data: names, disabled: names.length === 0 });
     setProps("x", {
@@ -48,18 +48,7 @@
         { value: "time", label: "Time" },
       ],
     });
-    offerQuantities(quantities);
-  }
-
-  /* The layers instrument has its own choice, in its title. */
-  function offerQuantities(names) {
-    const card = cockpit.cards.get("layers");
-    if (!card) return;
-    const chosen = names.includes(cockpit.state.quantity) ? cockpit.state.quantity : names[0];
-    const options = names.map((name) => element("option", { value: name, selected: name === chosen }, name));
-    const select = element("select", { "aria-label": "Quantity" }, ...options);
-    select.addEventListener("change", () => cockpit.set({ quantity: select.value }));
-    card.extra.replaceChildren(select);
+    cockpit.offerLayers(offers);
   }
 
   function offerSteps(step) {

@@ -254,13 +254,15 @@ def test_layers_by_steps(tmp_path):
     assert panel.note == "3 parameters"
 
 
-def test_layers_of_a_chosen_quantity_and_chosen_rows(tmp_path):
+def test_layers_of_a_chosen_quantity_with_a_picked_row(tmp_path):
     values = [per_layer(1.0, 1.0, 2.0, 3.0)]
     log = write_log(tmp_path, {"GradNorm": values, "Distance": values})
     panel = get("layers")(log, View(quantity="Distance", layers=("2.weight",)))
     assert panel.title == "Layers: Distance"
-    np.testing.assert_array_equal(of(panel, Heatmap)[0].z, [[3.0]])
-    assert panel.note == "1 of 3 parameters"
+    np.testing.assert_array_equal(of(panel, Heatmap)[0].z, [[1.0], [2.0], [3.0]])
+    (arrow,) = of(panel, Points)
+    assert (arrow.y.tolist(), arrow.label, arrow.symbol) == ([2.5], "2.weight", "right")
+    assert panel.note == "3 parameters · 1 picked"
     assert get("layers")(log, View(quantity="Loss")) is None
 
 

@@ -26,6 +26,8 @@ VIEWS = {
     "one layer": View(layers=("0.weight",)),
     "no such layer": View(layers=("nowhere",)),
     "other quantity": View(quantity="Distance"),
+    "folded groups": View(grouping="type", folded=("Linear",), layers=("0.weight",), large=True),
+    "filter": View(search="nowhere", grouping="depth"),
 }
 
 

@@ -35,6 +35,7 @@ def test_order_of_the_page():
     assert [one.name for one in all_instruments()] == [
         "alpha", "distance",
         "gradient_tests", "grad_norm", "grad_hist1d", "grad_hist2d", "mean_gsnr", "cabs", "layers",
+        "layer_histograms",
         "hess_max_ev", "hess_trace", "tic",
         "loss", "accuracy", "learning_rate", "early_stopping", "time",
     ]  # fmt: skip

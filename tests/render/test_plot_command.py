@@ -77,7 +77,7 @@ def test_list_names_what_the_run_has(run, capsys):
     assert cli.main(["plot", str(run), "-i", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split(maxsplit=1) == ["alpha", "Step length α"]
-    assert len(lines) == 17
+    assert len(lines) == 18
 
 
 def test_help_names_the_commands(capsys):

@@ -1,0 +1,114 @@
+/* Pictures whose rows are layers: what the server leaves out, names where there is room, clicks. */
+(function () {
+  "use strict";
+  const cockpit = window.cockpit;
+  const ROW = 14; // pixels that a name needs
+  const STILL = 4; // pixels: more is a drag
+  const TYPES = { f4: Float32Array, f8: Float64Array, i4: Int32Array };
+
+  const INVERSE = {
+    linear: (z) => z,
+    log: (z) => 10 ** z,
+    symlog: (z, threshold) => Math.sign(z) * threshold * (10 ** Math.abs(z) - 1),
+  };
+
+  function numbers({ dtype, bdata }) {
+    const bytes = Uint8Array.from(atob(bdata), (letter) => letter.charCodeAt(0));
+    return new TYPES[dtype](bytes.buffer);
+  }
+
+  const rowsOf = (data) => data.find((trace) => trace.meta && trace.meta.rows);
+
+  /* Names and values for the hover text, which would be most of the bytes of the answer. */
+  function complete(trace) {
+    const { rows, scale, linthresh } = trace.meta;
+    const flat = numbers(trace.z);
+    const width = flat.length / rows.length;
+    const value = (z) => INVERSE[scale](z, linthresh);
+    trace.customdata = rows.map((_, i) =>
+      Array.from(flat.subarray(i * width, (i + 1) * width), value),
+    );
+    trace.text = rows.map((name) => new Array(width).fill(name));
+  }
+
+  /* As many names as there is room for: groups first, then picked layers, then the others. */
+  function fitting({ names, rows, headings }, length, [bottom, top]) {
+    const low = Math.min(bottom, top);
+    const perRow = length / Math.abs(top - bottom);
+    const picked = new Set(cockpit.state.layers || []);
+    const rank = (i) => (headings.has(i) ? 0 : picked.has(rows[i]) ? 1 : 2);
+    const order = rows.map((_, i) => i).sort((a, b) => rank(a) - rank(b) || a - b);
+    const slots = Math.max(1, Math.floor(length / ROW));
+    const taken = new Float64Array(slots + 2).fill(-Infinity); // position of the name in a slot
+    const kept = [];
+    for (const i of order) {
+      const at = (i + 0.5 - low) * perRow;
+      const slot = Math.floor((at * slots) / length);
+      if (slot < 0 || slot >= slots) continue;
+      const near = [slot - 1, slot, slot + 1].some((s) => Math.abs(taken[s] - at) < ROW - 1);
+      if (near) continue;
+      taken[slot] = at;
+      kept.push(i);
+    }
+    const text = (i) => (picked.has(rows[i]) ? `<b>${names[i]}</b>` : names[i]);
+    return { tickvals: kept.map((i) => i + 0.5), ticktext: kept.map(text) };
+  }
+
+  /* Complete a figure that has come from the server, before it is drawn. */
+  function fillRows(card, { data, layout }) {
+    const trace = rowsOf(data);
+    card.rows = null;
+    if (!trace) return;
+    complete(trace);
+    const axis = `yaxis${trace.yaxis.slice(1)}`;
+    const { rows, headings } = trace.meta;
+    card.rows = { axis, rows, headings: new Set(headings), names: layout[axis].ticktext };
+    layout[axis].uirevision = JSON.stringify(rows); // other rows: all of them are shown
+    const drawn = card.plot._fullLayout && card.plot._fullLayout[axis];
+    const [from, to] = layout[axis].domain;
+    const length = (to - from) * Math.max(60, card.plot.clientHeight - 80);
+    const kept = drawn && drawn.uirevision === layout[axis].uirevision;
+    const range = kept ? drawn.range : layout[axis].range;
+    Object.assign(layout[axis], fitting(card.rows, length, range));
+  }
+
+  /* After zooming or resizing: other names have room. */
+  function fitRows(card) {
+    if (!card.rows) return;
+    const { axis } = card.rows;
+    const drawn = card.plot._fullLayout[axis];
+    const { tickvals, ticktext } = fitting(card.rows, drawn._length, drawn.range);
+    if (JSON.stringify(tickvals) === JSON.stringify(drawn.tickvals)) return;
+    window.Plotly.relayout(card.plot, { [`${axis}.tickvals`]: tickvals, [`${axis}.ticktext`]: ticktext });
+  }
+
+  /* The row at a height of the window; on it, or beside it on its name. */
+  function rowAt(card, clientY) {
+    const y = card.plot._fullLayout[card.rows.axis];
+    const at = clientY - card.plot.getBoundingClientRect().top - y._offset;
+    return at >= 0 && at <= y._length ? Math.floor(y.p2d(at)) : -1;
+  }
+
+  function clicked(card, event) {
+    const row = card.rows ? rowAt(card, event.clientY) : -1;
+    const name = card.rows && card.rows.rows[row];
+    if (name === undefined || name === null) return;
+    if (card.rows.headings.has(row)) cockpit.toggleFold(name);
+    else cockpit.togglePick(name);
+  }
+
+  /* Plotly's own click knows nothing of names and of rows without cells. */
+  function listenRows(card) {
+    let from = null;
+    card.plot.addEventListener("pointerdown", (event) => (from = event), true);
+    card.plot.addEventListener("click", (event) => {
+      const moved = from && Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
+      if (from && moved < STILL) clicked(card, event);
+    });
+    card.plot.on("plotly_relayout", (change) => {
+      if (Object.keys(change).some((key) => /^yaxis\d*\.(range|autorange)/.test(key))) fitRows(card);
+    });
+  }
+
+  Object.assign(cockpit, { fillRows, fitRows, listenRows });
+})();
