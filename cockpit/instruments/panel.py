@@ -12,8 +12,10 @@ import numpy as np
 
 Scale = Literal["linear", "log", "symlog"]
 Role = Literal[
-    "primary", "secondary", "tertiary", "quaternary", "muted", "good", "caution", "warning"
-]
+    "primary", "secondary", "tertiary", "quaternary", "muted", "good", "caution", "warning",
+    "run-0", "run-1", "run-2", "run-3", "run-4",
+]  # fmt: skip
+Dashes = Literal["dash", "dot", "dashdot"]
 Group = Literal["step size", "gradients", "curvature", "performance"]
 Place = Literal["top", "right", "below"]
 Symbol = Literal["circle", "cross", "left", "right", "up", "down"]
@@ -45,7 +47,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class Line:
-    """A polyline; NaN breaks it. ``faint`` marks raw data under a smoothed line."""
+    """A polyline; NaN breaks it.
+
+    ``faint`` marks raw data under a smoothed line; ``dashes`` are those of a ``dash`` line.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -54,6 +59,7 @@ class Line:
     faint: bool = False
     dash: bool = False
     secondary_y: bool = False
+    dashes: Dashes = "dash"
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,8 @@ class Heatmap:
         label: What ``z`` measures (the color bar's label).
         scale: How ``z`` maps to color; ``symlog`` is centered on zero.
         y_labels: One full name per row, where rows are things (layers).
+        spread: What the colors have to cover, where that is more than ``z``: several maps with
+            the same ``spread`` have the same colors.
     """
 
     x_edges: np.ndarray
@@ -128,6 +136,7 @@ class Heatmap:
     label: str = ""
     scale: Scale = "linear"
     y_labels: tuple[str, ...] = ()
+    spread: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +195,10 @@ class Panel:
             A side panel shares the axis along which it is attached, except ``below``.
         note: One line under the title: reason of absence, assumption, estimate.
         equal: Whether both axes use the same unit length (a circle is round).
+        legend: Whether the panel explains its labels itself.
+        multiples: Panels side by side in place of marks: the same thing for several runs, each
+            with its own ``title`` in its ``role``.
+        role: The color of the title, where the panel is one of several.
     """
 
     title: str = ""
@@ -198,3 +211,6 @@ class Panel:
     side: dict[Place, Panel] = field(default_factory=dict)
     note: str = ""
     equal: bool = False
+    legend: bool = True
+    multiples: tuple[Panel, ...] = ()
+    role: Role = "muted"

@@ -14,6 +14,8 @@
     focus: null, // instrument in full screen
     theme: "system", // system, light or dark
     refresh: "normal", // normal or fast
+    compare: null, // names of the runs laid over each other; null: one run alone
+    hidden: null, // names of those that are not drawn
   };
   const state = Object.assign({}, DEFAULTS);
   const listeners = [];
@@ -32,14 +34,19 @@
   };
   const show = (key, value) => (key === "window" ? value.join("~") : String(value));
 
+  const LISTS = ["layers", "compare", "hidden"];
+
   function readAddress() {
     const given = new URLSearchParams(window.location.search);
     for (const key of Object.keys(DEFAULTS)) {
-      if (key !== "layers" && given.has(key)) {
+      if (!LISTS.includes(key) && given.has(key)) {
         state[key] = (PARSE[key] || String)(given.get(key));
       }
     }
     if (given.has("layer")) state.layers = given.getAll("layer");
+    if (given.has("compare")) state.compare = given.getAll("compare").map(cockpit.readRun);
+    if (given.has("hide")) state.hidden = given.getAll("hide");
+    if (state.compare && !state.run) state.run = state.compare[0];
   }
 
   function writeAddress() {
@@ -47,6 +54,8 @@
     for (const [key, value] of Object.entries(state)) {
       if (value === null || value === DEFAULTS[key]) continue;
       if (key === "layers") value.forEach((name) => query.append("layer", name));
+      else if (key === "compare") value.forEach((name) => query.append("compare", cockpit.writeRun(name)));
+      else if (key === "hidden") value.forEach((name) => query.append("hide", name));
       else query.set(key, show(key, value));
     }
     const text = query.toString();
@@ -59,8 +68,10 @@
   function set(patch) {
     const changed = Object.keys(patch).filter((key) => !same(state[key], patch[key]));
     if (!changed.length) return;
-    if (changed.includes("run")) Object.assign(state, { window: null, step: null, layers: null });
-    if (changed.includes("x")) state.window = null;
+    const among = (patch.compare || state.compare || []).includes(patch.run);
+    if (changed.includes("run") && !among) Object.assign(state, { window: null, step: null, layers: null });
+    // A time axis may change its unit with the runs on it.
+    if (changed.includes("x") || (changed.includes("compare") && state.x === "time")) state.window = null;
     Object.assign(state, patch);
     writeAddress();
     for (const listener of listeners) listener(changed);
@@ -72,6 +83,7 @@
     writeAddress();
   }
 
+  cockpit.writeAddress = writeAddress;
   cockpit.state = state;
   cockpit.settleRun = settleRun;
   cockpit.set = set;
