@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 
@@ -99,27 +100,24 @@ def _lay(parts: Sequence[Part], room: Room) -> tuple[Panel, str]:
     """Lay the marks of panels over each other; and which series are shown, in words."""
     front = parts[0][1]
     shared = [m for m in front.marks if _is_reference(m) and _in_all(m, parts)]
-    own = [
-        (style, [m for m in panel.marks if not any(same(m, s) for s in shared)], panel)
-        for style, panel in parts
-    ]
-    names = list(dict.fromkeys(_series(m) for _, marks, _ in own for m in marks if _is_series(m)))
-    shown = names[: max(1, room.lines // len(parts))]
-    bars = Skylines([(marks, panel) for _, marks, panel in own])
-    x = _joint([p.x for _, p in parts], [])
-    y = bars.axis or _joint([p.y for _, p in parts], [])
+    own = [[m for m in p.marks if not any(same(m, s) for s in shared)] for _, p in parts]
+    names = list(dict.fromkeys(m.label for marks in own for m in marks if _is_series(m)))
+    shown = tuple(names[: max(1, room.lines // len(parts))])
+    bars = Skylines([(marks, panel) for marks, (_, panel) in zip(own, parts, strict=True)])
+    x = _joint([p.x for _, p in parts])
+    y = bars.axis or _joint([p.y for _, p in parts])
     drawn: list[Mark] = []
-    for place, (style, marks, _) in reversed(list(enumerate(own))):
-        run = _Run(style, place, len(parts), tuple(shown))
-        drawn += [made for mark in marks for made in run.draw(mark, x, y)]
+    for place, (style, _) in reversed(list(enumerate(parts))):
+        run = _Run(style, place, len(parts), shown, own[place])
+        drawn += [made for mark in own[place] for made in run.draw(mark, x, y)]
         drawn += [run.line(line, 0) for line in bars.line(place)]
-    if not bars.axis:
-        y = _joint([p.y for _, p in parts], _heights(drawn, False))
-    seconds = [p.y2 for _, p in parts if p.y2 is not None]
+    if y.range is None:
+        y = _chosen(y, _heights(drawn, False))
     y2 = None
-    if seconds and any(getattr(mark, "secondary_y", False) for mark in [*shared, *drawn]):
-        y2 = _joint(seconds, _heights(drawn, True))
-    hidden = any(isinstance(m, Band) and m.label for _, marks, _ in own for m in marks)
+    if any(getattr(mark, "secondary_y", False) for mark in [*shared, *drawn]):
+        y2 = _joint([p.y2 for _, p in parts if p.y2 is not None])
+        y2 = _chosen(y2, _heights(drawn, True)) if y2.range is None else y2
+    hidden = any(isinstance(m, Band) and m.label for marks in own for m in marks)
     note = joined(_series_note(names, shown, always=hidden), bars.note)
     return Panel(x=x, y=y, y2=y2, marks=(*shared, *drawn)), note
 
@@ -132,16 +130,16 @@ class _Run:
     place: int  # 0: in front
     count: int
     shown: tuple[str, ...]  # series
+    marks: Sequence[Mark]  # all of its own
 
     def draw(self, mark: Mark, x: Axis, y: Axis) -> list[Mark]:
         """The mark in the run's own style; nothing where it would only be in the way."""
-        if _is_series(mark):
-            name = _series(mark)
-            if name not in self.shown:
-                return []
-            series = self.shown.index(name)
+        name = self._series(mark)
+        if name is not None and name not in self.shown:
+            return []
+        if name is not None and _is_series(mark):
             lines = [mark] if isinstance(mark, Line) else outline(mark, x, y)
-            return [self.line(line, series) for line in lines]
+            return [self.line(line, self.shown.index(name)) for line in lines]
         raw = self.place == 0 or self.count <= RAW_RUNS
         if isinstance(mark, Line | Band) and mark.role != "muted" and raw:
             return [replace(mark, role=self.style.role)]
@@ -149,6 +147,12 @@ class _Run:
             return self._points(mark)
         in_front = isinstance(mark, Rule) or (isinstance(mark, Region) and mark.role == "warning")
         return [mark] if in_front and self.place == 0 else []
+
+    def _series(self, mark: Mark) -> str | None:
+        """The series that a mark belongs to: its own, or that of the line that looks like it."""
+        look = _look(mark)
+        alike = (m.label for m in self.marks if _is_series(m) and _look(m) == look)
+        return mark.label if _is_series(mark) else next(alike, None)
 
     def line(self, line: Line, series: int) -> Line:
         """A line in the run's color, with the dashes of a series."""
@@ -179,15 +183,16 @@ def _in_all(mark: Mark, parts: Sequence[Part]) -> bool:
     return all(any(same(mark, other) for other in panel.marks) for _, panel in parts)
 
 
-def _is_series(mark: Mark) -> bool:
+def _look(mark: Mark) -> tuple[object, object]:
+    """What the marks of one series have in common: color and axis."""
+    return getattr(mark, "role", None), getattr(mark, "secondary_y", False)
+
+
+def _is_series(mark: Mark) -> TypeGuard[Line | Band | Region]:
     """Whether a mark is one of the things that a panel is about."""
     if isinstance(mark, Line):
         return not mark.faint and (mark.role != "muted" or bool(mark.label))
     return isinstance(mark, Band | Region) and bool(mark.label) and mark.role != "muted"
-
-
-def _series(mark: Mark) -> str:
-    return mark.label if isinstance(mark, Line | Band | Region) else ""
 
 
 def _series_note(names: Sequence[str], shown: Sequence[str], always: bool) -> str:
@@ -219,20 +224,20 @@ def _heights(marks: Sequence[Mark], secondary: bool) -> list[np.ndarray]:
     return found
 
 
-def _joint(axes: Sequence[Axis], values: Sequence[np.ndarray]) -> Axis:
-    """One axis for all: that of the panel in front where it suits them."""
+def _joint(axes: Sequence[Axis]) -> Axis:
+    """One axis for all; its range is open where one of theirs is, or where they fit one run."""
     front = axes[0]
-    if all(axis == front for axis in axes):
-        return front
     ranges = [axis.range for axis in axes if axis.range is not None]
-    scales = {axis.scale for axis in axes}
-    if len(ranges) == len(axes) and len(scales) == 1:
-        widest = max(axes, key=lambda a: abs(a.range[1] - a.range[0]) if a.range else 0.0)
-        ends = [end for r in ranges for end in r]
-        turned = ranges[0][0] > ranges[0][1]
-        low, high = min(ends), max(ends)
-        return replace(widest, label=front.label, range=(high, low) if turned else (low, high))
-    if all(v.size == 0 for v in values):
-        return replace(front, range=None) if any(axis.range is None for axis in axes) else front
-    chosen = choose_axis(front.label, *values)
-    return replace(chosen, visible=front.visible)
+    apart = ranges and max(min(r) for r in ranges) > min(max(r) for r in ranges)
+    if len(ranges) < len(axes) or apart:
+        return replace(front, range=None)
+    widest = max(axes, key=lambda a: abs(a.range[1] - a.range[0]) if a.range else 0.0)
+    ends = [end for both in ranges for end in both]
+    turned = ranges[0][0] > ranges[0][1]
+    low, high = min(ends), max(ends)
+    return replace(widest, label=front.label, range=(high, low) if turned else (low, high))
+
+
+def _chosen(axis: Axis, values: Sequence[np.ndarray]) -> Axis:
+    """The scale that suits the values of all."""
+    return replace(choose_axis(axis.label, *values), visible=axis.visible)

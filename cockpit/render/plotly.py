@@ -25,7 +25,7 @@ from cockpit.render.theme import get_theme
 Span = tuple[float, float]
 HISTORY_TOP, GAUGE_BOTTOM = 0.24, 0.42  # fractions of a figure with a history strip below
 SMALL_HEIGHT, ROW = 260, 14  # pixels: of a small figure, of a row of text
-BETWEEN, CAPTION = (0.09, 0.14), 0.1  # fractions: gaps of a grid of pictures, room for a title
+BETWEEN, CAPTION = (0.07, 0.04), 0.09  # fractions: gaps of a grid of pictures, room for a title
 FONT_SMALL = 11
 MARGINAL_FROM, MAIN_TO = 0.86, 0.84  # fractions of a figure with marginals
 
@@ -187,9 +187,12 @@ def _draw_multiples(canvas: Canvas, panels: Sequence[Panel]) -> None:
         row, column = divmod(place, columns)
         across = _cell(column, columns, BETWEEN[0])
         bottom, top = _cell(rows - 1 - row, rows, BETWEEN[1])
-        height = (top - bottom) * (1 - CAPTION)
-        drawn = _draw(canvas, panel, across, (bottom, bottom + height))
-        _caption(canvas, panel, across[0], bottom + height)
+        under = (top - bottom) * (1 - CAPTION)
+        drawn = _draw(canvas, panel, across, (bottom, bottom + under))
+        _caption(canvas, panel, across[0], bottom + under)
+        _few_ticks(canvas.settings(drawn.x_name))
+        if place + columns < len(panels):  # another one is below it
+            canvas.settings(drawn.x_name).update(showticklabels=False, title={"text": ""})
         if first is None:
             first = drawn
             continue
@@ -199,6 +202,14 @@ def _draw_multiples(canvas: Canvas, panels: Sequence[Panel]) -> None:
             canvas.settings(drawn.y_name).update(showticklabels=False, title={"text": ""})
     for trace in [trace for trace in canvas.traces if trace["type"] == "heatmap"][1:]:
         trace["showscale"] = False
+
+
+def _few_ticks(axis: dict[str, Any]) -> None:
+    """Ends and middle, level: a small picture has no room for more."""
+    axis.update(tickangle=0, nticks=3)
+    if axis["tickmode"] == "array":
+        few = slice(None, None, max(1, len(axis["tickvals"]) // 2))
+        axis.update(tickvals=axis["tickvals"][few], ticktext=axis["ticktext"][few])
 
 
 def _cell(place: int, count: int, gap: float) -> Span:
