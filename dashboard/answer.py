@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from cockpit.dashboard.alerts import alerts
-from cockpit.dashboard.question import Question, make_view
+from cockpit.dashboard.comparing import Group, gather
+from cockpit.dashboard.question import Question
 from cockpit.dashboard.runs import OpenRun, RunIndex, UnknownRunError
-from cockpit.instruments import Instrument, instruments_for
+from cockpit.instruments import Instrument
 from cockpit.instruments.grouping import GROUPINGS, group_names
 from cockpit.instruments.layers import layer_quantities
 from cockpit.log import RunLog
@@ -22,32 +23,37 @@ from cockpit.log import RunLog
 def answer(index: RunIndex, question: Question) -> str:
     """The reply to one poll, as JSON.
 
-    Its parts, each left out where the page has it already: ``runs`` (the list), ``facts`` about
-    the run, what it ``offers`` to choose from, and ``panels``. What ends in ``_stamp`` names the
-    state of a part, for the next question.
+    Its parts, each left out where the page has it already: ``runs`` (the list) and their
+    ``table``, ``facts`` about the run, what it ``offers`` to choose from, and ``panels``.
+    ``absent`` names runs to compare that are not there. What ends in ``_stamp`` names the state
+    of a part, for the next question.
     """
     parts: dict[str, str] = {"now": json.dumps(round(time.time(), 2))}
     summaries = index.summaries()
     parts |= _unless_known("runs", summaries, question.runs)
     name = question.run or (str(summaries[0]["name"]) if summaries else "")
     parts["name"] = json.dumps(name)
+    if question.table is not None:
+        parts |= _unless_known("table", index.table(), question.table)
     try:
-        run = index.open(name)
+        group = gather(index, name, question.compare)
     except UnknownRunError:
         return _object(parts | {"missing": "true"})
-    with run.lock:
-        run.refresh()
-        parts |= _run_parts(run, question)
+    if group.absent:
+        parts["absent"] = json.dumps(group.absent)
+    with group.locked():
+        parts |= _run_parts(group, question)
     return _object(parts)
 
 
-def _run_parts(run: OpenRun, question: Question) -> dict[str, str]:
-    instruments = instruments_for(run.log)
-    parts = {"stamp": json.dumps(run.stamp)}
-    if run.stamp != question.stamp:
-        parts["facts"] = json.dumps(facts(run))
-        parts |= _unless_known("offers", offers(run.log, instruments), question.offers)
-    drawn = _panels(run, instruments, question)
+def _run_parts(group: Group, question: Question) -> dict[str, str]:
+    instruments = group.instruments()
+    stamp = group.stamp
+    parts = {"stamp": json.dumps(stamp)}
+    if stamp != question.stamp:
+        parts["facts"] = json.dumps(facts(group.run))
+        parts |= _unless_known("offers", offers(group.run.log, instruments), question.offers)
+    drawn = _panels(group, instruments, question)
     if drawn:
         parts["panels"] = _object(drawn)
     return parts
@@ -61,18 +67,18 @@ def _unless_known(name: str, content: Any, known: str) -> dict[str, str]:
 
 
 def _panels(
-    run: OpenRun, instruments: tuple[Instrument, ...], question: Question
+    group: Group, instruments: tuple[Instrument, ...], question: Question
 ) -> dict[str, str]:
     """For each wanted instrument that may have changed: its digest, and the panel if it did."""
     drawn = {}
-    view = make_view(question.view, run.log)
+    now = group.stamp
     for one in instruments:
         if question.panels is not None and one.name not in question.panels:
             continue
         stamp, digest = (question.panels or {}).get(one.name, ("", ""))
-        if stamp == run.stamp:
+        if stamp == now:
             continue
-        drawing = run.drawings.get(one, run.log, view, question.theme, run.stamp)
+        drawing = group.drawing(one, question)
         panel = {} if drawing.digest == digest else {"panel": drawing.text}
         drawn[one.name] = _object({"digest": json.dumps(drawing.digest)} | panel)
     return drawn

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from cockpit.instruments.panel import Role
+from cockpit.instruments.run_style import RUN_ROLES
 from cockpit.render.theme import DARK, LIGHT, Theme
 
-ROLES = ("primary", "secondary", "tertiary", "quaternary", "caution", "warning")
+ROLES: tuple[Role, ...] = (
+    "primary",
+    "secondary",
+    "tertiary",
+    "quaternary",
+    "caution",
+    "warning",
+    *RUN_ROLES,
+)
 
 
 def stylesheet() -> str:

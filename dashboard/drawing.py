@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
-from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from cockpit.dashboard.encode import encode
+from cockpit.dashboard.kept import Kept
 from cockpit.dashboard.lean import lean
 from cockpit.instruments import Instrument, View
 from cockpit.instruments.horizontal import Horizontal
@@ -36,36 +36,40 @@ class Drawing:
 
 
 class Drawings:
-    """The latest drawings of a run, the least used forgotten first."""
+    """The latest drawings of a run."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Any, ...], tuple[str, Drawing]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Kept[Drawing] = Kept(KEPT)
 
     def get(
         self, instrument: Instrument, log: RunLog, view: View, theme: str, stamp: str
     ) -> Drawing:
         """The drawing of an instrument for the run as of ``stamp``."""
         key = (instrument.name, view, theme)
-        with self._lock:
-            known = self._kept.get(key)
-            if known and known[0] == stamp:
-                self._kept.move_to_end(key)
-                return known[1]
-        made = draw(instrument, log, view, theme)
-        with self._lock:
-            self._kept[key] = (stamp, made)
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return made
+        return self._kept.get(key, stamp, lambda: draw(instrument, log, view, theme))
 
 
 def draw(instrument: Instrument, log: RunLog, view: View, theme: str) -> Drawing:
-    """Draw one instrument; one that fails says so in its place, and hides no other."""
+    """Draw one instrument for one run."""
+
+    def make() -> tuple[Panel | None, str]:
+        return instrument(log, view), Horizontal(log, view).axis.label
+
+    return drawing_of(instrument, make, theme)
+
+
+def drawing_of(
+    instrument: Instrument, make: Callable[[], tuple[Panel | None, str]], theme: str
+) -> Drawing:
+    """Draw a panel; one that fails says so in its place, and hides no other.
+
+    Args:
+        instrument: Whose panel it is.
+        make: Makes the panel, and the label of the axis that is the course of the run.
+        theme: ``light`` or ``dark``.
+    """
     try:
-        panel = instrument(log, view)
-        label = Horizontal(log, view).axis.label
+        panel, label = make()
         text = "null" if panel is None else _panel_text(panel, theme, label)
     except Exception as error:
         log_messages.exception("Instrument %s could not be drawn", instrument.name)
@@ -77,7 +81,7 @@ def draw(instrument: Instrument, log: RunLog, view: View, theme: str) -> Drawing
 
 def _size(panel: Panel) -> str:
     """How much room a panel needs: more for a map, or with panels at its sides."""
-    roomy = panel.side or any(isinstance(mark, Heatmap) for mark in panel.marks)
+    roomy = panel.side or panel.multiples or any(isinstance(m, Heatmap) for m in panel.marks)
     return "tall" if roomy else "normal"
 
 

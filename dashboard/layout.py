@@ -7,6 +7,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
+from cockpit.dashboard.identity import folder_id
 from cockpit.instruments import GROUPS
 
 FACTS = {  # id: label, explanation
@@ -26,6 +27,7 @@ SHORTCUTS = {
     "s e t": "horizontal axis: steps, epochs, time",
     "a": "all of the horizontal axis (undo zoom)",
     "d": "dark or light",
+    "r": "the table of runs",
     "?": "these options",
 }
 
@@ -46,7 +48,8 @@ def layout(folder: str) -> dmc.MantineProvider:
         },
         children=html.Div(
             id="shell",
-            children=[_top(folder), _messages(folder), _groups(), _options()],
+            children=[_top(folder), _messages(folder), _groups(), _options(), _table()],
+            **{"data-folder": folder_id(folder)},
         ),
     )
 
@@ -54,7 +57,7 @@ def layout(folder: str) -> dmc.MantineProvider:
 def _top(folder: str) -> html.Div:
     return html.Div(
         className="top",
-        children=[_alert_strip(), _head(folder), _controls()],
+        children=[_alert_strip(), _head(folder), _compared(), _controls()],
     )
 
 
@@ -120,8 +123,21 @@ def _head(folder: str) -> html.Header:
     )
 
 
+def _compared() -> html.Ul:
+    """The runs laid over each other, with their colors; the script fills it."""
+    return html.Ul(id="compared", className="compared", hidden=True, **_named("Compared runs"))
+
+
+def _table() -> html.Section:
+    """The table of runs; the script fills it."""
+    return html.Section(id="runs-table", className="runs-table", hidden=True, **_named("Runs"))
+
+
 def _head_tools() -> list[Any]:
-    return [html.Button("Options", id="options-button", type="button", className="quiet-button")]
+    return [
+        html.Button("Runs", id="runs-button", type="button", className="quiet-button"),
+        html.Button("Options", id="options-button", type="button", className="quiet-button"),
+    ]
 
 
 def _controls() -> html.Nav:

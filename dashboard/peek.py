@@ -1,4 +1,4 @@
-"""What the run picker says of a run, from the last lines of its log: cheap for any size."""
+"""What the lists of runs say of a run, from the last lines of its log: cheap for any size."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 TAIL_BYTES = 1 << 18
+LARGEST = 1e300  # a number that is larger is not one (JSON allows any)
 KINDS = ("header", "step", "user", "event", "end")
 
 
@@ -20,11 +21,19 @@ class Glance:
         status: open (no end record), finished, failed, interrupted, or empty (no record yet).
         step: The last step that the tail of the log tells, if any.
         changed: When the log last grew, unix seconds.
+        duration: Seconds from the start of the latest attempt to that step.
+        overhead: What tracking has cost so far, relative to the training itself.
+        loss: The mini-batch loss of that step; what is not finite as the log writes it.
+        batch_size: Samples of that step.
     """
 
     status: str
     step: int | None
     changed: float
+    duration: float | None = None
+    overhead: float | None = None
+    loss: float | str | None = None
+    batch_size: int | None = None
 
 
 def glance(path: Path) -> Glance:
@@ -37,18 +46,39 @@ def glance(path: Path) -> Glance:
         stat = os.fstat(file.fileno())
         file.seek(max(0, stat.st_size - TAIL_BYTES))
         lines = file.read(TAIL_BYTES).split(b"\n")
-    status, step = "", None
+    status = ""
+    last: dict[str, Any] = {}
     for line in reversed(lines[:-1]):  # what follows the last newline is not complete
         record = _record(line)
         kind = record.get("type")
         if not status and kind in KINDS:
             status = _status(record)
         if kind == "step" and isinstance(record.get("step"), int):
-            step = record["step"]
+            last = record
             break
     if not status:  # a record longer than the tail is there all the same
         status = "open" if stat.st_size > TAIL_BYTES else "empty"
-    return Glance(status, step, stat.st_mtime)
+    overhead = _inner(last, "overhead").get("run")
+    loss = _inner(_inner(last, "values"), "Loss").get("value")
+    return Glance(
+        status,
+        last.get("step"),
+        stat.st_mtime,
+        duration=_number(last.get("time")),
+        overhead=_number(overhead),
+        loss=loss if loss in ("NaN", "Infinity", "-Infinity") else _number(loss),
+        batch_size=last.get("batch_size") if isinstance(last.get("batch_size"), int) else None,
+    )
+
+
+def _inner(record: dict[str, Any], key: str) -> dict[str, Any]:
+    found = record.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < LARGEST else None
 
 
 def _record(line: bytes) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from typing import Any
 
 from cockpit.instruments import View
 from cockpit.instruments.grouping import GROUPINGS
+from cockpit.instruments.run_style import STYLES, RunStyle
 from cockpit.log import RunLog
 
 MAX_NAMES = 500
 MAX_TEXT = 1_000
 MAX_SEARCH = 200
+MAX_COMPARED = 24
+MAX_LABEL = 80
 FOCUS_POINTS = 2_000
 
 
@@ -33,6 +36,8 @@ class Question:
             ``None``: all of them, none of which it has.
         theme: ``"light"`` or ``"dark"``.
         view: The wishes for the view, not yet checked against the run.
+        compare: Name and style of each run to draw, the one in front first; empty: ``run`` alone.
+        table: The state of the table of runs that it has; ``None``: it shows none.
     """
 
     run: str
@@ -42,6 +47,8 @@ class Question:
     panels: dict[str, tuple[str, str]] | None
     theme: str
     view: dict[str, Any]
+    compare: tuple[tuple[str, RunStyle], ...] = ()
+    table: str | None = None
 
 
 def parse(body: Any) -> Question:
@@ -63,6 +70,8 @@ def parse(body: Any) -> Question:
         panels=_panels(body.get("panels")),
         theme="dark" if body.get("theme") == "dark" else "light",
         view=view,
+        compare=_compared(body.get("compare") or []),
+        table=None if body.get("table") is None else _text(body, "table"),
     )
 
 
@@ -104,6 +113,21 @@ def _panels(given: Any) -> dict[str, tuple[str, str]] | None:
             raise BadQuestionError("panels: expected a stamp and a digest for each name")
         checked[name] = (token[0], token[1])
     return checked
+
+
+def _compared(given: Any) -> tuple[tuple[str, RunStyle], ...]:
+    """Name, place among the colors, and label of each run to compare."""
+    if not isinstance(given, list) or len(given) > MAX_COMPARED:
+        raise BadQuestionError(f"compare: expected at most {MAX_COMPARED} runs")
+    checked = {}
+    for one in given:
+        if not isinstance(one, list) or len(one) != 3:
+            raise BadQuestionError("compare: expected name, color and label of each run")
+        name, color, label = one
+        if not _is_text(name) or not _is_text(label) or type(color) is not int:
+            raise BadQuestionError("compare: expected name, color and label of each run")
+        checked[name] = RunStyle(label[:MAX_LABEL] or name, color % STYLES)
+    return tuple(checked.items())
 
 
 def _is_text(value: Any) -> bool:

@@ -8,14 +8,18 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from cockpit.dashboard.drawing import Drawings
+from cockpit.dashboard.drawing import KEPT, Drawing, Drawings
+from cockpit.dashboard.kept import Kept
 from cockpit.dashboard.peek import Glance, glance
+from cockpit.dashboard.settings import settings
+from cockpit.dashboard.table import Row, table
+from cockpit.instruments import Instrument, Panel, View, instruments_for
 from cockpit.log import LOG_NAME, RunLog, find_runs
 
 RESCAN_S = 2.0
 RESCAN_SHARE = 20  # looking into the folder takes at most one part in twenty of the time
 STALLED_AFTER_S = 120.0
-OPEN_RUNS = 12
+OPEN_RUNS = 32  # more than can be compared
 
 
 class UnknownRunError(LookupError):
@@ -28,12 +32,16 @@ class OpenRun:
     Attributes:
         log: The reader.
         drawings: Panels drawn already.
+        comparisons: Those of this run with others.
         lock: Held by whoever reads on or draws.
     """
 
     def __init__(self, path: Path) -> None:
         self.log = RunLog(path, stalled_after=STALLED_AFTER_S)
         self.drawings = Drawings()
+        self.comparisons: Kept[Drawing] = Kept(KEPT)
+        self._panels: Kept[Panel | None] = Kept(KEPT)
+        self._instruments: Kept[tuple[Instrument, ...]] = Kept(1)
         self.lock = threading.Lock()
         self._opened = time.time_ns()
         self._growth = 0
@@ -47,6 +55,17 @@ class OpenRun:
         """Read on."""
         if self.log.refresh():
             self._growth += 1
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """The instruments for it, those made from its own quantities included."""
+        return self._instruments.get("all", self.stamp, lambda: instruments_for(self.log))
+
+    def panel(self, name: str, view: View) -> Panel | None:
+        """What an instrument shows of it; ``None`` where it has nothing for it."""
+        found = next((one for one in self.instruments() if one.name == name), None)
+        if found is None:
+            return None
+        return self._panels.get((name, view), self.stamp, lambda: found(self.log, view))
 
     def changed(self) -> float:
         """When the log last grew, unix seconds; 0 if it vanished."""
@@ -81,6 +100,7 @@ class RunIndex:
         self._summaries: list[dict[str, Any]] = []
         self._next_scan = float("-inf")
         self._glances: dict[str, tuple[tuple[int, int], Glance]] = {}
+        self._settings: dict[str, tuple[int, dict[str, str]]] = {}
         self._open: OrderedDict[str, OpenRun] = OrderedDict()
 
     def summaries(self) -> list[dict[str, Any]]:
@@ -91,6 +111,32 @@ class RunIndex:
         with self._lock:
             self._look()
             return self._summaries
+
+    def table(self) -> dict[str, Any]:
+        """What the table of runs shows: a row for each run, and the settings in which they differ.
+
+        From the first and the last lines of each log, whatever its size.
+        """
+        with self._lock:
+            self._look()
+            now = time.time()
+            rows = [
+                Row(name, status_of(seen, now), seen, self._settings_of(name))
+                for name, (_, seen) in self._glances.items()
+                if name in self._paths
+            ]
+        return table(rows)
+
+    def _settings_of(self, name: str) -> dict[str, str]:
+        """The settings of a run, read again only if its log is another file."""
+        path = self._paths[name]
+        try:
+            file = path.stat().st_ino
+            if name not in self._settings or self._settings[name][0] != file:
+                self._settings[name] = (file, settings(path))
+        except OSError:  # vanished since
+            return {}
+        return self._settings[name][1]
 
     def open(self, name: str) -> OpenRun:
         """The reader of a run, made at its first use.
@@ -144,9 +190,7 @@ class RunIndex:
 
 
 def _summary(name: str, seen: Glance, now: float) -> dict[str, Any]:
-    status = seen.status
-    if status == "open":
-        status = "stalled" if now - seen.changed > STALLED_AFTER_S else "running"
+    status = status_of(seen, now)
     ended = status not in ("running", "empty")
     return {
         "name": name,
@@ -154,6 +198,13 @@ def _summary(name: str, seen: Glance, now: float) -> dict[str, Any]:
         "step": seen.step if ended else None,
         "changed": seen.changed if ended else None,
     }
+
+
+def status_of(seen: Glance, now: float) -> str:
+    """How a run stands: one that is not ended is running or stalled."""
+    if seen.status != "open":
+        return seen.status
+    return "stalled" if now - seen.changed > STALLED_AFTER_S else "running"
 
 
 def _scan(folder: Path) -> dict[str, Path]:

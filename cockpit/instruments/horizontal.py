@@ -36,7 +36,7 @@ class Horizontal:
             self._knots = _epochs(log)
             label = "epoch" if self._knots else "step (fewer than two epochs logged)"
         elif view.x == "time":
-            self._knots, label = _times(log)
+            self._knots, label = _times(log, view.unit)
         self.axis = Axis(label, range=view.window)
 
     def positions(self, steps: np.ndarray) -> np.ndarray:
@@ -82,11 +82,17 @@ def _epochs(log: RunLog) -> Knots | None:
     return (steps[first], epochs[first]) if first.sum() > 1 else None
 
 
-def _times(log: RunLog) -> tuple[Knots | None, str]:
-    """When each step was taken, and the label with the unit that suits the run's length."""
+def _times(log: RunLog, wanted: str | None) -> tuple[Knots | None, str]:
+    """When each step was taken, and the label with the unit."""
     longest = max((log.series(n) for n in log.quantities), key=lambda s: len(s.step), default=None)
     if longest is None or len(longest.step) < 2:
         return None, "step (fewer than two times logged)"
     seconds = np.maximum.accumulate(longest.time)
-    _, size, unit = next(u for u in UNITS if seconds[-1] >= u[0])
+    unit = wanted or time_unit(seconds[-1])
+    size = next(size for _, size, name in UNITS if name == unit)
     return (longest.step.astype(float), seconds / size), f"time [{unit}]"
+
+
+def time_unit(seconds: float) -> str:
+    """The unit that suits a duration: s, min, h or d."""
+    return next(name for least, _, name in UNITS if seconds >= least)

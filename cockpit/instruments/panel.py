@@ -12,8 +12,10 @@ import numpy as np
 
 Scale = Literal["linear", "log", "symlog"]
 Role = Literal[
-    "primary", "secondary", "tertiary", "quaternary", "muted", "good", "caution", "warning"
-]
+    "primary", "secondary", "tertiary", "quaternary", "muted", "good", "caution", "warning",
+    "run-0", "run-1", "run-2", "run-3", "run-4",
+]  # fmt: skip
+Dashes = Literal["dash", "dot", "dashdot"]
 Group = Literal["step size", "gradients", "curvature", "performance"]
 Place = Literal["top", "right", "below"]
 Symbol = Literal["circle", "cross", "left", "right", "up", "down"]
@@ -45,7 +47,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class Line:
-    """A polyline; NaN breaks it. ``faint`` marks raw data under a smoothed line."""
+    """A polyline; NaN breaks it.
+
+    ``faint`` marks raw data under a smoothed line; ``dashes`` are those of a ``dash`` line.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -54,6 +59,7 @@ class Line:
     faint: bool = False
     dash: bool = False
     secondary_y: bool = False
+    dashes: Dashes = "dash"
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,8 @@ class Heatmap:
         scale: How ``z`` maps to color; ``symlog`` is centered on zero.
         y_labels: One full name per row, where rows are things (layers).
         headings: Which of those rows stand for a group of others.
+        spread: What the colors have to cover, where that is more than ``z``: several maps with
+            the same ``spread`` have the same colors.
     """
 
     x_edges: np.ndarray
@@ -130,6 +138,7 @@ class Heatmap:
     scale: Scale = "linear"
     y_labels: tuple[str, ...] = ()
     headings: tuple[int, ...] = ()
+    spread: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +197,10 @@ class Panel:
             A side panel shares the axis along which it is attached, except ``below``.
         note: One line under the title: reason of absence, assumption, estimate.
         equal: Whether both axes use the same unit length (a circle is round).
+        legend: Whether the panel explains its labels itself.
+        multiples: Panels side by side in place of marks: the same thing for several runs, each
+            with its own ``title`` in its ``role``.
+        role: The color of the title, where the panel is one of several.
     """
 
     title: str = ""
@@ -200,3 +213,6 @@ class Panel:
     side: dict[Place, Panel] = field(default_factory=dict)
     note: str = ""
     equal: bool = False
+    legend: bool = True
+    multiples: tuple[Panel, ...] = ()
+    role: Role = "muted"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -51,6 +51,7 @@ class View:
         grouping: How those rows are grouped: ``module``, ``type`` or ``depth`` (``None``: not).
         folded: Groups that are one row.
         large: Whether there is room for more than the essential.
+        unit: Of a time axis: s, min, h or d (``None``: what suits the run's length).
 
     Raises:
         ValueError: If a value is not among those named.
@@ -67,8 +68,11 @@ class View:
     grouping: Literal["module", "type", "depth"] | None = None
     folded: tuple[str, ...] = ()
     large: bool = False
+    unit: str | None = None
 
     def __post_init__(self) -> None:
+        if self.unit not in (None, "s", "min", "h", "d"):
+            raise ValueError(f"unit must be 's', 'min', 'h', 'd' or None, got {self.unit!r}.")
         if self.x not in ("step", "epoch", "time"):
             raise ValueError(f"x must be 'step', 'epoch' or 'time', got {self.x!r}.")
         if self.grouping not in (None, *GROUPINGS):
@@ -171,15 +175,20 @@ def _place(one: Instrument) -> tuple[int, int, str]:
     return GROUPS.index(one.group), one.order, one.name
 
 
+def in_page_order(instruments: Iterable[Instrument]) -> tuple[Instrument, ...]:
+    """Instruments in the order of the page."""
+    return tuple(sorted(instruments, key=_place))
+
+
 def all_instruments() -> tuple[Instrument, ...]:
     """All instruments that do not depend on a log, in the order of the page."""
-    return tuple(sorted(_instruments.values(), key=_place))
+    return in_page_order(_instruments.values())
 
 
 def instruments_for(log: RunLog) -> tuple[Instrument, ...]:
     """All instruments for a run, those made from its own quantities included, in page order."""
     made = [one for make in _families.values() for one in make(log)]
-    return tuple(sorted([*_instruments.values(), *made], key=_place))
+    return in_page_order([*_instruments.values(), *made])
 
 
 def get(name: str, log: RunLog | None = None) -> Instrument:

@@ -36,11 +36,13 @@ class ColorScale:
 def color_scale(heatmap: Heatmap) -> ColorScale:
     """Colors for a heat map; one that is constant or empty gets a range of one unit."""
     z = np.where(np.isfinite(heatmap.z), heatmap.z, np.nan)
-    magnitudes = np.abs(z[np.isfinite(z) & (z != 0)])
+    spread = z if heatmap.spread is None else heatmap.spread
+    magnitudes = np.abs(spread[np.isfinite(spread) & (spread != 0)])
     threshold = linear_threshold(magnitudes) if magnitudes.size else 1.0
     axis = Axis(scale=heatmap.scale, linthresh=threshold)
     cells = to_scale(z, axis)
-    known = cells[np.isfinite(cells)]
+    covered = cells if heatmap.spread is None else to_scale(spread, axis)
+    known = covered[np.isfinite(covered)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     diverging = heatmap.scale != "log" and low < 0 < high
     if diverging:

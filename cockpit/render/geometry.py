@@ -76,7 +76,7 @@ def legend_marks(panel: Panel) -> list[Labelled]:
 
     A heat map has a color bar in the legend's place.
     """
-    if color_bar_mark(panel):
+    if color_bar_mark(panel) or not panel.legend:
         return []
     found: dict[str, Labelled] = {}
     for mark in panel.marks:
@@ -88,7 +88,14 @@ def legend_marks(panel: Panel) -> list[Labelled]:
 
 def color_bar_mark(panel: Panel) -> Heatmap | None:
     """The heat map whose colors have to be explained."""
-    return next((mark for mark in panel.marks if isinstance(mark, Heatmap)), None)
+    shown = (panel, *panel.multiples)
+    return next((m for one in shown for m in one.marks if isinstance(m, Heatmap)), None)
+
+
+def grid_shape(count: int) -> tuple[int, int]:
+    """Rows and columns for so many pictures of one kind."""
+    columns = 2 if count in (2, 4) else min(count, 3)
+    return -(-count // columns), columns
 
 
 def header_height(panel: Panel) -> float:

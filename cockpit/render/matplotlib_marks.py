@@ -28,6 +28,7 @@ from cockpit.render.colorscale import ColorScale, color_scale
 from cockpit.render.theme import Theme
 
 MARKERS = {"circle": "o", "cross": "X", "left": "<", "right": ">", "up": "^", "down": "v"}
+DASHES = {"dash": (4, 2), "dot": (1, 1.6), "dashdot": (6, 2, 1.4, 2)}
 SMALL = 6.2  # points, text inside panels
 
 
@@ -43,7 +44,7 @@ def _line(ax: Axes, mark: Line, theme: Theme) -> None:
         color=theme.colors[mark.role],
         alpha=0.35 if mark.faint else 1.0,
         linewidth=width,
-        linestyle=(0, (4, 2)) if mark.dash else "-",
+        linestyle=(0, DASHES[mark.dashes]) if mark.dash else "-",
         solid_capstyle="round", solid_joinstyle="round",
         zorder=2.2 if mark.faint or mark.role == "muted" else 3,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from cockpit.instruments.panel import Band, Bars, Line, Panel, Points, Region
+from cockpit.instruments.run_style import RUN_ROLES
 from cockpit.render.geometry import (
     COLOR_BAR,
     LEGEND,
@@ -30,7 +31,7 @@ from cockpit.render.geometry import (
     panel_boxes,
 )
 from cockpit.render.matplotlib_axes import finish_axis, scale_axis, style_frame
-from cockpit.render.matplotlib_marks import MARKERS, draw_color_bar, draw_mark
+from cockpit.render.matplotlib_marks import DASHES, MARKERS, draw_color_bar, draw_mark
 from cockpit.render.pagination import wanted_height
 from cockpit.render.theme import Theme, get_theme
 
@@ -177,7 +178,7 @@ def _draw_axes(panel: Panel, figure: CockpitFigure, box: Box, bare: bool = False
 def _color_axes(panel: Panel, ax: Axes, second: Axes, theme: Theme) -> None:
     """With two vertical axes, give each line of numbers the color of the line it belongs to."""
     for mark in panel.marks:
-        if isinstance(mark, Line) and mark.label:
+        if isinstance(mark, Line) and mark.label and mark.role not in RUN_ROLES:
             spine = second.spines["right"] if mark.secondary_y else ax.spines["left"]
             spine.set_color(theme.colors[mark.role])
             spine.set_linewidth(1.3)
@@ -208,7 +209,7 @@ def _handle(mark: Labelled, theme: Theme) -> Line2D | Patch:
         return Patch(facecolor=color, linewidth=0, label=label)
     line = Line2D([], [], color=color, linewidth=1.4, label=label)
     if isinstance(mark, Line) and mark.dash:
-        line.set_dashes((3, 1.5))
+        line.set_dashes(DASHES[mark.dashes])
     return line
 
 

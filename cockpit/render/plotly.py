@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from cockpit.instruments.panel import Band, Line, Panel, Place, Points
-from cockpit.render.geometry import color_bar_mark, legend_marks
+from cockpit.instruments.run_style import RUN_ROLES
+from cockpit.render.geometry import color_bar_mark, grid_shape, legend_marks
 from cockpit.render.plotly_axes import (
     FONT,
     Canvas,
@@ -25,6 +27,8 @@ HISTORY_TOP, GAUGE_BOTTOM = 0.24, 0.42  # fractions of a figure with a history s
 MAP_BOTTOM = 0.36  # instead: a heat map has one only where there is much room
 SMALL_HEIGHT, ROW = 260, 14  # pixels: of a small figure, of a row of text
 EVERY = 1 << 30
+BETWEEN, CAPTION = (0.07, 0.04), 0.09  # fractions: gaps of a grid of pictures, room for a title
+FONT_SMALL = 11
 MARGINAL_FROM, MAIN_TO = 0.86, 0.84  # fractions of a figure with marginals
 
 
@@ -61,12 +65,13 @@ def figure_dict(
     canvas = Canvas(get_theme(theme), names=EVERY if all_names else fitting)
     spans = _spans(panel)
     shared = {"showticklabels": False, "title": {"text": ""}}
-    main = _draw(canvas, panel, *spans["main"])
+    main = None if panel.multiples else _draw(canvas, panel, *spans["main"])
+    _draw_multiples(canvas, panel.multiples)
     for place, side in panel.side.items():
         drawn = _draw(canvas, side, *spans[place], side=place)
-        if place == "top":
+        if main and place == "top":
             canvas.settings(drawn.x_name).update(matches=main.x_name, **shared)
-        if place == "right":
+        if main and place == "right":
             canvas.settings(drawn.y_name).update(matches=main.y_name, **shared)
     layout = {
         **canvas.layout,
@@ -183,6 +188,56 @@ def _draw(
     return plot
 
 
+def _draw_multiples(canvas: Canvas, panels: Sequence[Panel]) -> None:
+    """Draw panels side by side, each under its title; one color bar is for all."""
+    rows, columns = grid_shape(len(panels)) if panels else (0, 0)
+    first: Plot | None = None
+    for place, panel in enumerate(panels):
+        row, column = divmod(place, columns)
+        across = _cell(column, columns, BETWEEN[0])
+        bottom, top = _cell(rows - 1 - row, rows, BETWEEN[1])
+        under = (top - bottom) * (1 - CAPTION)
+        drawn = _draw(canvas, panel, across, (bottom, bottom + under))
+        _caption(canvas, panel, across[0], bottom + under)
+        _few_ticks(canvas.settings(drawn.x_name))
+        if place + columns < len(panels):  # another one is below it
+            canvas.settings(drawn.x_name).update(showticklabels=False, title={"text": ""})
+        if first is None:
+            first = drawn
+            continue
+        if panel.x.label == panels[0].x.label and not panel.x.ticks:
+            canvas.settings(drawn.x_name)["matches"] = first.x_name
+        if column and panel.y == panels[0].y:
+            canvas.settings(drawn.y_name).update(showticklabels=False, title={"text": ""})
+    for trace in [trace for trace in canvas.traces if trace["type"] == "heatmap"][1:]:
+        trace["showscale"] = False
+
+
+def _few_ticks(axis: dict[str, Any]) -> None:
+    """Ends and middle, level: a small picture has no room for more."""
+    axis.update(tickangle=0, nticks=3)
+    if axis["tickmode"] == "array":
+        few = slice(None, None, max(1, len(axis["tickvals"]) // 2))
+        axis.update(tickvals=axis["tickvals"][few], ticktext=axis["ticktext"][few])
+
+
+def _cell(place: int, count: int, gap: float) -> Span:
+    """Extent of one of several equal cells with gaps between them, in fractions."""
+    size = (1 - gap * (count - 1)) / count
+    return place * (size + gap), place * (size + gap) + size
+
+
+def _caption(canvas: Canvas, panel: Panel, x: float, y: float) -> None:
+    """A run's name in its color's company, over its picture."""
+    color = canvas.theme.colors[panel.role]
+    text = f'<span style="color:{color}">━</span> {plain(panel.title)}'
+    place = {"xref": "paper", "yref": "paper", "x": x, "y": y, "xanchor": "left"}
+    font = {"size": FONT_SMALL, "color": canvas.theme.text}
+    canvas.annotations.append(
+        {"text": text, "showarrow": False, "yanchor": "bottom", "font": font, **place}
+    )
+
+
 def _values(panel: Panel, secondary: bool) -> np.ndarray:
     """All values that a vertical axis shows."""
     values = [np.zeros(0)]
@@ -197,9 +252,9 @@ def _values(panel: Panel, secondary: bool) -> np.ndarray:
 
 
 def _axis_colors(panel: Panel, colors: Any) -> tuple[str, str]:
-    """With two vertical axes, the color of the labelled line that belongs to each."""
+    """With two vertical axes, the color of the labelled line that belongs to each, if one does."""
     found = ["", ""]
     for mark in panel.marks:
-        if isinstance(mark, Line) and mark.label:
+        if isinstance(mark, Line) and mark.label and mark.role not in RUN_ROLES:
             found[mark.secondary_y] = found[mark.secondary_y] or colors[mark.role]
     return found[0], found[1]

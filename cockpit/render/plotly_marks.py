@@ -26,6 +26,7 @@ SYMBOLS = {
     "circle": "circle", "cross": "x", "left": "triangle-left", "right": "triangle-right",
     "up": "triangle-up", "down": "triangle-down",
 }  # fmt: skip
+DASHES = {"dash": "5px,3px", "dot": "1.5px,2.5px", "dashdot": "9px,3px,2px,3px"}
 SMALL = 10.5
 
 
@@ -69,7 +70,7 @@ def _line(plot: Plot, mark: Line) -> None:
         customdata=mark.y if axis.scale == "symlog" else None,
         line={
             "color": plot.canvas.theme.colors[mark.role], "width": width,
-            "dash": "5px,3px" if mark.dash else "solid",
+            "dash": DASHES[mark.dashes] if mark.dash else "solid",
         },
         opacity=0.4 if mark.faint else 1.0,
         hovertemplate=_hover(axis) + ("<extra>measured</extra>" if mark.faint else ""),

@@ -50,6 +50,11 @@ _ON_LIGHT: dict[Role, str] = {
     "good": "#009E73",
     "caution": "#A65E00",
     "warning": "#C4161C",
+    "run-0": "#0072B2",  # blue
+    "run-1": "#C4679B",  # reddish purple
+    "run-2": "#009E73",  # bluish green
+    "run-3": "#22262B",  # black
+    "run-4": "#938600",  # yellow, darkened
 }
 _ON_DARK: dict[Role, str] = {
     "primary": "#56B4E9",  # sky blue
@@ -60,6 +65,11 @@ _ON_DARK: dict[Role, str] = {
     "good": "#00B083",
     "caution": "#FFB020",
     "warning": "#FF6B5E",
+    "run-0": "#56B4E9",  # sky blue
+    "run-1": "#CC79A7",  # reddish purple
+    "run-2": "#00B083",  # bluish green
+    "run-3": "#E2E6EA",  # nearly white
+    "run-4": "#F0E442",  # yellow
 }
 
 # Cividis (Nunez et al., 2018), turned around and paler at its light end, so that few is near white.

@@ -17,8 +17,10 @@
     focus: null, // instrument in full screen
     theme: "system", // system, light or dark
     refresh: "normal", // normal or fast
+    compare: null, // names of the runs laid over each other; null: one run alone
+    hidden: null, // names of those that are not drawn
   };
-  const LISTS = { layers: "layer", folded: "fold" }; // in the address: one entry for each name
+  const LISTS = { layers: "layer", folded: "fold", compare: "compare", hidden: "hide" }; // in the address: one entry for each name
   const state = Object.assign({}, DEFAULTS);
   const listeners = [];
 
@@ -37,20 +39,27 @@
   };
   const show = (key, value) => (key === "window" ? value.join("~") : String(value));
 
+  /* A compared run keeps its colour in the address. */
+  const READ = { compare: (name) => cockpit.readRun(name) };
+  const WRITE = { compare: (name) => cockpit.writeRun(name) };
+  const as = (how, key, names) => (how[key] ? names.map(how[key]) : names);
+
   function readAddress() {
     const given = new URLSearchParams(window.location.search);
     for (const key of Object.keys(DEFAULTS)) {
       const entry = LISTS[key] || key;
       if (!given.has(entry)) continue;
-      state[key] = LISTS[key] ? given.getAll(entry) : (PARSE[key] || String)(given.get(key));
+      if (LISTS[key]) state[key] = as(READ, key, given.getAll(entry));
+      else state[key] = (PARSE[key] || String)(given.get(key));
     }
+    if (state.compare && !state.run) state.run = state.compare[0];
   }
 
   function writeAddress() {
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(state)) {
       if (value === null || value === DEFAULTS[key]) continue;
-      if (LISTS[key]) value.forEach((name) => query.append(LISTS[key], name));
+      if (LISTS[key]) as(WRITE, key, value).forEach((name) => query.append(LISTS[key], name));
       else query.set(key, show(key, value));
     }
     const text = query.toString();
@@ -63,8 +72,10 @@
   function set(patch) {
     const changed = Object.keys(patch).filter((key) => !same(state[key], patch[key]));
     if (!changed.length) return;
-    if (changed.includes("run")) Object.assign(state, { window: null, step: null, layers: null });
-    if (changed.includes("x")) state.window = null;
+    const among = (patch.compare || state.compare || []).includes(patch.run);
+    if (changed.includes("run") && !among) Object.assign(state, { window: null, step: null, layers: null });
+    // A time axis may change its unit with the runs on it.
+    if (changed.includes("x") || (changed.includes("compare") && state.x === "time")) state.window = null;
     Object.assign(state, patch);
     writeAddress();
     for (const listener of listeners) listener(changed);
@@ -76,6 +87,7 @@
     writeAddress();
   }
 
+  cockpit.writeAddress = writeAddress;
   cockpit.state = state;
   cockpit.settleRun = settleRun;
   cockpit.set = set;

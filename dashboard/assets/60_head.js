@@ -114,7 +114,7 @@
   function showTitle() {
     const sign = cockpit.worst ? `${SHAPES[cockpit.worst]} ` : "";
     const step = facts && facts.step !== null ? ` · ${integer(facts.step)}` : "";
-    document.title = `${sign}${cockpit.state.run || "Cockpit"}${step}`;
+    document.title = `${sign}${cockpit.state.run ? cockpit.labelOf(cockpit.state.run) : "Cockpit"}${step}`;
   }
 
   function setConnected(on) {
@@ -131,5 +131,5 @@
   }
 
   window.setInterval(tick, 1000);
-  Object.assign(cockpit, { setFacts, setConnected, setMissing, showTitle });
+  Object.assign(cockpit, { duration, setFacts, setConnected, setMissing, showTitle });
 })();

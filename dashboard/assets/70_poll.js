@@ -13,7 +13,7 @@
   const SLOW_MS = 1500;
   const RETRY_MS = 2000;
   const stats = { polls: 0, failures: 0, bytes: 0, inFlight: 0, drawn: 0, pollMs: 0 };
-  const known = { stamp: "", runs: "", offers: "" };
+  const known = { stamp: "", runs: "", offers: "", table: "" };
   let timer = null;
   let busy = false;
   let again = false;
@@ -39,6 +39,8 @@
     return {
       run: run || "",
       ...known,
+      table: cockpit.tableShown() ? known.table : null,
+      compare: cockpit.compared(),
       theme: cockpit.resolvedTheme(),
       view: { x, smoothing, window: range, step, layers, quantity, focus, search, grouping, folded },
       panels: cockpit.cards.size ? wanted() : null,
@@ -70,6 +72,11 @@
       cockpit.offerRuns(reply.runs);
       known.runs = reply.runs_stamp;
     }
+    if (reply.table) {
+      cockpit.setTable(reply.table);
+      known.table = reply.table_stamp;
+    }
+    cockpit.setAbsent(reply.absent || []);
     cockpit.setMissing(Boolean(reply.missing), reply.name);
     if (reply.missing) return forget();
     if (!cockpit.state.run) {

@@ -25,13 +25,14 @@
     find("whole").hidden = cockpit.state.window === null;
   }
 
-  const SIGNS = { running: "●", finished: "✓", failed: "▲", interrupted: "■", stalled: "◆", empty: "○" };
+  let runs = [];
 
-  function offerRuns(runs) {
+  function offerRuns(given) {
+    runs = given || runs; // without: their names have changed
     const data = runs.map((run) => ({
       value: run.name,
-      label: run.name,
-      sign: SIGNS[run.status],
+      label: cockpit.labelOf(run.name),
+      sign: cockpit.SIGNS[run.status],
       status: run.status + (run.step === null ? "" : ` at ${run.step.toLocaleString("en-US")}`),
     }));
     setProps("run", { data });
@@ -77,6 +78,7 @@
     e: () => cockpit.set({ x: "epoch" }),
     t: () => cockpit.set({ x: "time" }),
     d: cycleTheme,
+    r: () => cockpit.toggleTable(),
     a: () => cockpit.set({ window: null }),
     "?": () => toggle("options"),
   };
@@ -86,6 +88,7 @@
     find("options").hidden = false;
     find("options-button").popoverTargetElement = find("options");
     find("live").addEventListener("click", live);
+    find("runs-button").addEventListener("click", () => cockpit.toggleTable());
     find("whole").addEventListener("click", () => cockpit.set({ window: null }));
     find("smoothing-auto").addEventListener("click", () => cockpit.set({ smoothing: null }));
     find("scrubber").addEventListener("pointerdown", () => (dragging = true));
@@ -106,10 +109,11 @@
       cockpit.applyTheme();
       listen();
       show();
+      cockpit.showCompared();
       cockpit.onChange(show);
       cockpit.refresh();
     },
-    run: (value) => void (value && cockpit.set({ run: value })),
+    run: (value) => void (value && cockpit.showRun(value)),
     x: (value) => void cockpit.set({ x: value }),
     layers: (value) => void cockpit.set({ layers: value && value.length ? value : null }),
     theme: (value) => void cockpit.set({ theme: value }),
