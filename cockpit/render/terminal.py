@@ -101,7 +101,8 @@ def _alert_lines(alerts: Sequence[Mapping[str, Any]], width: int) -> Lines:
     if len(alerts) > MOST_ALERTS:
         rest = [str(alert["level"]) for alert in alerts[MOST_ALERTS:]]
         counts = [f"{rest.count(level)} {level}s" for level in SHAPES if level in rest]
-        lines.append(words(f"{'':11}and {', '.join(counts)} more", "dim"))
+        more = cut(f"and {', '.join(counts)} more", width - 11)
+        lines.append(words(f"{'':11}{more}", "dim"))
     return lines
 
 
@@ -122,7 +123,8 @@ def _fact_lines(page: Page, width: int) -> Lines:
         if fact.label not in ("run", "status"):
             text.append(f"{cut(fact.label, 20)} ", "dim")
         style = "bold" if fact.label == "run" else STYLES[fact.role]
-        text.append(cut(fact.value, max(width // 2, 10)), "" if style == "dim" else style)
+        value = cut(fact.value, width - cell_len(text.plain))
+        text.append(value, "" if style == "dim" else style)
         if lines[-1].plain and cell_len(lines[-1].plain) + cell_len(text.plain) + 3 > width:
             lines.append(words(""))
         lines[-1].append("   " if lines[-1].plain else "").append_text(text)
