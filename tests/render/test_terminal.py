@@ -300,11 +300,20 @@ def test_alerts_stand_on_top_with_shape_and_word() -> None:
     given = (alert("warning"), alert("caution", step=None), *[alert("caution")] * 3)
     page = Page((Fact("run", "first"), Fact("status", "running")), given, (), time.time())
     lines = [line.plain for line in page_lines(page, 80)]
-    assert lines[0] == "▲ WARNING  It is so.  steps 3 to 9"
+    assert lines[0] == "▲ WARNING  It is so. (steps 3 to 9)"
     assert lines[1] == "           Do this."
     assert lines[2] == "◆ CAUTION  It is so."
     assert lines[6] == "           and 2 cautions more"
     assert lines[7].startswith("first   running   data 0 s old")
+
+
+def test_long_alerts_are_wrapped_and_end_somewhere() -> None:
+    page = Page((Fact("run", "first"),), (alert("warning", "much to say " * 40),), (), time.time())
+    lines = [line.plain for line in page_lines(page, 60)]
+    assert lines[0].startswith("▲ WARNING  much to say")
+    assert lines[1].startswith("           much to say")
+    assert lines[1].endswith("…")
+    assert lines[2] == "           Do this."
 
 
 def test_a_page_without_panels_has_its_head() -> None:
