@@ -59,7 +59,9 @@ def test_each_synthetic_run_is_printed_once(tmp_path: Path, name: str) -> None:
 
 
 def test_what_goes_wrong_stands_on_top(tmp_path: Path) -> None:
-    first = tail(write_kind("diverging", tmp_path / "d"), "--once").stdout.splitlines()
+    first = tail(
+        write_kind("diverging", tmp_path / "d"), "--once", "--width", 120
+    ).stdout.splitlines()
     assert first[0].startswith("▲ WARNING  Loss, ")
     assert "Lower the learning rate" in first[1]
     first = tail(write_kind("stalled", tmp_path / "s"), "--once").stdout.splitlines()

@@ -101,7 +101,8 @@ def _alert_lines(alerts: Sequence[Mapping[str, Any]], width: int) -> Lines:
         lines += [words(" " * ALERT_INDENT).append(part, "dim") for part in advice]
     if len(alerts) > MOST_ALERTS:
         rest = [str(alert["level"]) for alert in alerts[MOST_ALERTS:]]
-        counts = [f"{rest.count(level)} {level}s" for level in SHAPES if level in rest]
+        numbers = [(rest.count(level), level) for level in SHAPES if level in rest]
+        counts = [f"{number} {level}{'' if number == 1 else 's'}" for number, level in numbers]
         more = cut(f"and {', '.join(counts)} more", width - ALERT_INDENT)
         lines.append(words(" " * ALERT_INDENT).append(more, "dim"))
     return lines
@@ -109,7 +110,7 @@ def _alert_lines(alerts: Sequence[Mapping[str, Any]], width: int) -> Lines:
 
 def _wrapped(text: object, width: int) -> list[str]:
     """A cleaned text on a few lines beside the alerts' words."""
-    room = max(width - ALERT_INDENT, 1)
+    room = max(width - ALERT_INDENT, 8)
     parts = wrap(clean(text), room, max_lines=MOST_LINES, placeholder=" …")
     return [cut(part, room) for part in parts]
 
