@@ -3,6 +3,8 @@
   "use strict";
   const cockpit = window.cockpit;
   const ROW = 14; // pixels that a name needs
+  const LETTER = 6; // pixels that one needs
+  const NAMES = 0.3; // share of the width that names may take
   const STILL = 4; // pixels: more is a drag
   const TYPES = { f4: Float32Array, f8: Float64Array, i4: Int32Array };
 
@@ -17,6 +19,9 @@
     return new TYPES[dtype](bytes.buffer);
   }
 
+  /* A text that plotly shows as it is: names from a log may look like markup. */
+  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
   const rowsOf = (data) => data.find((trace) => trace.meta && trace.meta.rows);
 
   /* Names and values for the hover text, which would be most of the bytes of the answer. */
@@ -28,11 +33,19 @@
     trace.customdata = rows.map((_, i) =>
       Array.from(flat.subarray(i * width, (i + 1) * width), value),
     );
-    trace.text = rows.map((name) => new Array(width).fill(name));
+    trace.text = rows.map((name) => new Array(width).fill(plain(name)));
+  }
+
+  /* The end of a name that is too long, from the beginning of one of its parts. */
+  function cut(text, letters) {
+    if (text.length <= letters) return text;
+    const end = text.slice(1 - Math.max(letters, 8));
+    const dot = end.indexOf(".");
+    return `…${dot >= 0 && dot < end.length / 2 ? end.slice(dot + 1) : end}`;
   }
 
   /* As many names as there is room for: groups first, then picked layers, then the others. */
-  function fitting({ names, rows, headings }, length, [bottom, top]) {
+  function fitting({ names, rows, headings }, width, length, [bottom, top]) {
     const low = Math.min(bottom, top);
     const perRow = length / Math.abs(top - bottom);
     const picked = new Set(cockpit.state.layers || []);
@@ -50,7 +63,8 @@
       taken[slot] = at;
       kept.push(i);
     }
-    const text = (i) => (picked.has(rows[i]) ? `<b>${names[i]}</b>` : names[i]);
+    const name = (i) => cut(names[i], Math.floor((width * NAMES) / LETTER));
+    const text = (i) => (picked.has(rows[i]) ? `<b>${name(i)}</b>` : name(i));
     return { tickvals: kept.map((i) => i + 0.5), ticktext: kept.map(text) };
   }
 
@@ -69,7 +83,7 @@
     const length = (to - from) * Math.max(60, card.plot.clientHeight - 80);
     const kept = drawn && drawn.uirevision === layout[axis].uirevision;
     const range = kept ? drawn.range : layout[axis].range;
-    Object.assign(layout[axis], fitting(card.rows, length, range));
+    Object.assign(layout[axis], fitting(card.rows, card.plot.clientWidth, length, range));
   }
 
   /* After zooming or resizing: other names have room. */
@@ -77,8 +91,8 @@
     if (!card.rows) return;
     const { axis } = card.rows;
     const drawn = card.plot._fullLayout[axis];
-    const { tickvals, ticktext } = fitting(card.rows, drawn._length, drawn.range);
-    if (JSON.stringify(tickvals) === JSON.stringify(drawn.tickvals)) return;
+    const { tickvals, ticktext } = fitting(card.rows, card.plot.clientWidth, drawn._length, drawn.range);
+    if (JSON.stringify(ticktext) === JSON.stringify(drawn.ticktext)) return;
     window.Plotly.relayout(card.plot, { [`${axis}.tickvals`]: tickvals, [`${axis}.ticktext`]: ticktext });
   }
 

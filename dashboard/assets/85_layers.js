@@ -54,6 +54,10 @@
       window.clearTimeout(timer);
       timer = window.setTimeout(() => cockpit.set({ search: field.value.trim() }), TYPING_MS);
     });
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !field.value) return;
+      event.stopPropagation(); // empties the field, and does not leave the layer view
+    });
     return field;
   }
 
@@ -92,7 +96,7 @@
     const box = element("input", { type: "checkbox" });
     box.addEventListener("change", () => togglePick(name));
     const swatch = element("i", { class: "swatch", "aria-hidden": "true" });
-    const label = element("span", { class: "name", title: name }, name);
+    const label = element("span", { class: "name", title: name }, element("bdi", { dir: "ltr" }, name));
     const node = element("label", { class: "pick" }, box, swatch, label, element("small", {}, type));
     Object.assign(node, { box, swatch, layer: name, words: `${name} ${type}`.toLowerCase() });
     return node;

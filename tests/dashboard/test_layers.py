@@ -8,12 +8,16 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import torch
 from playwright.sync_api import Locator, Page, expect
+from torch import nn
 
+from cockpit import Cockpit
 from cockpit.dashboard.drawing import draw
 from cockpit.dashboard.question import make_view
 from cockpit.instruments import View, get
 from cockpit.log import RunLog
+from cockpit.problems.networks import cnn_3c3d
 from tests.dashboard.conftest import LiveRun, Open, Serve, shown_cards, wait_fact
 from tests.synthetic import write_run
 
@@ -63,6 +67,14 @@ def click_row(page: Page, row: int) -> None:
     page.mouse.click(*at)
 
 
+def filled_bins(page: Page) -> int:
+    """How many bins of the gradient histogram hold anything."""
+    return page.evaluate(
+        """() => Array.from(cockpit.cards.get("grad_hist1d").plot._fullData[0]._input.y._inputArray)
+            .filter(Number.isFinite).length"""
+    )
+
+
 def box(page: Page, name: str) -> Locator:
     return page.get_by_role("group", name="Layers to pick").get_by_label(name)
 
@@ -92,7 +104,7 @@ def test_names_are_sent_once_and_values_not_twice(tmp_path: Path) -> None:
     (trace,) = [t for t in json.loads(text)["figure"]["data"] if t["type"] == "heatmap"]
     assert trace["meta"]["rows"] == [layer.name for layer in log.layers]
     assert not {"text", "customdata"} & set(trace)
-    assert len(text) < 100 * 100 * 4 * 4 / 3 + 15_000
+    assert len(text) < 100 * 100 * 4 * 4 / 3 + 15_000  # four bytes a cell, in base64
 
 
 @browser
@@ -263,3 +275,46 @@ def test_time_to_paint_many_layers(
     )
     assert len(rows(page)) == layers
     assert max(times) < 20_000  # the bar is 500 ms at 100 layers; here machines are busy
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two steps of 3c3d with ReLU, and with sigmoids in their place."""
+    folder = tmp_path_factory.mktemp("3c3d")
+    for name, activation in (("relu", nn.ReLU), ("sigmoid", nn.Sigmoid)):
+        layers = [activation() if isinstance(m, nn.ReLU) else m for m in cnn_3c3d(seed=0)]
+        model, loss_fn = nn.Sequential(*layers), nn.CrossEntropyLoss()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        generator = torch.Generator().manual_seed(0)
+        with Cockpit(model, loss_fn, optimizer, logdir=folder / name) as cockpit:
+            for step in range(2):
+                x = torch.rand(8, 3, 32, 32, generator=generator)
+                optimizer.zero_grad()
+                with cockpit(step):
+                    loss_fn(model(x), torch.arange(8)).backward()
+                optimizer.step()
+    return folder
+
+
+@browser
+@pytest.mark.parametrize(("run", "vanish"), [("relu", False), ("sigmoid", True)])
+def test_vanishing_gradients_are_two_clicks_away(
+    networks: Path, serve: Serve, open_page: Open, run: str, vanish: bool
+) -> None:
+    """Thesis 7.3.2: the histogram of the whole network hides them, those of the layers do not."""
+    page = open_page(f"{serve(networks)}?run={run}")
+    page.wait_for_function("() => cockpit.cards.get('grad_hist1d').drawn")
+    assert filled_bins(page) > 4  # so far nothing to be seen
+    page.locator("[data-name=layers]").get_by_role("button", name="Full screen").click()
+    layer_view(page)
+    norms = page.evaluate(
+        "() => cockpit.cards.get('layers').plot.data[0].customdata.map(row => row.at(-1))"
+    )
+    assert (norms[0] < 0.01 * norms[-2]) is vanish  # the first weights, the last weights
+    click_row(page, 0)
+    expect(page.locator("[data-name=grad_hist1d] .note")).to_contain_text("0.weight")
+    settled = "() => cockpit.cards.get('grad_hist1d').token[0] !== ''"
+    page.wait_for_function(settled)
+    assert (filled_bins(page) == 2) is vanish  # those that touch zero
+    note = page.locator("[data-name=layer_histograms] .note").inner_text()
+    assert note.startswith("9 of 12 rows nearly all between" if vanish else "1 of 12 rows")

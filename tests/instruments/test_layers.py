@@ -12,7 +12,7 @@ from cockpit.instruments.grouping import GROUPINGS, ROOT, group_names, matches
 from cockpit.instruments.layer_histograms import shares
 from cockpit.instruments.layer_history import MAX_LAYERS, chosen_styles
 from cockpit.instruments.layer_rows import Row, layer_rows
-from cockpit.instruments.layers import MAX_SAMPLE, medians, summarize
+from cockpit.instruments.layers import MAX_SAMPLE, medians, most_columns, summarize
 from cockpit.instruments.panel import Heatmap, Line, Points, Text
 from cockpit.log.record import Bins, Counts1d, Histogram1d, Layer
 from tests.instruments.logs import per_layer, write_log
@@ -205,6 +205,12 @@ def test_very_many_steps_are_sampled():
     x = np.arange(10.0 * MAX_SAMPLE)
     _, cells = summarize(x, x[:, None], 2)
     assert cells[:, 0] == pytest.approx([2.5 * MAX_SAMPLE, 7.5 * MAX_SAMPLE], rel=0.02)
+
+
+@pytest.mark.parametrize("rows", [1, 100, 400, 1000])
+def test_a_heat_map_stays_small_however_many_rows(rows):
+    assert most_columns(View(), rows) * rows <= 20_000
+    assert 20 <= most_columns(View(), rows) <= most_columns(View(max_points=2_000), rows) <= 200
 
 
 BINS = Bins(-1.0, 1.0, 4)
