@@ -155,8 +155,9 @@ def _heatmap(plot: Plot, mark: Heatmap) -> None:
     text = np.broadcast_to(rows[:, None], mark.z.shape)
     named = f"<b>%{{text}}</b><br>{plain(plot.x.label)} %{{x:.4~g}}: "
     where = named if mark.y_labels else "(%{x:.3~g}, %{y:.3~g}): "
-    meta = {
+    meta = {  # for a page that shows as many names as it has room for
         "rows": list(mark.y_labels),
+        "names": [text for _, text in plot.y.ticks],
         "headings": list(mark.headings),
         "scale": mark.scale,
         "linthresh": scale.linthresh,

@@ -22,8 +22,6 @@
   /* A text that plotly shows as it is: names from a log may look like markup. */
   const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
-  const rowsOf = (data) => data.find((trace) => trace.meta && trace.meta.rows);
-
   /* Names and values for the hover text, which would be most of the bytes of the answer. */
   function complete(trace) {
     const { rows, scale, linthresh } = trace.meta;
@@ -45,7 +43,7 @@
   }
 
   /* As many names as there is room for: groups first, then picked layers, then the others. */
-  function fitting({ names, rows, headings }, width, length, [bottom, top]) {
+  function fitting({ names, rows, headings }, letters, length, [bottom, top]) {
     const low = Math.min(bottom, top);
     const perRow = length / Math.abs(top - bottom);
     const picked = new Set(cockpit.state.layers || []);
@@ -63,51 +61,60 @@
       taken[slot] = at;
       kept.push(i);
     }
-    const name = (i) => cut(names[i], Math.floor((width * NAMES) / LETTER));
+    const name = (i) => plain(cut(names[i], letters));
     const text = (i) => (picked.has(rows[i]) ? `<b>${name(i)}</b>` : name(i));
     return { tickvals: kept.map((i) => i + 0.5), ticktext: kept.map(text) };
   }
 
+  const lettersOf = (card) => Math.floor((card.plot.clientWidth * NAMES) / LETTER);
+
   /* Complete a figure that has come from the server, before it is drawn. */
   function fillRows(card, { data, layout }) {
-    const trace = rowsOf(data);
-    card.rows = null;
-    if (!trace) return;
-    complete(trace);
-    const axis = `yaxis${trace.yaxis.slice(1)}`;
-    const { rows, headings } = trace.meta;
-    card.rows = { axis, rows, headings: new Set(headings), names: layout[axis].ticktext };
-    layout[axis].uirevision = JSON.stringify(rows); // other rows: all of them are shown
-    const drawn = card.plot._fullLayout && card.plot._fullLayout[axis];
-    const [from, to] = layout[axis].domain;
-    const length = (to - from) * Math.max(60, card.plot.clientHeight - 80);
-    const kept = drawn && drawn.uirevision === layout[axis].uirevision;
-    const range = kept ? drawn.range : layout[axis].range;
-    Object.assign(layout[axis], fitting(card.rows, card.plot.clientWidth, length, range));
+    const maps = data.filter((trace) => trace.meta && trace.meta.rows);
+    card.rows = maps.map((trace) => {
+      complete(trace);
+      const { rows, names, headings } = trace.meta;
+      const [x, y] = ["x", "y"].map((which) => `${which}axis${trace[`${which}axis`].slice(1)}`);
+      return { x, y, rows, names, headings: new Set(headings) };
+    });
+    for (const map of card.rows) {
+      const axis = layout[map.y];
+      axis.uirevision = JSON.stringify(map.rows); // other rows: all of them are shown
+      const drawn = card.plot._fullLayout && card.plot._fullLayout[map.y];
+      const range = drawn && drawn.uirevision === axis.uirevision ? drawn.range : axis.range;
+      const [from, to] = axis.domain;
+      const length = (to - from) * Math.max(60, card.plot.clientHeight - 80);
+      Object.assign(axis, fitting(map, lettersOf(card), length, range));
+    }
   }
 
   /* After zooming or resizing: other names have room. */
   function fitRows(card) {
-    if (!card.rows) return;
-    const { axis } = card.rows;
-    const drawn = card.plot._fullLayout[axis];
-    const { tickvals, ticktext } = fitting(card.rows, card.plot.clientWidth, drawn._length, drawn.range);
-    if (JSON.stringify(ticktext) === JSON.stringify(drawn.ticktext)) return;
-    window.Plotly.relayout(card.plot, { [`${axis}.tickvals`]: tickvals, [`${axis}.ticktext`]: ticktext });
+    const changes = {};
+    for (const map of card.rows) {
+      const drawn = card.plot._fullLayout[map.y];
+      const { tickvals, ticktext } = fitting(map, lettersOf(card), drawn._length, drawn.range);
+      if (JSON.stringify(ticktext) === JSON.stringify(drawn.ticktext)) continue;
+      Object.assign(changes, { [`${map.y}.tickvals`]: tickvals, [`${map.y}.ticktext`]: ticktext });
+    }
+    if (Object.keys(changes).length) window.Plotly.relayout(card.plot, changes);
   }
 
-  /* The row at a height of the window; on it, or beside it on its name. */
-  function rowAt(card, clientY) {
-    const y = card.plot._fullLayout[card.rows.axis];
-    const at = clientY - card.plot.getBoundingClientRect().top - y._offset;
-    return at >= 0 && at <= y._length ? Math.floor(y.p2d(at)) : -1;
-  }
-
+  /* The row under the pointer; beside a picture, where its name stands, as well. */
   function clicked(card, event) {
-    const row = card.rows ? rowAt(card, event.clientY) : -1;
-    const name = card.rows && card.rows.rows[row];
-    if (name === undefined || name === null) return;
-    if (card.rows.headings.has(row)) cockpit.toggleFold(name);
+    const box = card.plot.getBoundingClientRect();
+    const [across, down] = [event.clientX - box.left, event.clientY - box.top];
+    const layout = card.plot._fullLayout;
+    const map = card.rows.findLast((one, i) => {
+      const [x, y] = [layout[one.x], layout[one.y]];
+      const inside = down >= y._offset && down <= y._offset + y._length;
+      return inside && across <= x._offset + x._length && (i === 0 || across >= x._offset);
+    });
+    if (!map) return;
+    const row = Math.floor(layout[map.y].p2d(down - layout[map.y]._offset));
+    const name = map.rows[row];
+    if (name === undefined) return;
+    if (map.headings.has(row)) cockpit.toggleFold(name);
     else cockpit.togglePick(name);
   }
 

@@ -24,7 +24,7 @@ from tests.synthetic import write_run
 PER_LAYER = ("Loss", "GradNorm", "Distance", "GradHist1d")
 PAINTED = """() => {
     const card = cockpit.cards.get("layers");
-    return card.drawn && card.token[0] !== "" && card.rows !== null;
+    return card.drawn && card.token[0] !== "" && card.rows.length > 0;
 }"""
 
 browser = pytest.mark.browser
@@ -41,11 +41,11 @@ def layer_view(page: Page) -> Page:
 
 
 def rows(page: Page) -> list[str]:
-    return page.evaluate("() => cockpit.cards.get('layers').rows.rows")
+    return page.evaluate("() => cockpit.cards.get('layers').rows[0].rows")
 
 
 def wait_rows(page: Page, count: int) -> None:
-    page.wait_for_function(f"() => cockpit.cards.get('layers').rows?.rows.length === {count}")
+    page.wait_for_function(f"() => cockpit.cards.get('layers').rows?.[0]?.rows.length === {count}")
 
 
 def query(page: Page) -> dict[str, list[str]]:
@@ -56,8 +56,8 @@ def click_row(page: Page, row: int) -> None:
     """Click into the middle of a row of the heat map."""
     at = page.evaluate(
         """row => {
-            const {plot, rows} = cockpit.cards.get("layers");
-            const {xaxis: x, [rows.axis]: y} = plot._fullLayout;
+            const {plot, rows: [map]} = cockpit.cards.get("layers");
+            const {[map.x]: x, [map.y]: y} = plot._fullLayout;
             const box = plot.getBoundingClientRect();
             const down = y._offset + y.d2p(row + 0.5);
             return [box.x + x._offset + x._length / 2, box.y + down];
@@ -118,7 +118,7 @@ def test_the_filter_narrows_list_and_picture(small: Path, serve: Serve, open_pag
     expect(page.locator("[data-name=layers] .count")).to_have_text("2 of 8 parameters")
     expect(page.locator("[data-name=layers] .note")).to_have_text("2 of 8 parameters")
     page.get_by_role("searchbox", name="Filter layers").fill("nowhere")
-    page.wait_for_function("() => cockpit.cards.get('layers').rows === null")
+    page.wait_for_function("() => cockpit.cards.get('layers').rows.length === 0")
     expect(page.locator("[data-name=layers] .plot")).to_contain_text("No layer matches “nowhere”.")
     page.get_by_role("searchbox", name="Filter layers").fill("")
     wait_rows(page, 8)
