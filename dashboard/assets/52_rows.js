@@ -77,6 +77,7 @@
       const [x, y] = ["x", "y"].map((which) => `${which}axis${trace[`${which}axis`].slice(1)}`);
       return { x, y, rows, names, headings: new Set(headings) };
     });
+    card.plot.toggleAttribute("data-rows", card.rows.length > 0);
     for (const map of card.rows) {
       const axis = layout[map.y];
       axis.uirevision = JSON.stringify(map.rows); // other rows: all of them are shown

@@ -171,6 +171,10 @@ def test_a_click_on_a_row_picks_the_layer_everywhere(
     expect(page.locator("[data-name=layers] .note")).to_have_text("8 parameters · 2 picked")
     click_row(page, 2)
     page.wait_for_function("() => cockpit.state.layers.join() === '6.weight'")
+    page.locator("[data-name=layers]").get_by_role("button", name="Full screen").click()
+    page.get_by_role("button", name="Clear 1 picked").click()
+    expect(box(page, "6.weight")).not_to_be_checked()
+    assert "layer" not in query(page)
 
 
 @browser

@@ -93,11 +93,16 @@ def test_open_and_folded_groups():
     assert rows == (
         Row("Conv2d", (0, 2, 3, 4), True, 4),
         Row("BatchNorm2d", (), True, 1),
-        Row("stem.norm.weight", (1,)),
+        Row("stem.norm.weight", (1,), group="BatchNorm2d"),
         Row("Linear", (), True, 1),
-        Row("head.weight", (5,)),
+        Row("head.weight", (5,), group="Linear"),
     )
     assert [row.label(18) for row in rows[:2]] == ["▸ Conv2d (4)", "▾ BatchNorm2d (1)"]
+
+
+def test_labels_leave_out_what_the_heading_says():
+    rows = layer_rows(NET, View(grouping="module", search="body.0"))
+    assert [row.label(18) for row in rows] == ["▾ body.0 (2)", "conv.weight", "conv.bias"]
 
 
 @given(
