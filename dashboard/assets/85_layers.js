@@ -99,7 +99,7 @@
     const own = name.startsWith(`${group}.`) ? name.slice(group.length + 1) : name;
     const box = element("input", { type: "checkbox", "aria-label": name });
     box.addEventListener("change", () => togglePick(name));
-    const swatch = element("i", { class: "swatch", "aria-hidden": "true" });
+    const swatch = element("i", { class: "pick-swatch", "aria-hidden": "true" });
     const label = element("span", { class: "name", title: name }, element("bdi", { dir: "ltr" }, own));
     const node = element("label", { class: "pick" }, box, swatch, label, element("small", {}, type));
     Object.assign(node, { box, swatch, layer: name, words: `${name} ${type}`.toLowerCase() });
@@ -149,10 +149,11 @@
 
   function showPicked() {
     const wanted = new Set(cockpit.state.layers || []);
+    const colored = !cockpit.state.compare; // there, colors are those of the runs
     let place = 0;
     for (const { layer, box, swatch } of view.lines) {
       box.checked = wanted.has(layer);
-      const styled = box.checked && place < MOST_STYLES;
+      const styled = colored && box.checked && place < MOST_STYLES;
       swatch.style.setProperty("--series", styled ? `var(--${ROLES[place % ROLES.length]})` : "transparent");
       swatch.toggleAttribute("data-dashed", styled && place >= ROLES.length);
       place += box.checked;

@@ -52,17 +52,17 @@ def query(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
-def click_row(page: Page, row: int) -> None:
-    """Click into the middle of a row of the heat map."""
+def click_row(page: Page, row: int, picture: int = 0) -> None:
+    """Click into the middle of a row of a heat map."""
     at = page.evaluate(
-        """row => {
-            const {plot, rows: [map]} = cockpit.cards.get("layers");
+        """([row, picture]) => {
+            const {plot, rows: {[picture]: map}} = cockpit.cards.get("layers");
             const {[map.x]: x, [map.y]: y} = plot._fullLayout;
             const box = plot.getBoundingClientRect();
             const down = y._offset + y.d2p(row + 0.5);
             return [box.x + x._offset + x._length / 2, box.y + down];
         }""",
-        row,
+        [row, picture],
     )
     page.mouse.click(*at)
 
@@ -322,3 +322,22 @@ def test_vanishing_gradients_are_two_clicks_away(
     assert (filled_bins(page) == 2) is vanish  # those that touch zero
     note = page.locator("[data-name=layer_histograms] .note").inner_text()
     assert note.startswith("9 of 12 rows nearly all between" if vanish else "1 of 12 rows")
+
+
+@browser
+def test_layers_of_compared_runs_stand_side_by_side(
+    networks: Path, serve: Serve, open_page: Open
+) -> None:
+    address = f"{serve(networks)}?run=sigmoid&compare=sigmoid&compare=relu&focus=layers"
+    page = layer_view(open_page(address))
+    names = page.evaluate(
+        """() => cockpit.cards.get("layers").plot.data
+            .filter(trace => trace.type === "heatmap").map(trace => trace.text[2][0])"""
+    )
+    assert names == ["3.weight", "3.weight"]
+    click_row(page, 2, picture=1)
+    expect(box(page, "3.weight")).to_be_checked()
+    page.get_by_role("searchbox", name="Filter layers").fill("conv")
+    page.wait_for_function(
+        "() => cockpit.cards.get('layers').rows.map(map => map.rows.length).join() === '6,6'"
+    )
