@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cockpit.instruments.grouping import GROUPINGS
+
 if TYPE_CHECKING:
     from cockpit.log import RunLog
 
@@ -28,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--layer", action="append", metavar="NAME",
         help="show this parameter instead of the whole network; may be repeated")  # fmt: skip
     add("--quantity", help="what the layers instrument shows, e.g. GradNorm")
+    add("--group", choices=tuple(GROUPINGS), help="how the rows of layers are grouped")
+    add("--search", default="", metavar="WORDS",
+        help="show the rows of layers whose name or type contains these words")  # fmt: skip
     add("--smoothing", type=float, help="0 (none) to below 1 (chosen by the run's length)")
     add("--dpi", type=int, default=150, help="resolution of a .png (%(default)s)")
 
@@ -46,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
             quantity=arguments.quantity,
             x=arguments.x,
             smoothing=arguments.smoothing,
+            grouping=arguments.group,
+            search=arguments.search,
         )
         log = RunLog(arguments.run)
         if names == ["list"]:

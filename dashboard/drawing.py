@@ -91,8 +91,7 @@ def _panel_text(panel: Panel, theme: str, horizontal: str) -> str:
     ``history`` names the figure's axes that are the course of the run: the page zooms them
     together.
     """
-    drawn = figure_dict(panel, theme, all_names=True)
-    drawn["data"] = [lean(trace) for trace in drawn["data"]]
+    drawn = figure_dict(panel, theme)
     axes = [
         name
         for name, axis in drawn["layout"].items()
@@ -104,7 +103,7 @@ def _panel_text(panel: Panel, theme: str, horizontal: str) -> str:
         "note": panel.note,
         "size": _size(panel),
         "history": axes if horizontal else [],
-        "figure": drawn,
+        "figure": lean(drawn),
     }
     return encode(words)
 

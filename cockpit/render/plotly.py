@@ -26,7 +26,6 @@ Span = tuple[float, float]
 HISTORY_TOP, GAUGE_BOTTOM = 0.24, 0.42  # fractions of a figure with a history strip below
 MAP_BOTTOM = 0.36  # instead: a heat map has one only where there is much room
 SMALL_HEIGHT, ROW = 260, 14  # pixels: of a small figure, of a row of text
-EVERY = 1 << 30
 BETWEEN, CAPTION = (0.07, 0.04), 0.09  # fractions: gaps of a grid of pictures, room for a title
 FONT_SMALL = 11
 MARGINAL_FROM, MAIN_TO = 0.86, 0.84  # fractions of a figure with marginals
@@ -50,19 +49,13 @@ def figure(
 
 
 def figure_dict(
-    panel: Panel,
-    theme: str = "light",
-    *,
-    header: bool = False,
-    height: int | None = None,
-    all_names: bool = False,
+    panel: Panel, theme: str = "light", *, header: bool = False, height: int | None = None
 ) -> dict[str, Any]:
     """As :func:`figure`: the ``data`` and ``layout`` that plotly.js reads, made much faster.
 
-    Arrays are numpy arrays. With ``all_names``, rows of names are not thinned.
+    Arrays are numpy arrays.
     """
-    fitting = max(4, ((height or SMALL_HEIGHT) - 90) // ROW)
-    canvas = Canvas(get_theme(theme), names=EVERY if all_names else fitting)
+    canvas = Canvas(get_theme(theme), names=max(4, ((height or SMALL_HEIGHT) - 90) // ROW))
     spans = _spans(panel)
     shared = {"showticklabels": False, "title": {"text": ""}}
     main = None if panel.multiples else _draw(canvas, panel, *spans["main"])
