@@ -110,8 +110,8 @@ def _read(log: RunLog, view: View) -> _Steps:
     if view.step is not None:
         seen = int(np.searchsorted(series.step, view.step, side="right"))
     values = series.value[:seen]
-    concave = np.array([bool(n.get("concave")) for n in notes[:seen]], dtype=bool)
-    equal = sum(n.get("weights") == "equal" for n in notes[:seen])
+    concave = notes.where(lambda n: bool(n.get("concave")))[:seen]
+    equal = int(notes.where(lambda n: n.get("weights") == "equal")[:seen].sum())
     usable = np.isfinite(values) & ~concave
     late = np.arange(seen) >= seen - max(1, round(RECENT * seen))
     texts = []

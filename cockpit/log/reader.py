@@ -17,6 +17,7 @@ from cockpit.log.columns import Column, Series
 from cockpit.log.contents import Contents
 from cockpit.log.lines import LineReader
 from cockpit.log.live import LiveRows
+from cockpit.log.notes import Notes
 from cockpit.log.parse import parse_object, parse_value
 from cockpit.log.record import Arrays, Histogram1d, Histogram2d, Layer, Value
 from cockpit.log.writer import LOG_NAME
@@ -81,7 +82,7 @@ class RunLog:
                     self._contents.add(line, offset)
             if change == "grown" and self._lines.offset == before:
                 return False
-            self._live = LiveRows(self._contents)
+            self._live.grown()
             return True
 
     def _clear(self) -> None:
@@ -156,9 +157,7 @@ class RunLog:
     def last_step(self) -> int | None:
         """The highest tracked step; None before the first."""
         with self._lock:
-            records = self._contents.steps
-            steps = np.array(records.step, dtype=np.int64)[self._live.alive(records)]
-            return int(steps.max()) if steps.size else None
+            return self._live.last_step(self._contents.steps)
 
     @property
     def duration(self) -> float:
@@ -174,8 +173,8 @@ class RunLog:
             contents = self._contents
             rows = [(name, column.rows) for name, column in contents.numbers.items()]
             rows += contents.stored.items()
-            alive = self._live.alive(contents.steps)
-            return tuple(dict.fromkeys(name for name, r in rows if alive[np.array(r)].any()))
+            live, records = self._live, contents.steps
+            return tuple(dict.fromkeys(name for name, r in rows if live.counts(r, records)))
 
     def series(self, name: str) -> Series:
         """The network-wide values of a scalar or per-layer quantity."""
@@ -198,20 +197,19 @@ class RunLog:
             names = [[x.name for x in attempt.layers] for attempt in self._contents.attempts]
             return self._live.matrix(column, names)
 
-    def notes(self, name: str) -> list[dict[str, Any]]:
+    def notes(self, name: str) -> Notes:
         """The notes of each value of :meth:`series`; ``{}`` where there are none."""
         with self._lock:
             column = self._contents.numbers.get(name, _NOTHING)
-            places = self._live.places(column.rows, self._contents.steps).tolist()
-            return [parse_object(column.notes.get(i, b"{}")) or {} for i in places]
+            return Notes(column.notes, self._live.places(column.rows, self._contents.steps))
 
     @property
     def user_names(self) -> tuple[str, ...]:
         """Names of the numbers that the user logged, in order of appearance."""
         with self._lock:
-            alive = self._live.alive(self._contents.user)
+            live, records = self._live, self._contents.user
             columns = self._contents.measured.items()
-            return tuple(name for name, c in columns if alive[np.array(c.rows)].any())
+            return tuple(name for name, c in columns if live.counts(c.rows, records))
 
     def user_series(self, name: str) -> Series:
         """What the user logged under ``name``, where it is a number."""
