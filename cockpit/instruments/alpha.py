@@ -25,6 +25,7 @@ from cockpit.instruments.panel import (
     Text,
 )
 from cockpit.instruments.registry import Help, View, instrument
+from cockpit.instruments.scales import sampled
 
 if TYPE_CHECKING:
     from cockpit.log import RunLog
@@ -128,7 +129,7 @@ def _ball(sample: np.ndarray, role: Role) -> list[Mark]:
     """The median on the parabola, at the edge if it lies beyond."""
     if len(sample) == 0:
         return []
-    at = np.clip(np.array([np.median(sample)]), -LIMIT, LIMIT)
+    at = np.clip(np.array([np.median(sampled(sample))]), -LIMIT, LIMIT)
     return [Points(at, at**2, role=role, secondary_y=True)]
 
 

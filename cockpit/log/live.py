@@ -80,10 +80,10 @@ class LiveRows:
 
     def series(self, column: Column, records: Records) -> Series:
         """The numbers of a column."""
-        common, rows = self._common(records), self._sorted(column.rows, records)
+        rows = self._sorted(column.rows, records)
         kept = self._once("series", column, _Numbers)
-        kept.follow(column, rows, common)
-        return Series(rows.step.view, kept.value.view, kept.time.view)
+        kept.follow(column, rows)
+        return Series(rows.step.view, kept.value.view, rows.time.view)
 
     def matrix(
         self, column: Column, names: list[list[str]] | None
@@ -125,6 +125,8 @@ class LiveRows:
         return common
 
     def _sorted(self, rows: array[int], records: Records) -> _Sorted:
+        if len(rows) == len(records):  # each record has one: as all other such columns
+            rows = self.every(records)
         found = self._once("sorted", rows, _Sorted)
         found.follow(rows, self._common(records))
         return found
@@ -165,12 +167,18 @@ class _Sorted:
     Attributes:
         places: Places in the rows, int64.
         step: Their steps, int64.
-        version: Grows whenever the order is made anew.
+        time: Their times, float64.
+        order: Another object whenever the order is made anew.
     """
 
     def __init__(self) -> None:
-        self.version = self._seen = 0
+        self._seen = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.order = object()
         self.places, self.step = Growing(np.int64), Growing(np.int64)
+        self.time = Growing(np.float64)
 
     def follow(self, rows: array[int], common: _Common) -> None:
         first, self._seen = self._seen, len(rows)
@@ -182,12 +190,12 @@ class _Sorted:
         if first and steps[0] > last and (steps[1:] > steps[:-1]).all():
             self.places.append(np.arange(first, len(rows)))
             self.step.append(steps)
+            self.time.append(common.time.view[new])
         else:
             self._anew(np.array(rows, dtype=np.int64), common)
 
     def _anew(self, rows: np.ndarray, common: _Common) -> None:
-        self.version += 1
-        self.places, self.step = Growing(np.int64), Growing(np.int64)
+        self._clear()
         places = np.flatnonzero(common.alive.view[rows])
         steps = common.step.view[rows[places]]
         if not (steps[1:] > steps[:-1]).all():
@@ -197,23 +205,22 @@ class _Sorted:
             places, steps = places[order[is_last]], steps[is_last]
         self.places.append(places)
         self.step.append(steps)
+        self.time.append(common.time.view[rows[places]])
 
 
 class _Numbers:
-    """Values and times of the records of a column that count."""
+    """Values of the records of a column that count."""
 
     def __init__(self) -> None:
-        self._version = -1
+        self._order: object = None
 
-    def follow(self, column: Column, rows: _Sorted, common: _Common) -> None:
-        if self._version != rows.version:
-            self._version = rows.version
-            self.value, self.time = Growing(np.float64), Growing(np.float64)
+    def follow(self, column: Column, rows: _Sorted) -> None:
+        if self._order is not rows.order:
+            self._order, self.value = rows.order, Growing(np.float64)
         new = rows.places.view[len(self.value) :]
         if new.size:
             start = int(new.min())
             self.value.append(np.array(column.values[start:])[new - start])
-            self.time.append(common.time.view[np.array(column.rows[start:])[new - start]])
 
 
 class _Matrix:
@@ -221,11 +228,11 @@ class _Matrix:
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self._version = -1
+        self._order: object = None
 
     def follow(self, column: Column, rows: _Sorted, names: list[list[str]] | None) -> None:
-        if self._version != rows.version:
-            self._version = rows.version
+        if self._order is not rows.order:
+            self._order = rows.order
             self._taken: dict[tuple[int, int], int] = {}
             self.value = Growing(np.float64, self.width)
         known = len(self.value)
