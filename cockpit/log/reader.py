@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time as clock
@@ -41,6 +42,8 @@ class RunLog:
     Args:
         path: The run's folder, or the log file itself.
         stalled_after: Seconds without growth after which a run without an end is ``stalled``.
+        overview: Read only some thousand records, spread over all of a log of more than 32 MiB.
+        read: Whether to read at once; else at the first :meth:`refresh`.
 
     Attributes:
         path: The log file.
@@ -49,23 +52,34 @@ class RunLog:
         FileNotFoundError: If there is no log.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, stalled_after: float = 120.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        stalled_after: float = 120.0,
+        overview: bool = False,
+        read: bool = True,
+    ) -> None:
         given = Path(path)
         self.path = given / LOG_NAME if given.is_dir() else given
         self._stalled_after = stalled_after
         self._lock = threading.RLock()
         try:
-            self._lines = LineReader(self.path)
+            self._lines = LineReader(self.path, sampled=overview)
         except OSError as error:
             raise FileNotFoundError(
                 f"No log at {self.path}. Give the folder of a run (the logdir of its Cockpit), "
                 f"which holds {LOG_NAME}."
             ) from error
         self._clear()
-        self.refresh()
+        if read:
+            self.refresh()
 
-    def refresh(self) -> bool:
+    def refresh(self, seconds: float = math.inf) -> bool:
         """Read what was added since; all over again if the file was truncated or replaced.
+
+        Args:
+            seconds: Stop after about so long; the next call goes on.
 
         Returns:
             Whether anything is new.
@@ -77,7 +91,7 @@ class RunLog:
             if change == "replaced":
                 self._clear()
             before = self._lines.offset
-            for offset, line in self._lines.lines():
+            for offset, line in self._lines.lines(seconds):
                 if line:
                     self._contents.add(line, offset)
             if change == "grown" and self._lines.offset == before:
@@ -88,6 +102,21 @@ class RunLog:
     def _clear(self) -> None:
         self._contents = Contents(self.path.resolve().parent.name)
         self._live = LiveRows(self._contents)
+
+    @property
+    def is_overview(self) -> bool:
+        """Whether most records were passed over."""
+        return self._lines.passed_over
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last :meth:`refresh` stopped before the end, because time was up."""
+        return self._lines.has_more
+
+    @property
+    def share_read(self) -> float:
+        """How much of the file was read, 0 to 1."""
+        return self._lines.offset / max(self._lines.size, 1)
 
     def _latest(self) -> Attempt:
         attempts = self._contents.attempts
