@@ -70,17 +70,18 @@ def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mar
         finite = np.where(finite > 0, finite, np.nan)
     radius = smoothing_radius(len(finite), view.smoothing) if curve.smoothed else 0
     marks: list[Mark] = []
-    at, line = x, finite
+    at, line, points = x, finite, view.max_points
     if radius > 0:
         at, line = averages(x, to_scale(finite, axis), SMOOTHED_POINTS)
         radius = max(1, round(radius * len(line) / len(finite)))
         line = from_scale(smooth(line, radius), axis)
         if len(finite) > view.max_points:
-            low_high = envelope(x, finite, view.max_points // 2)
+            points //= 2  # it is smooth
+            low_high = envelope(x, finite, points)
             marks.append(Band(*low_high, role=curve.role, secondary_y=curve.secondary_y))
         else:
             marks.append(replace(_line(x, finite, curve), label="", faint=True))
-    marks.append(_line(*decimate(at, line, view.max_points), curve))
+    marks.append(_line(*decimate(at, line, points), curve))
     few = curve.dotted and len(line) <= MOST_DOTS
     dots = np.isfinite(line) if few else isolated(line)
     if dots.any() and dots.sum() <= view.max_points:
