@@ -23,28 +23,15 @@ from tests.dashboard.conftest import (
     Serve,
     Watched,
     fact,
+    last_loss,
     shown_cards,
     trace_data,
+    wait_drawn,
     wait_fact,
 )
 from tests.synthetic import make_header, make_values, write_run
 
 pytestmark = pytest.mark.browser
-
-
-def last_loss(page: Page) -> float:
-    """The rightmost step that the loss panel has drawn."""
-    return max(max(t["x"]) for t in trace_data(page, "loss") if t["x"])
-
-
-def wait_drawn(page: Page, step: int, timeout_ms: int = 5000) -> None:
-    """Wait until the loss panel shows a step."""
-    page.wait_for_function(
-        """step => cockpit.cards.get("loss").plot._fullData.some(
-            t => t.x && Math.max(...(t.x._inputArray || t.x)) >= step)""",
-        arg=step,
-        timeout=timeout_ms,
-    )
 
 
 def delays_s(page: Page, run: LiveRun) -> list[float]:

@@ -11,7 +11,17 @@ from playwright.sync_api import Page, expect
 from cockpit.instruments import View, panels
 from cockpit.instruments.horizontal import Horizontal
 from cockpit.log import RunLog
-from tests.dashboard.conftest import LiveRun, Open, Serve, fact, shown_cards, trace_data, wait_fact
+from tests.dashboard.conftest import (
+    LiveRun,
+    Open,
+    Serve,
+    fact,
+    query,
+    settled,
+    shown_cards,
+    trace_data,
+    wait_fact,
+)
 from tests.synthetic import write_run
 
 pytestmark = pytest.mark.browser
@@ -22,20 +32,8 @@ def full(tmp_path: Path) -> Path:
     return write_run(tmp_path / "full", steps=120, layers=8)
 
 
-def query(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
-
-
 def current(page: Page, instrument: str) -> str:
     return page.locator(f"[data-name={instrument}] .current").inner_text()
-
-
-def settled(page: Page) -> None:
-    """Wait until the page has nothing more to ask for the present view."""
-    page.wait_for_function(
-        """() => [...cockpit.cards.values()].every(
-            c => !c.present || !c.visible || c.token[0] !== "")"""
-    )
 
 
 def test_every_instrument_of_a_full_run_is_drawn(full: Path, serve: Serve, open_page: Open) -> None:

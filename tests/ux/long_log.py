@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import Page
 
 from cockpit.log import LogWriter
 from tests.synthetic import make_header, make_layers
@@ -49,11 +52,42 @@ def write_long_log(
 def _template(layers: int, names: Sequence[str]) -> bytes:
     """A step's line with places for step, time (twice), and the values of all quantities."""
     scalar = '"%s":{"kind":"scalar","value":%%.9g}'
-    per_layer = f'"%s":{{"kind":"per_layer","value":%%.9g,"layers":[{",".join(["%%.7g"] * layers)}]}}'
-    values = ",".join((scalar if n in SCALARS else per_layer) % n for n in names)
+    per_layer = (
+        f'"%s":{{"kind":"per_layer","value":%%.9g,"layers":[{",".join(["%%.7g"] * layers)}]}}'
+    )
+    texts = [scalar % "Time", scalar % "Loss"]
+    texts += [(scalar if name in SCALARS else per_layer) % name for name in names]
     return (
         '{"type":"step","step":%d,"time":%.3f,"batch_size":128,"lr":[0.05],'
-        '"overhead":{"step_s":0.012,"tracking_s":0.009},"values":{'
-        '"Time":{"kind":"scalar","value":%.3f},"Loss":{"kind":"scalar","value":%.9g},'
-        f"{values}}}}}\n"
+        f'"overhead":{{"step_s":0.012,"tracking_s":0.009}},"values":{{{",".join(texts)}}}}}\n'
     ).encode()
+
+
+def append_steps(folder: Path, count: int) -> int:
+    """Repeat the last line at the following steps; returns the last step."""
+    with (folder / "log.jsonl").open("rb+") as log:
+        log.seek(-4096, os.SEEK_END)
+        line = log.read().splitlines(keepends=True)[-1]
+        step = int(re.search(rb'"step":(\d+)', line).group(1))  # type: ignore[union-attr]
+        for i in range(1, count + 1):
+            log.write(line.replace(b'"step":%d' % step, b'"step":%d' % (step + i), 1))
+    return step + count
+
+
+def wait_read(page: Page) -> None:
+    """Wait until the server has read all of the log, and the page shows it."""
+    page.wait_for_function(
+        "() => document.getElementById('fact-read').textContent === ''", timeout=300_000
+    )
+    page.wait_for_function(
+        "() => [...cockpit.cards.values()].every(c => !c.present || !c.visible || c.token[0])"
+    )
+
+
+def heap_mb(page: Page) -> float:
+    """What the page's scripts hold in memory, in megabytes."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    session.detach()
+    return next(m["value"] for m in metrics if m["name"] == "JSHeapUsedSize") / 1e6
