@@ -12,7 +12,6 @@ from cockpit.instruments import View, panels
 from cockpit.instruments.horizontal import Horizontal
 from cockpit.log import RunLog
 from tests.dashboard.conftest import (
-    LiveRun,
     Open,
     Serve,
     fact,
@@ -93,37 +92,6 @@ def test_full_screen_and_back(full: Path, serve: Serve, open_page: Open) -> None
     expect(page.locator("[data-name=loss]")).to_be_visible()
 
 
-def test_the_scrubber_moves_the_distributions_and_live_returns(
-    full: Path, serve: Serve, open_page: Open
-) -> None:
-    page = open_page(serve(full.parent))
-    settled(page)
-    latest = current(page, "grad_hist1d")
-    thumb = page.locator("#scrubber").get_by_role("slider")
-    thumb.focus()
-    for _ in range(60):
-        page.keyboard.press("ArrowLeft")
-    expect(page.locator("#scrubbed")).to_have_text("step 59")
-    expect(page.locator("[data-name=grad_hist1d] .current")).to_contain_text("59")
-    expect(page.locator("[data-name=grad_hist2d] .current")).to_contain_text("50")
-    assert query(page)["step"] == ["59"]
-    page.get_by_role("button", name="Live", exact=True).click()
-    expect(page.locator("[data-name=grad_hist1d] .current")).to_have_text(latest)
-    assert "step" not in query(page)
-
-
-def test_the_scrubber_stays_while_the_run_goes_on(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    live_run.write(20)
-    page = open_page(f"{serve(tmp_path)}?step=7")
-    expect(page.locator("#scrubbed")).to_have_text("step 7")
-    last = live_run.write(10)
-    wait_fact(page, "step", str(last))
-    expect(page.locator("#scrubbed")).to_have_text("step 7")
-    expect(page.locator("[data-name=grad_hist1d] .current")).to_contain_text("7")
-
-
 def test_layers_can_be_picked(full: Path, serve: Serve, open_page: Open) -> None:
     page = open_page(serve(full.parent))
     settled(page)
@@ -160,46 +128,6 @@ def test_horizontal_axis(full: Path, serve: Serve, open_page: Open, axis: str) -
     assert shown == pytest.approx(last, rel=1e-5)
 
 
-def test_the_zoom_of_one_is_the_zoom_of_all_and_stays(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    live_run.write(55)
-    page = open_page(serve(tmp_path))
-    settled(page)
-    zoom = "() => Plotly.relayout(cockpit.cards.get('loss').plot, {'xaxis.range': [10, 30]})"
-    page.evaluate(zoom)
-    shown = "() => cockpit.cards.get('grad_norm').plot.layout.xaxis.range.map(Math.round).join()"
-    page.wait_for_function(f"() => ({shown})() === '10,30'")
-    for _ in range(4):
-        last = live_run.write(2)
-        wait_fact(page, "step", str(last))
-    assert page.evaluate(shown) == "10,30"
-    assert query(page)["window"] == ["10~30"]
-    page.get_by_role("button", name="Undo zoom").click()
-    page.wait_for_function(f"() => ({shown})() !== '10,30'")
-
-
-def test_the_crosshair_is_shared(full: Path, serve: Serve, open_page: Open) -> None:
-    page = open_page(serve(full.parent))
-    settled(page)
-    box = page.locator("[data-name=grad_norm] .plot").bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    lines = page.locator(".crosshair:visible")
-    expect(lines.first).to_be_visible()
-    steps = page.evaluate(
-        """() => ["loss", "mean_gsnr"].map(name => {
-            const {plot, crosshairs: [line]} = cockpit.cards.get(name);
-            const x = plot._fullLayout.xaxis;
-            return x.p2d(new DOMMatrix(line.style.transform).e - x._offset);
-        })"""
-    )
-    assert steps[0] == pytest.approx(steps[1], abs=0.05)
-    assert 40 < steps[0] < 80
-    page.mouse.move(5, 5)
-    expect(lines).to_have_count(0)
-
-
 @pytest.mark.parametrize("format", ["PNG", "SVG"])
 def test_a_picture_can_be_saved(full: Path, serve: Serve, open_page: Open, format: str) -> None:
     page = open_page(f"{serve(full.parent)}?focus=loss")
@@ -209,18 +137,6 @@ def test_a_picture_can_be_saved(full: Path, serve: Serve, open_page: Open, forma
     assert download.value.suggested_filename == f"full-loss.{format.lower()}"
     content = Path(download.value.path()).read_bytes()
     assert content.startswith(b"\x89PNG" if format == "PNG" else b"<svg")
-
-
-def test_smoothing(full: Path, serve: Serve, open_page: Open) -> None:
-    page = open_page(serve(full.parent))
-    settled(page)
-    page.locator("#smoothing").get_by_role("slider").focus()
-    for _ in range(5):
-        page.keyboard.press("ArrowRight")
-    expect(page.locator("#smoothing-text")).to_have_text("5 %")
-    assert query(page)["smoothing"] == ["0.05"]
-    page.locator("#smoothing-auto").click()
-    expect(page.locator("#smoothing-text")).to_have_text("auto")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -9,18 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect
 
 from cockpit.log import LogWriter
 from cockpit.log.record import Layer, PerLayer, Scalar
 from tests.dashboard.conftest import (
-    ECONOMY,
-    LiveRun,
     Open,
     Serve,
-    fact,
-    trace_data,
-    wait_fact,
 )
 from tests.synthetic import write_run
 
@@ -34,84 +28,6 @@ HOSTILE = [
     '<a href="javascript:window.hacked=1">click</a>',
     "a\u202eb\u0000\n'`${window.hacked=1}`",
 ]
-
-
-def test_bad_lines_are_skipped_and_counted(tmp_path: Path, serve: Serve, open_page: Open) -> None:
-    path = write_run(tmp_path / "a", steps=30, quantities=ECONOMY)
-    log = path / "log.jsonl"
-    lines = log.read_bytes().splitlines(keepends=True)
-    lines[10] = b'{"type":"step","step":9,"values":{"Loss"\n'
-    lines.insert(15, b"\xff\x00 no json\n")
-    log.write_bytes(b"".join(lines))
-    page = open_page(serve(tmp_path))
-    wait_fact(page, "skipped", "2")
-    assert fact(page, "step") == "29"
-
-
-def test_a_torn_last_line_is_waited_for(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    last = live_run.write()
-    log = live_run.writer.path
-    whole = log.read_bytes()
-    log.write_bytes(whole[:-40])
-    page = open_page(serve(tmp_path))
-    wait_fact(page, "step", str(last - 1))
-    assert page.locator("#fact-skipped").is_hidden()
-    with log.open("ab") as file:
-        file.write(whole[-40:])
-    wait_fact(page, "step", str(last))
-
-
-def test_a_truncated_log_is_read_anew(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    live_run.write(20)
-    page = open_page(serve(tmp_path))
-    wait_fact(page, "step", "24")
-    log = live_run.writer.path
-    lines = log.read_bytes().splitlines(keepends=True)
-    log.write_bytes(b"".join(lines[:8]))
-    wait_fact(page, "step", "6")
-
-
-def test_not_a_number_is_marked_and_warned_of(
-    tmp_path: Path, serve: Serve, open_page: Open
-) -> None:
-    write_run(tmp_path / "a", steps=80, diverge_at=40, quantities=ECONOMY)
-    page = open_page(serve(tmp_path))
-    warning = page.locator(".alert[data-level=warning]").first
-    expect(warning).to_contain_text("▲ warning", ignore_case=True)
-    expect(warning).to_contain_text("learning rate")
-    assert page.title().startswith("▲")
-    marked = [t for t in trace_data(page, "loss") if 48 in t["x"] and len(t["x"]) < 5]
-    assert marked, "no mark at the first step that is not finite"
-
-
-def test_an_acknowledged_alert_is_put_away(tmp_path: Path, serve: Serve, open_page: Open) -> None:
-    write_run(tmp_path / "a", steps=80, diverge_at=40, quantities=("Loss",))
-    page = open_page(serve(tmp_path))
-    alerts = page.locator("#alerts .alert")
-    expect(alerts).to_have_count(1)
-    alerts.get_by_role("button", name="Acknowledge").click()
-    expect(alerts).to_have_count(0)
-    expect(page.locator("#quiet")).to_have_text("No new alerts · 1 acknowledged")
-    page.reload()
-    expect(page.locator("#quiet")).to_have_text("No new alerts · 1 acknowledged")
-
-
-def test_an_alert_clears_when_its_cause_does(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    live_run.writer.step(5, {"Loss": Scalar(float("nan"))}, time=1.0)
-    page = open_page(serve(tmp_path))
-    expect(page.locator("#alerts .alert")).to_have_count(1)
-    live_run.writer.close()
-    again = LiveRun(tmp_path / "live")
-    again.next = 3
-    again.write(4)
-    expect(page.locator("#alerts .alert")).to_have_count(0)
-    again.writer.close()
 
 
 def hostile_run(folder: Path) -> None:
