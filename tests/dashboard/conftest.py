@@ -9,19 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from cockpit.dashboard.server import make
 from cockpit.log import LogWriter
 from tests.synthetic import make_header, make_layers, make_values
 
-BROWSER_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ECONOMY = (
     "Loss", "Distance", "UpdateSize", "GradNorm", "Time", "Alpha",
     "NormTest", "InnerTest", "OrthoTest", "GradHist1d",
@@ -49,14 +42,6 @@ def serve() -> Iterator[Serve]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
-        yield running
-        running.close()
 
 
 class Watched:

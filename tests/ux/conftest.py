@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from tests.dashboard.conftest import (  # noqa: F401
-    browser,
     live_run,
     open_page,
     serve,
