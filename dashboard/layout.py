@@ -175,7 +175,7 @@ def _smoothing() -> list[Any]:
             size="xs",
             label=None,
             w=96,
-            **_named("Smoothing"),
+            thumbLabel="Smoothing",
         ),
         html.Button(
             html.Span("auto", id="smoothing-text"),
@@ -215,7 +215,7 @@ def _scrubber() -> list[Any]:
             size="xs",
             updatemode="drag",
             className="scrubber",
-            **_named("Step that the distributions show"),
+            thumbLabel="Step that the distributions show",
         ),
         html.Output("latest step", id="scrubbed"),
         html.Button(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from cockpit.instruments import View, panels
-from cockpit.instruments.horizontal import Horizontal
 from cockpit.log import RunLog
 from tests.dashboard.conftest import (
     Open,
@@ -115,60 +113,6 @@ def test_the_quantity_of_the_layers_instrument(full: Path, serve: Serve, open_pa
     assert query(page)["quantity"] == ["Distance"]
 
 
-@pytest.mark.parametrize("axis", ["Step", "Epoch", "Time"])
-def test_horizontal_axis(full: Path, serve: Serve, open_page: Open, axis: str) -> None:
-    other = "time" if axis == "Step" else "step"
-    page = open_page(f"{serve(full.parent)}?x={other}")
-    settled(page)
-    page.get_by_role("radiogroup", name="Horizontal axis").get_by_text(axis).click()
-    page.wait_for_function(f"() => cockpit.state.x === '{axis.lower()}'")
-    settled(page)
-    (last,) = Horizontal(RunLog(full), View(x=axis.lower())).positions([119])
-    shown = max(max(t["x"]) for t in trace_data(page, "grad_norm"))
-    assert shown == pytest.approx(last, rel=1e-5)
-
-
-@pytest.mark.parametrize("format", ["PNG", "SVG"])
-def test_a_picture_can_be_saved(full: Path, serve: Serve, open_page: Open, format: str) -> None:
-    page = open_page(f"{serve(full.parent)}?focus=loss")
-    settled(page)
-    with page.expect_download() as download:
-        page.get_by_role("button", name=f"Save as {format}").locator("visible=true").click()
-    assert download.value.suggested_filename == f"full-loss.{format.lower()}"
-    content = Path(download.value.path()).read_bytes()
-    assert content.startswith(b"\x89PNG" if format == "PNG" else b"<svg")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_theme_follows_the_system_until_chosen(
-    full: Path, serve: Serve, open_page: Open, scheme: str
-) -> None:
-    other = "Light" if scheme == "dark" else "Dark"
-    page = open_page(serve(full.parent), color_scheme=scheme)
-    attribute = "() => document.documentElement.dataset.mantineColorScheme"
-    assert page.evaluate(attribute) == scheme
-    before = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-    page.get_by_role("button", name="Options").click()
-    page.get_by_text(other, exact=True).click()
-    page.wait_for_function(f"() => ({attribute})() === '{other.lower()}'")
-    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") != before
-
-
-def test_the_address_restores_the_view(full: Path, serve: Serve, open_page: Open) -> None:
-    address = (
-        f"{serve(full.parent)}?run=full&x=time&smoothing=0.5&step=40&layer=0.weight"
-        "&quantity=Distance&theme=dark"
-    )
-    page = open_page(address)
-    settled(page)
-    expect(page.locator("#scrubbed")).to_have_text("step 40")
-    expect(page.locator("#smoothing-text")).to_have_text("50 %")
-    expect(page.get_by_role("combobox", name="Quantity")).to_have_value("Distance")
-    assert page.evaluate("() => document.documentElement.dataset.mantineColorScheme") == "dark"
-    assert page.evaluate("() => cockpit.state.layers") == ["0.weight"]
-    assert parse_qs(urlsplit(address).query) == query(page)
-
-
 def test_keys(full: Path, serve: Serve, open_page: Open) -> None:
     page = open_page(serve(full.parent))
     settled(page)
@@ -180,16 +124,3 @@ def test_keys(full: Path, serve: Serve, open_page: Open) -> None:
     page.locator("[data-name=loss]").hover()
     page.keyboard.press("f")
     page.wait_for_function("() => cockpit.state.focus === 'loss'")
-
-
-@pytest.mark.parametrize("width", [390, 1000, 1600, 2600])
-def test_nothing_sticks_out_at_any_width(
-    full: Path, serve: Serve, open_page: Open, width: int
-) -> None:
-    page = open_page(serve(full.parent), viewport={"width": width, "height": 900})
-    settled(page)
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
-    right = page.locator(".card").evaluate_all(
-        "nodes => Math.max(...nodes.map(n => n.getBoundingClientRect().right))"
-    )
-    assert right <= width
