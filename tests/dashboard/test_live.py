@@ -15,7 +15,6 @@ from tests.dashboard.conftest import (
     fact,
     last_loss,
     shown_cards,
-    trace_data,
     wait_drawn,
     wait_fact,
 )
@@ -52,29 +51,6 @@ def test_status_follows_the_run(
     again.close()
     wait_fact(page, "status", "failed")
     page.get_by_text("The run failed: RuntimeError: <b>boom</b>").wait_for()
-
-
-def test_a_killed_run_goes_on_where_it_was_resumed(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    page = open_page(serve(tmp_path))
-    live_run.write(35)
-    wait_drawn(page, 39)
-    live_run.writer.close()  # as the system does for a killed process: no end record
-    with live_run.writer.path.open("ab") as log:
-        log.write(b'{"type":"step","step":40,"val')  # and a torn line
-    again = LiveRun(tmp_path / "live")
-    again.next = 20
-    again.write(5)
-    wait_fact(page, "attempt", "2")
-    wait_fact(page, "step", "24")
-    page.wait_for_function(
-        """() => Math.max(...cockpit.cards.get("loss").plot._fullData.flatMap(
-            t => Array.from((t.x || [])._inputArray || t.x || []))) === 24"""
-    )
-    for trace in trace_data(page, "loss"):
-        assert trace["x"] == sorted(trace["x"]), "zig-zag"
-    again.writer.close()
 
 
 def test_a_replaced_log_is_read_anew(
