@@ -36,7 +36,9 @@ RECORDS = st.one_of(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(pieces=st.lists(st.lists(RECORDS, max_size=4), max_size=8))
 def test_growing_equals_a_fresh_read(tmp_path: Path, pieces: list[list[dict[str, Any]]]) -> None:
     path = tmp_path / "log.jsonl"
