@@ -31,7 +31,7 @@ SAMPLES = 20  # of the delay, each minute
 SETTLED_AFTER_MIN = 5
 FLAT = 0.1
 SHOWN = """() => [Date.now() / 1000, Math.max(...cockpit.cards.get("loss").plot._fullData.flatMap(
-    t => Array.from((t.x || [])._inputArray || t.x || [])))]"""
+    t => Array.from((t.x || [])._inputArray || t.x || []).filter(Number.isFinite)))]"""
 
 
 @dataclass(frozen=True)

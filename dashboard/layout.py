@@ -17,7 +17,7 @@ FACTS = {  # id: label, explanation
     "duration": ("Training time", "From the start to the last record"),
     "overhead": ("Overhead", "Time for tracking, relative to the training step without it"),
     "attempt": ("Attempt", "How often this run was started"),
-    "read": ("Log read", "So far; until all is read, an overview of some thousand records is shown"),
+    "read": ("Log read", "Until all is read, an overview of some thousand records is shown"),
     "skipped": ("Lines skipped", "Lines of the log that could not be read"),
 }
 SHORTCUTS = {

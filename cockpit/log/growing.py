@@ -19,7 +19,7 @@ class Growing:
 
     def __init__(self, dtype: type, width: int | None = None) -> None:
         shape = (FIRST_ROOM,) if width is None else (FIRST_ROOM, width)
-        self._room = np.empty(shape, dtype)
+        self._room: np.ndarray = np.empty(shape, dtype)
         self._size = 0
 
     def __len__(self) -> int:

@@ -1,7 +1,8 @@
 """Which records of a log count, and the arrays that they make; what is known of them grows along.
 
 As long as no attempt begins, a new record takes nothing back: its numbers are appended to the
-arrays that are there. Where that does not hold (a new attempt, a step once more), they are made anew.
+arrays that are there. Where that does not hold (a new attempt, a step once more) they are made
+anew.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def _full(file: BinaryIO) -> bytes:
 
 
 def _spread() -> Iterator[float]:
-    """Places in [0, 1) that fill it evenly, wherever one stops: 1/2, 1/4, 3/4, 1/8, …
+    """Places in [0, 1) that fill it evenly, wherever one stops: 1/2, 1/4, 3/4, 1/8 and so on.
 
     Reference: van der Corput (1935), in base 2.
     """
