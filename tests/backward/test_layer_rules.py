@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.capture import Capture
 from cockpit.backward.evaluate import fold_rows
 from cockpit.backward.extensions import Chunked, Outer, Unsupported, contributions, generic
 from cockpit.backward.first_order import contributions_by_name
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.nodes import NodeUse, uses_beside
 from tests.backward.individual import assert_exact, by_hooks, by_loop, losses_of
 
