@@ -5,9 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
-import subprocess
-import sys
-import textwrap
 import weakref
 from pathlib import Path
 
@@ -92,26 +89,6 @@ def test_with_statement_records_how_the_run_ended(
     with pytest.raises(type(error)), Cockpit(mlp(), nn.CrossEntropyLoss(), logdir=tmp_path):
         raise error
     assert RunLog(tmp_path).status == status
-
-
-def test_a_program_that_ends_without_close_leaves_a_complete_log(tmp_path: Path) -> None:
-    program = """
-        import sys, torch
-        from torch import nn
-        from cockpit import Cockpit
-        model, loss_fn = nn.Linear(4, 2), nn.CrossEntropyLoss()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        cockpit = Cockpit(model, loss_fn, optimizer, logdir=sys.argv[1])
-        for step in range(3):
-            loss = loss_fn(model(torch.randn(5, 4)), torch.zeros(5, dtype=torch.long))
-            with cockpit(step):
-                loss.backward()
-            optimizer.step()
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(program), str(tmp_path)], check=True)
-    log = RunLog(tmp_path)
-    assert log.status == "interrupted"
-    assert log.last_step == 2
 
 
 def test_nothing_keeps_a_dropped_cockpit_alive(tmp_path: Path) -> None:
