@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +84,7 @@ def load(folder: Path) -> Checkpoint:
         raise FileNotFoundError(f"got no {path}: only a run of `cockpit train` can be resumed")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except Exception as error:  # a torn file confuses the unpickler in many ways
         raise ValueError(f"{path} is damaged: {error}") from error
     version = content.pop("version", None) if isinstance(content, dict) else None
     if version != _VERSION:

@@ -57,11 +57,12 @@ def parse(path: Path) -> Labeled:
         DamagedError: If it is no such file.
     """
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         content = loadmat(path, variable_names=["X", "y"])
         pixels, digits = content["X"], content["y"].ravel()
-    except (ValueError, KeyError, TypeError, NotImplementedError, OSError) as error:
+    except (MatReadError, ValueError, KeyError, TypeError, NotImplementedError) as error:
         raise DamagedError(f"{path} is no Matlab file with X and y: {error}") from error
     if pixels.dtype != np.uint8 or pixels.shape != (32, 32, 3, len(digits)):
         raise DamagedError(f"{path}: got X of shape {pixels.shape} and {len(digits)} labels")
