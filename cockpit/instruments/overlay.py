@@ -76,6 +76,7 @@ def overlay(parts: Sequence[Part], room: Room | None = None) -> Panel:
     return replace(
         drawn,
         title=front.title,
+        group=front.group,
         current=front.current,
         note=joined(series_note, _left_out(left_out), front.note),
         side=side,

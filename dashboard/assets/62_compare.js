@@ -93,7 +93,7 @@
   /* The row of names; none for one run alone. */
   function show() {
     const names = members();
-    cockpit.settleColors(names);
+    if (cockpit.settleColors(names)) cockpit.writeAddress();
     const state = names.map((n) => [n, cockpit.labelOf(n), cockpit.colorOf(n), isHidden(n), absent.has(n)]);
     const signature = JSON.stringify([cockpit.state.run, state]);
     if (signature === shown) return;

@@ -78,7 +78,10 @@
     e: () => cockpit.set({ x: "epoch" }),
     t: () => cockpit.set({ x: "time" }),
     d: cycleTheme,
-    r: () => cockpit.toggleTable(),
+    r: (event) => {
+      event.preventDefault(); // the letter would land in the field that gets the focus
+      cockpit.toggleTable();
+    },
     a: () => cockpit.set({ window: null }),
     "?": () => toggle("options"),
   };
@@ -96,7 +99,7 @@
     document.addEventListener("keydown", (event) => {
       const typing = event.target.closest("input, select, textarea, [role=slider], [role=option]");
       if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
-      if (KEYS[event.key]) KEYS[event.key]();
+      if (KEYS[event.key]) KEYS[event.key](event);
     });
   }
 
