@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from cockpit.instruments.panel import Band, Line, Panel, Place, Points
 from cockpit.instruments.run_style import RUN_ROLES
-from cockpit.render.geometry import color_bar_mark, grid_shape, legend_marks
+from cockpit.render.geometry import color_bar_mark, grid_shape, is_comparison, legend_marks
 from cockpit.render.plotly_axes import (
     FONT,
     Canvas,
@@ -105,6 +105,7 @@ def _style(canvas: Canvas, panel: Panel, header: bool) -> dict[str, Any]:
         "legend": {
             "orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom",
             "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)", "itemwidth": 30,
+            "traceorder": "reversed" if is_comparison(panel) else "normal",
         },
     }  # fmt: skip
     if header:

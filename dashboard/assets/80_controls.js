@@ -36,7 +36,10 @@
       status: run.status + (run.step === null ? "" : ` at ${run.step.toLocaleString("en-US")}`),
     }));
     setProps("run", { data });
+    cockpit.showCompared();
   }
+
+  const statusOf = (name) => (runs.find((run) => run.name === name) || {}).status;
 
   function offer(offers) {
     const { layers, epochs } = offers;
@@ -131,5 +134,5 @@
       if (value !== shown) cockpit.set({ step: value >= lastStep ? null : value });
     },
   };
-  Object.assign(cockpit, { offerRuns, offer, offerSteps, showControls: show });
+  Object.assign(cockpit, { offerRuns, statusOf, offer, offerSteps, showControls: show });
 })();

@@ -81,7 +81,9 @@ def test_many_runs_show_fewer_series_with_all_that_belongs_to_them():
 def test_measured_values_are_shown_where_they_can_be_told_apart():
     marks = Line(X, X, faint=True), Line(X, X)
     two = overlay([(A, history(*marks)), (B, history(*marks))])
-    assert [m.role for m in two.marks if m.faint] == ["run-1", "run-0"]
+    assert [(m.role, m.faint) for m in two.marks] == [
+        ("run-1", True), ("run-0", True), ("run-1", False), ("run-0", False),
+    ]  # fmt: skip
     three = overlay([(one, history(*marks)) for one in (A, B, C)])
     assert [m.role for m in three.marks if m.faint] == ["run-0"]
 
@@ -123,6 +125,7 @@ def test_what_is_not_finite_is_marked_in_the_run_it_is_of():
 def test_axes_cover_all_runs():
     small, large = history(Line(X, X + 1)), history(Line(X, 1000 * (X + 1)))
     assert overlay([(A, small), (B, large)]).y.scale == "log"
+    assert overlay([(A, history(Line(X, X))), (B, history(Line(X, 99 * X)))]).y.scale == "symlog"
     near = history(Line(X, X), y=Axis("η", range=(0.9, 1.1)))
     far = history(Line(X, X), y=Axis("η", range=(90.0, 110.0)))
     assert overlay([(A, near), (B, far)]).y.range is None  # each fitted its own run
