@@ -65,7 +65,7 @@ def overlay(parts: Sequence[Part], room: Room | None = None) -> Panel:
     """
     room = room or Room()
     front = parts[0][1]
-    if any(isinstance(mark, Heatmap) for mark in front.marks):
+    if any(isinstance(mark, Heatmap) for _, panel in parts for mark in panel.marks):
         return side_by_side(parts, room.maps)
     alike = [part for part in parts if _comparable(part[1], front)]
     drawn, series_note = _lay(alike, room)

@@ -198,6 +198,14 @@ def test_maps_stand_side_by_side_in_the_same_colors():
     assert spreads[0].max() == 100
 
 
+def test_maps_over_the_steps_cover_the_longest_run(logs):
+    runs = [(RunStyle(log.name, i), log) for i, log in enumerate(logs)]
+    ((_, panel),) = compared_panels(runs, None, ["layers"])
+    ((low, high),) = {one.x.range for one in panel.multiples}
+    assert low <= 0
+    assert high >= 149
+
+
 def test_fifteen_styles_differ():
     styles = {(RunStyle("", i).role, RunStyle("", i).dashes()) for i in range(STYLES)}
     assert len(styles) == STYLES
