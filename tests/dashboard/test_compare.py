@@ -58,8 +58,13 @@ def names_in(reply: dict[str, Any], instrument: str) -> list[str]:
 def test_runs_are_laid_over_each_other(five: Path) -> None:
     reply = ask(RunIndex(five), "abc")
     assert names_in(reply, "grad_norm") == ["run c", "run b", "run a"]
-    assert [a["text"] for a in panel(reply, "layers")["figure"]["layout"]["annotations"]][-1:] != []
     assert reply["facts"]["step"] == 59  # of the run in front
+
+
+def test_maps_side_by_side_are_zoomed_together(five: Path) -> None:
+    found = panel(ask(RunIndex(five), "abcde"), "layers")
+    assert found["history"] == ["xaxis", "xaxis2", "xaxis3", "xaxis4", "xaxis5"]
+    assert found["size"] == "tall"
 
 
 def test_an_idle_comparison_costs_less_than_a_kilobyte(five: Path) -> None:
