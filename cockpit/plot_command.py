@@ -18,7 +18,8 @@ FORMATS = (".pdf", ".png", ".svg")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``cockpit plot``."""
     add = parser.add_argument
-    add("run", type=Path, help="folder of the run, or its log file")
+    add("run", type=Path, nargs="+",
+        help="folder of the run, or its log file; several are laid over each other")  # fmt: skip
     add("-o", "--output", type=Path, default=Path("cockpit.pdf"),
         help="file to write: .pdf, .png or .svg (%(default)s)")  # fmt: skip
     add("-i", "--instrument", action="append", metavar="NAME",
@@ -54,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
             grouping=arguments.group,
             search=arguments.search,
         )
-        log = RunLog(arguments.run)
+        logs = [RunLog(run) for run in arguments.run]
+        log = logs[0]
         if names == ["list"]:
             return _list(log)
         if arguments.output.suffix.lower() not in FORMATS:
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"Cannot write {arguments.output}: the name must end in {', '.join(FORMATS)}."
             )
         chosen = names[0] if names and len(names) == 1 else names
-        figure = plot(log, chosen, theme=arguments.theme, view=view)
+        figure = plot(log if len(logs) == 1 else logs, chosen, theme=arguments.theme, view=view)
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(arguments.output, dpi=arguments.dpi, metadata={"Title": log.name})
     except (OSError, ValueError, UnknownInstrumentError, NothingToShowError) as error:

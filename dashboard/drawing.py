@@ -92,21 +92,20 @@ def _panel_text(panel: Panel, theme: str, horizontal: str) -> str:
     together.
     """
     drawn = figure_dict(panel, theme)
-    axes = [
-        name
-        for name, axis in drawn["layout"].items()
-        if name.startswith("xaxis") and _title(axis) == horizontal
-    ]
     words = {
         "title": panel.title,
         "current": panel.current,
         "note": panel.note,
         "size": _size(panel),
-        "history": axes if horizontal else [],
+        "history": _history_axes(drawn["layout"], horizontal) if horizontal else [],
         "figure": lean(drawn),
     }
     return encode(words)
 
 
-def _title(axis: dict[str, Any]) -> str:
-    return str(axis["title"]["text"])
+def _history_axes(layout: dict[str, Any], label: str) -> list[str]:
+    """The axes with this label, and those that are tied to one of them without a label."""
+    axes = {name: axis for name, axis in layout.items() if name.startswith("xaxis")}
+    leader = {name: axis.get("matches", name.replace("axis", "")) for name, axis in axes.items()}
+    named = {leader[name] for name, axis in axes.items() if axis["title"]["text"] == label}
+    return [name for name in axes if leader[name] in named]

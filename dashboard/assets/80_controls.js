@@ -36,7 +36,10 @@
       status: run.status + (run.step === null ? "" : ` at ${run.step.toLocaleString("en-US")}`),
     }));
     setProps("run", { data });
+    cockpit.showCompared();
   }
+
+  const statusOf = (name) => (runs.find((run) => run.name === name) || {}).status;
 
   function offer(offers) {
     const { layers, epochs } = offers;
@@ -78,7 +81,10 @@
     e: () => cockpit.set({ x: "epoch" }),
     t: () => cockpit.set({ x: "time" }),
     d: cycleTheme,
-    r: () => cockpit.toggleTable(),
+    r: (event) => {
+      event.preventDefault(); // the letter would land in the field that gets the focus
+      cockpit.toggleTable();
+    },
     a: () => cockpit.set({ window: null }),
     "?": () => toggle("options"),
   };
@@ -96,7 +102,7 @@
     document.addEventListener("keydown", (event) => {
       const typing = event.target.closest("input, select, textarea, [role=slider], [role=option]");
       if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
-      if (KEYS[event.key]) KEYS[event.key]();
+      if (KEYS[event.key]) KEYS[event.key](event);
     });
   }
 
@@ -128,5 +134,5 @@
       if (value !== shown) cockpit.set({ step: value >= lastStep ? null : value });
     },
   };
-  Object.assign(cockpit, { offerRuns, offer, offerSteps, showControls: show });
+  Object.assign(cockpit, { offerRuns, statusOf, offer, offerSteps, showControls: show });
 })();
