@@ -12,7 +12,7 @@ PROGRAM = "tests.distributed.program"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def launch(job: str, size: int, folder: Path, timeout: float = 120) -> list[str]:
+def launch(job: str, size: int, folder: Path, timeout: float = 240) -> list[str]:
     """Run a job of ``program`` on several ranks; what each has printed.
 
     Raises:
