@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cockpit.instruments import View
     from cockpit.log import RunLog
 
 FORMATS = (".pdf", ".png", ".svg")
@@ -21,32 +22,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file to write: .pdf, .png or .svg (%(default)s)")  # fmt: skip
     add("-i", "--instrument", action="append", metavar="NAME",
         help="draw this instrument alone; may be repeated (all; 'list' names them)")  # fmt: skip
-    add("--step", type=int, help="as of this step (the last one)")
     add("--theme", choices=("print", "light", "dark"), default="print", help="(%(default)s)")
+    add_view_arguments(parser)
+    add("--dpi", type=int, default=150, help="resolution of a .png (%(default)s)")
+
+
+def add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what says how to look at a run."""
+    add = parser.add_argument
+    add("--step", type=int, help="as of this step (the last one)")
     add("--x", choices=("step", "epoch", "time"), default="step",
         help="horizontal axis of histories (%(default)s)")  # fmt: skip
     add("--layer", action="append", metavar="NAME",
         help="show this parameter instead of the whole network; may be repeated")  # fmt: skip
     add("--quantity", help="what the layers instrument shows, e.g. GradNorm")
     add("--smoothing", type=float, help="0 (none) to below 1 (chosen by the run's length)")
-    add("--dpi", type=int, default=150, help="resolution of a .png (%(default)s)")
+    add("--window", type=float, nargs=2, metavar=("LOW", "HIGH"),
+        help="this part of the horizontal axis (all)")  # fmt: skip
+
+
+def view_of(arguments: argparse.Namespace) -> View:
+    """The view that the arguments ask for.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+    from cockpit.instruments import View
+
+    return View(
+        step=arguments.step,
+        layers=tuple(arguments.layer) if arguments.layer else None,
+        quantity=arguments.quantity,
+        x=arguments.x,
+        smoothing=arguments.smoothing,
+        window=tuple(arguments.window) if arguments.window else None,
+    )
+
+
+def arguments_of(view: View) -> list[str]:
+    """The arguments that ask for a view, the inverse of :func:`view_of`."""
+    given = [f"--x={view.x}", *(f"--layer={name}" for name in view.layers or ())]
+    for name in ("step", "quantity", "smoothing"):
+        value = getattr(view, name)
+        given += [] if value is None else [f"--{name}={value}"]
+    return given + (["--window", *(f"{end:f}" for end in view.window)] if view.window else [])
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write the file; returns the exit status."""
-    from cockpit.instruments import NothingToShowError, UnknownInstrumentError, View
+    from cockpit.instruments import NothingToShowError, UnknownInstrumentError
     from cockpit.log import RunLog
     from cockpit.views import plot
 
     names = arguments.instrument
     try:
-        view = View(
-            step=arguments.step,
-            layers=tuple(arguments.layer) if arguments.layer else None,
-            quantity=arguments.quantity,
-            x=arguments.x,
-            smoothing=arguments.smoothing,
-        )
+        view = view_of(arguments)
         log = RunLog(arguments.run)
         if names == ["list"]:
             return _list(log)

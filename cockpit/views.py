@@ -55,7 +55,7 @@ def plot(
     view = view or View()
     if step is not None:
         view = replace(view, step=step)
-    _check(log, view)
+    check(log, view)
     if instrument is None or not isinstance(instrument, str):
         return cockpit_figure(log, view, theme, tuple(instrument or ()))
     panel = get(instrument, log)(log, view)
@@ -83,8 +83,13 @@ def show(run: Any, instrument: str | Sequence[str] | None = None, **options: Any
     print(f"Cockpit: {path}")
 
 
-def _check(log: RunLog, view: View) -> None:
-    """Raise where the view asks for what the run does not have."""
+def check(log: RunLog, view: View) -> None:
+    """Check that the run has what a view asks for.
+
+    Raises:
+        NothingToShowError: If there is no record up to its step.
+        ValueError: If there is no such layer, or no per-layer quantity of that name.
+    """
     if view.step is not None and log.record(view.step) is None:
         raise NothingToShowError(f"Run {log.name!r} has no records up to step {view.step}.")
     known = [layer.name for layer in log.layers]

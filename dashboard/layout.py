@@ -24,6 +24,7 @@ SHORTCUTS = {
     "← →": "previous, next instrument in full screen",
     "Esc": "back to all instruments",
     "l": "live: the latest step",
+    "n": "numbers: the whole record at this step",
     "s e t": "horizontal axis: steps, epochs, time",
     "a": "all of the horizontal axis (undo zoom)",
     "d": "dark or light",
@@ -136,6 +137,8 @@ def _table() -> html.Section:
 def _head_tools() -> list[Any]:
     return [
         html.Button("Runs", id="runs-button", type="button", className="quiet-button"),
+        html.Button("Numbers", id="record-button", type="button", className="quiet-button"),
+        html.Button("Export", id="export-button", type="button", className="quiet-button"),
         html.Button("Options", id="options-button", type="button", className="quiet-button"),
     ]
 

@@ -76,8 +76,9 @@ def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mar
             low_high = envelope(x, finite, view.max_points // 2)
             marks.append(Band(*low_high, role=curve.role, secondary_y=curve.secondary_y))
         else:
-            marks.append(replace(_line(x, finite, curve), label="", faint=True))
-    marks.append(_line(*decimate(x, line, view.max_points), curve))
+            marks.append(replace(_line(x, finite, curve), faint=True))
+    drawn = _line(*decimate(x, line, view.max_points), curve)
+    marks.append(replace(drawn, smoothed=radius > 0))
     few = curve.dotted and len(line) <= MOST_DOTS
     dots = np.isfinite(line) if few else isolated(line)
     if dots.any() and dots.sum() <= view.max_points:

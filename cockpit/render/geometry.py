@@ -80,7 +80,7 @@ def legend_marks(panel: Panel) -> list[Labelled]:
         return []
     found: dict[str, Labelled] = {}
     for mark in panel.marks:
-        if isinstance(mark, Labelled) and mark.label:
+        if isinstance(mark, Labelled) and mark.label and not getattr(mark, "faint", False):
             found.setdefault(mark.label, mark)
     marks = list(found.values())
     return marks if len(marks) > 1 or any(isinstance(m, Points) for m in marks) else []

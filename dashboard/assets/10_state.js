@@ -15,6 +15,7 @@
     grouping: null, // of those rows: module, type or depth
     folded: null, // names of the groups that are one row
     focus: null, // instrument in full screen
+    record: null, // search in the view of all numbers; null: closed
     theme: "system", // system, light or dark
     refresh: "normal", // normal or fast
     compare: null, // names of the runs laid over each other; null: one run alone

@@ -33,6 +33,7 @@
     card.history = history;
     keepZoom(layout, history);
     layout.autosize = true;
+    card.figure = { data: figure.data, layout: structuredClone(layout) }; // as it is saved
     if (cockpit.state.focus !== card.name) compact(layout, history);
     cockpit.fillRows(card, figure);
     await window.Plotly.react(card.plot, figure.data, layout, CONFIG);

@@ -44,6 +44,7 @@
       theme: cockpit.resolvedTheme(),
       view: { x, smoothing, window: range, step, layers, quantity, focus, search, grouping, folded },
       panels: cockpit.cards.size ? wanted() : null,
+      numbers: cockpit.numbersWanted(),
     };
   }
 
@@ -64,6 +65,7 @@
   function forget() {
     known.stamp = "";
     known.offers = "";
+    cockpit.forgetNumbers();
     for (const card of cockpit.cards.values()) card.token = ["", ""];
   }
 
@@ -94,6 +96,7 @@
       cockpit.showTitle();
     }
     known.stamp = reply.stamp;
+    if (asked === viewAt) cockpit.setNumbers(reply);
     for (const [name, news] of Object.entries(reply.panels || {})) {
       const card = cockpit.cards.get(name);
       if (!card || asked !== viewAt) continue; // drawn for a view that is no more
@@ -155,6 +158,7 @@
   /* Another view: the same drawings may be right, so their digests stay; whether is asked anew. */
   function redraw() {
     viewAt += 1;
+    cockpit.doubtNumbers();
     for (const card of cockpit.cards.values()) card.token = ["", card.token[1]];
     refresh();
   }

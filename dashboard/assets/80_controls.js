@@ -66,7 +66,8 @@
   const toggle = (id) => find(id).togglePopover();
 
   const KEYS = {
-    Escape: () => cockpit.set({ focus: null }),
+    Escape: () => cockpit.set(cockpit.state.record === null ? { focus: null } : { record: null }),
+    n: () => cockpit.set({ record: cockpit.state.record === null ? "" : null }),
     ArrowLeft: () => cockpit.state.focus && cockpit.stepFocus(-1),
     ArrowRight: () => cockpit.state.focus && cockpit.stepFocus(1),
     f: () => {
@@ -108,6 +109,8 @@
       cockpit.started = true;
       cockpit.applyTheme();
       listen();
+      cockpit.offerExport();
+      cockpit.offerNumbers();
       show();
       cockpit.showCompared();
       cockpit.onChange(show);
