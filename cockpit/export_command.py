@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from cockpit.instruments import View
     from cockpit.log import RunLog
 
-EVERY_POINT = 2**31  # no curve is thinned out
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``cockpit export``."""
@@ -68,11 +66,11 @@ def _html(log: RunLog, view: View, names: tuple[str, ...], theme: str) -> Iterat
 
 def _csv(log: RunLog, view: View, names: tuple[str, ...], theme: str) -> Iterator[str]:
     from cockpit.instruments import NothingToShowError, get
-    from cockpit.render.table import panel_tables, write_csv
+    from cockpit.render.table import WHOLE_RUN, panel_tables, write_csv
 
     if len(names) != 1:
         raise ValueError(f"A .csv holds one instrument (-i NAME), got {len(names)}.")
-    panel = get(names[0], log)(log, replace(view, max_points=EVERY_POINT))
+    panel = get(names[0], log)(log, replace(view, **WHOLE_RUN))
     if panel is None:
         raise NothingToShowError(f"Run {log.name!r} has no records for {names[0]}.")
     return write_csv(panel_tables(panel))

@@ -33,6 +33,7 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     add("--step", type=int, help="as of this step (the last one)")
     add("--x", choices=("step", "epoch", "time"), default="step",
         help="horizontal axis of histories (%(default)s)")  # fmt: skip
+    add("--log-x", action="store_true", help="logarithmic horizontal axis of histories")
     add("--layer", action="append", metavar="NAME",
         help="show this parameter instead of the whole network; may be repeated")  # fmt: skip
     add("--quantity", help="what the layers instrument shows, e.g. GradNorm")
@@ -54,6 +55,7 @@ def view_of(arguments: argparse.Namespace) -> View:
         layers=tuple(arguments.layer) if arguments.layer else None,
         quantity=arguments.quantity,
         x=arguments.x,
+        x_scale="log" if arguments.log_x else "linear",
         smoothing=arguments.smoothing,
         window=tuple(arguments.window) if arguments.window else None,
     )
@@ -62,6 +64,7 @@ def view_of(arguments: argparse.Namespace) -> View:
 def arguments_of(view: View) -> list[str]:
     """The arguments that ask for a view, the inverse of :func:`view_of`."""
     given = [f"--x={view.x}", *(f"--layer={name}" for name in view.layers or ())]
+    given += ["--log-x"] if view.x_scale == "log" else []
     for name in ("step", "quantity", "smoothing"):
         value = getattr(view, name)
         given += [] if value is None else [f"--{name}={value}"]

@@ -25,9 +25,8 @@ from cockpit.instruments import Instrument, NothingToShowError, View, instrument
 from cockpit.instruments.record_table import COLUMNS, COUNTED, record_rows, select
 from cockpit.log import RunLog
 from cockpit.plot_command import arguments_of
-from cockpit.render.table import csv_lines, panel_tables, write_csv
+from cockpit.render.table import WHOLE_RUN, csv_lines, panel_tables, write_csv
 
-EVERY_POINT = 2**31  # no curve is thinned out
 PDF_TIMEOUT_S = 300
 MAX_VIEW = 1 << 16  # characters
 
@@ -117,7 +116,7 @@ def panel_csv(wish: Wish) -> Response:
     """What a panel draws, over the whole run, with every point."""
     if wish.instrument is None:
         raise ValueError("which instrument?")
-    panel = wish.instrument(wish.log, replace(wish.view, max_points=EVERY_POINT, window=None))
+    panel = wish.instrument(wish.log, replace(wish.view, **WHOLE_RUN))
     if panel is None:
         raise NothingToShowError(wish.instrument.name)
     return _file(write_csv(panel_tables(panel)), wish.name(".csv"), "text/csv")

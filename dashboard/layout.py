@@ -26,6 +26,7 @@ SHORTCUTS = {
     "l": "live: the latest step",
     "n": "numbers: the whole record at this step",
     "s e t": "horizontal axis: steps, epochs, time",
+    "g": "horizontal axis: linear or logarithmic",
     "a": "all of the horizontal axis (undo zoom)",
     "d": "dark or light",
     "r": "the table of runs",
@@ -163,6 +164,14 @@ def _control(label: str, content: list[Any], kind: str) -> html.Div:
 def _axis() -> list[Any]:
     return [
         _choice("x", "Horizontal axis", {"step": "Step", "epoch": "Epoch", "time": "Time"}),
+        html.Button(
+            "Log",
+            id="xscale",
+            type="button",
+            className="quiet-button",
+            title="Logarithmic horizontal axis",
+            **{"aria-pressed": "false"},
+        ),
         html.Button("Undo zoom", id="whole", type="button", className="quiet-button", hidden=True),
     ]
 

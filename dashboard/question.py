@@ -105,6 +105,7 @@ def make_view(wish: dict[str, Any], log: RunLog) -> View:
         layers=_layers(wish.get("layers"), log),
         quantity=quantity if isinstance(quantity, str) and quantity in log.quantities else None,
         x=x if x in ("step", "epoch", "time") else "step",
+        x_scale="log" if wish.get("xscale") == "log" else "linear",
         smoothing=_smoothing(wish.get("smoothing")),
         max_points=FOCUS_POINTS if wish.get("focus") else View().max_points,
         window=_window(wish.get("window")),

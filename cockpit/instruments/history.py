@@ -13,7 +13,7 @@ from cockpit.instruments.horizontal import Horizontal
 from cockpit.instruments.numbers import format_number
 from cockpit.instruments.panel import Axis, Band, Line, Mark, Panel, Points, Region, Role, Rule
 from cockpit.instruments.scales import choose_axis, from_scale, to_scale
-from cockpit.instruments.smoothing import smooth, smoothing_radius
+from cockpit.instruments.smoothing import radii_on_log_axis, smooth, smoothing_radius
 
 if TYPE_CHECKING:
     from cockpit.instruments.registry import View
@@ -71,13 +71,15 @@ def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mar
     marks: list[Mark] = []
     line = finite
     if radius > 0:
-        line = from_scale(smooth(to_scale(finite, axis), radius), axis)
+        log = view.x_scale == "log"
+        radii = radii_on_log_axis(len(finite), radius) if log else radius
+        line = from_scale(smooth(to_scale(finite, axis), radii), axis)
         if len(finite) > view.max_points:
-            low_high = envelope(x, finite, view.max_points // 2)
+            low_high = envelope(x, finite, view.max_points // 2, view.x_scale)
             marks.append(Band(*low_high, role=curve.role, secondary_y=curve.secondary_y))
         else:
             marks.append(replace(_line(x, finite, curve), faint=True))
-    drawn = _line(*decimate(x, line, view.max_points), curve)
+    drawn = _line(*decimate(x, line, view.max_points, view.x_scale), curve)
     marks.append(replace(drawn, smoothed=radius > 0))
     few = curve.dotted and len(line) <= MOST_DOTS
     dots = np.isfinite(line) if few else isolated(line)

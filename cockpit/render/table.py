@@ -20,7 +20,10 @@ from cockpit.instruments.panel import (
     Points,
     Region,
 )
+from cockpit.instruments.registry import EVERY_POINT
 
+# How to look at a run for a table: every point, as it is.
+WHOLE_RUN: dict[str, Any] = {"max_points": EVERY_POINT, "window": None, "x_scale": "linear"}
 CHUNK = 2_000  # rows that are written at once
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
 PLACES = {"top": "above", "right": "beside", "below": "history"}
@@ -203,12 +206,17 @@ def _regions(panel: Panel, part: str) -> Table | None:
 def _heatmap(panel: Panel, mark: Heatmap, part: str) -> Table:
     """One row a cell, or, where the rows are things, one row a column of the map."""
     if mark.y_labels:
-        names = (*_ends(panel.x), *(f"{mark.label}: {name}" for name in mark.y_labels))
-        columns = (mark.x_edges[:-1], mark.x_edges[1:], *mark.z)
+        rows = [i for i in range(len(mark.z)) if i not in mark.headings or _any_known(mark.z[i])]
+        names = (*_ends(panel.x), *(f"{mark.label}: {mark.y_labels[i]}" for i in rows))
+        columns = (mark.x_edges[:-1], mark.x_edges[1:], *(mark.z[i] for i in rows))
         return Table(part, names, columns, (None,) * len(columns))
-    rows, cols = mark.z.shape
-    low_x, high_x = (np.tile(edges, rows) for edges in (mark.x_edges[:-1], mark.x_edges[1:]))
+    height, cols = mark.z.shape
+    low_x, high_x = (np.tile(edges, height) for edges in (mark.x_edges[:-1], mark.x_edges[1:]))
     low_y, high_y = (np.repeat(edges, cols) for edges in (mark.y_edges[:-1], mark.y_edges[1:]))
     cells = np.where(np.isnan(mark.z), 0, mark.z).ravel()
     names = (*_ends(panel.x), *_ends(panel.y), mark.label or "value")
     return Table(part, names, (low_x, high_x, low_y, high_y, cells), (None,) * 5)
+
+
+def _any_known(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values).any())

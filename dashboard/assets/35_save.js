@@ -12,9 +12,7 @@
 
   /* The address of a file that the server makes of the present view. */
   function fileAddress(name, more) {
-    const { run, x, smoothing, window: range, step, layers, quantity } = cockpit.state;
-    const view = { x, smoothing, window: range, step, layers, quantity };
-    const query = new URLSearchParams({ run: run || "", view: JSON.stringify(view), ...more });
+    const query = new URLSearchParams({ run: cockpit.state.run || "", view: JSON.stringify(cockpit.view()), ...more });
     return `${base()}${name}?${query}`;
   }
 

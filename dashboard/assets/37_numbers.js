@@ -47,7 +47,7 @@
     if (!place) return;
     setText(place.title, numbers.step === null ? "Numbers" : `Numbers at step ${integer(numbers.step)}`);
     setText(place.said, count(numbers));
-    place.body.replaceChildren(...rows(numbers, name === ""));
+    place.body.replaceChildren(...rows(numbers));
   }
 
   function count({ count: all, more, rows: some }) {
@@ -56,20 +56,30 @@
     return some.length < all ? `The first ${integer(some.length)} of ${total}.` : "";
   }
 
-  /* Rows of a table: a quantity's name only where it changes, an older step only where it is one. */
-  function rows({ rows: given, step }, wide) {
-    let before = "";
-    return given.map(([quantity, layer, entry, value, at, note]) => {
-      const first = quantity !== before;
-      before = quantity;
-      const name = element("th", { scope: "row", title: note || null }, first ? quantity : "");
-      const where = element("td", { class: "where" }, layerButton(layer), entry ? element("span", {}, entry) : null);
-      const past = at === step ? "" : `step ${integer(at)}`;
-      const cells = [name, where, element("td", { class: "value" }, value)];
-      cells.push(element("td", { class: "past" }, past));
-      if (wide) cells.push(element("td", { class: "said" }, note));
-      return element("tr", first ? { class: "first" } : {}, ...cells);
-    });
+  /* Rows of a table: a quantity of one number is one row, one of many has a row of its own on top. */
+  function rows({ rows: given, step }) {
+    const made = [];
+    for (let start = 0, end; start < given.length; start = end) {
+      const name = given[start][0];
+      for (end = start; end < given.length && given[end][0] === name; ) end += 1;
+      made.push(...group(given.slice(start, end), step));
+    }
+    return made;
+  }
+
+  function group(members, step) {
+    const [[quantity, layer, entry, value, at, note]] = members;
+    const said = [at === step ? "" : `step ${integer(at)}`, note].filter(Boolean).join(" · ");
+    const name = element("th", { scope: "row", colspan: "2" }, quantity, element("span", { class: "said" }, said));
+    const single = members.length === 1 && !layer && !entry;
+    const head = element("tr", { class: "first" }, name, element("td", { class: "value" }, single ? value : ""));
+    return single ? [head] : [head, ...members.map(member)];
+  }
+
+  function member([, layer, entry, value], i, all) {
+    const first = i === 0 || all[i - 1][1] !== layer;
+    const where = element("td", { class: "where" }, first ? layerButton(layer) : null);
+    return element("tr", {}, where, element("td", {}, entry), element("td", { class: "value" }, value));
   }
 
   /* A parameter's name picks it out in all instruments, or lets it go. */
@@ -164,6 +174,9 @@
       element("div", { class: "scroll", tabindex: "0" }, view.node),
     );
     document.body.append(view.panel);
+    const top = document.querySelector(".top");
+    const measure = () => view.panel.style.setProperty("--top", `${top.offsetHeight}px`);
+    new ResizeObserver(measure).observe(top);
   }
 
   /* Open, close, or search as the state has it. */

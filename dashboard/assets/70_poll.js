@@ -33,16 +33,21 @@
     return panels;
   }
 
-  function question() {
-    const { run, x, smoothing, window: range, step, layers, quantity, focus } = cockpit.state;
+  /* How the user looks at the run, for a question and for a file that the server makes. */
+  function view() {
+    const { x, xscale, smoothing, window: range, step, layers, quantity, focus } = cockpit.state;
     const { search, grouping, folded } = cockpit.state;
+    return { x, xscale, smoothing, window: range, step, layers, quantity, focus, search, grouping, folded };
+  }
+
+  function question() {
     return {
-      run: run || "",
+      run: cockpit.state.run || "",
       ...known,
       table: cockpit.tableShown() ? known.table : null,
       compare: cockpit.compared(),
       theme: cockpit.resolvedTheme(),
-      view: { x, smoothing, window: range, step, layers, quantity, focus, search, grouping, folded },
+      view: view(),
       panels: cockpit.cards.size ? wanted() : null,
       numbers: cockpit.numbersWanted(),
     };
@@ -170,5 +175,5 @@
   });
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
 
-  Object.assign(cockpit, { refresh, redraw, stats });
+  Object.assign(cockpit, { refresh, redraw, stats, view });
 })();

@@ -23,6 +23,7 @@
     find("smoothing-text").textContent = smoothing === null ? "auto" : `${Math.round(100 * smoothing)} %`;
     document.body.toggleAttribute("data-past", !live);
     find("whole").hidden = cockpit.state.window === null;
+    find("xscale").setAttribute("aria-pressed", String(cockpit.state.xscale === "log"));
   }
 
   let runs = [];
@@ -63,6 +64,7 @@
   const live = () => cockpit.set({ step: null });
   const cycleTheme = () =>
     cockpit.set({ theme: cockpit.resolvedTheme() === "dark" ? "light" : "dark" });
+  const toggleScale = () => cockpit.set({ xscale: cockpit.state.xscale === "log" ? "linear" : "log" });
   const toggle = (id) => find(id).togglePopover();
 
   const KEYS = {
@@ -78,6 +80,7 @@
     s: () => cockpit.set({ x: "step" }),
     e: () => cockpit.set({ x: "epoch" }),
     t: () => cockpit.set({ x: "time" }),
+    g: toggleScale,
     d: cycleTheme,
     r: () => cockpit.toggleTable(),
     a: () => cockpit.set({ window: null }),
@@ -90,6 +93,7 @@
     find("options-button").popoverTargetElement = find("options");
     find("live").addEventListener("click", live);
     find("runs-button").addEventListener("click", () => cockpit.toggleTable());
+    find("xscale").addEventListener("click", toggleScale);
     find("whole").addEventListener("click", () => cockpit.set({ window: null }));
     find("smoothing-auto").addEventListener("click", () => cockpit.set({ smoothing: null }));
     find("scrubber").addEventListener("pointerdown", () => (dragging = true));
