@@ -144,11 +144,12 @@ def _step_rows(log: RunLog, step: int | None, wanted: tuple[str, ...] | None) ->
     record = log.record(step)
     if record is None:
         return
-    overhead = record.get("overhead") or {}
+    overhead, rates = record.get("overhead") or {}, record.get("lr") or []
+    groups = [f"group {i}" for i in range(len(rates))] if len(rates) > 1 else [""] * len(rates)
     facts: list[tuple[str, str, Any]] = [
         ("time [s]", "", record.get("time")),
         ("batch size", "", record.get("batch_size")),
-        *(("learning rate", f"group {i}", lr) for i, lr in enumerate(record.get("lr") or [])),
+        *(("learning rate", group, rate) for group, rate in zip(groups, rates, strict=True)),
         ("step without tracking [s]", "", overhead.get("step_s")),
         ("tracking [s]", "", overhead.get("tracking_s")),
         ("tracking, of the training time so far", "", overhead.get("run")),

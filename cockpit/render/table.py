@@ -84,7 +84,7 @@ def write_csv(tables: Sequence[Table]) -> Iterator[str]:
 def csv_lines(rows: Iterable[Sequence[Any]], delimiter: str = ",") -> str:
     """Rows as lines of a CSV (or, with tabs, a TSV) file; texts are made harmless."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
     writer.writerows([harmless(c) if isinstance(c, str) else c for c in row] for row in rows)
     return buffer.getvalue()
 

@@ -5,6 +5,7 @@
   const { element, icon, setText, toolButton } = cockpit.dom;
   const KEYSTROKES_MS = 200; // a search waits for the next letter
   const known = { stamp: "", digest: "" };
+  let latest = null; // the table as it came
   let shown = null; // which table the page has
   let view = null; // the view of the record, made at its first use
 
@@ -32,6 +33,7 @@
   function forgetNumbers() {
     known.stamp = "";
     known.digest = "";
+    latest = null;
   }
 
   function doubtNumbers() {
@@ -41,6 +43,7 @@
   const integer = (value) => value.toLocaleString("en-US");
 
   function show(numbers) {
+    latest = numbers;
     const name = wantedName();
     if (name === null) return;
     const place = name === "" ? view : cockpit.cards.get(name)?.numbers;
@@ -196,7 +199,10 @@
   function offerNumbers() {
     const toggle = () => cockpit.set({ record: cockpit.state.record === null ? "" : null });
     document.getElementById("record-button").addEventListener("click", toggle);
-    cockpit.onChange((changed) => changed.includes("record") && showView());
+    cockpit.onChange((changed) => {
+      if (changed.includes("record")) showView();
+      if (changed.includes("layers") && latest) show(latest); // which parameters are picked
+    });
     showView();
   }
 
