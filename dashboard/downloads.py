@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, request
 
@@ -28,7 +29,7 @@ from cockpit.plot_command import arguments_of
 from cockpit.render.table import WHOLE_RUN, csv_lines, panel_tables, write_csv
 
 PDF_TIMEOUT_S = 300
-MAX_VIEW = 1 << 16  # characters
+MAX_VIEW = 1 << 14  # characters
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,7 @@ def _wish(index: RunIndex) -> Wish:
     text = given.get("view", "{}")
     if any(len(given.get(key, "")) > MAX_TEXT for key in ("run", "instrument", "search")):
         raise ValueError("a name is too long")
-    view = json.loads(text) if len(text) <= MAX_VIEW else None
-    if not isinstance(view, dict):
-        raise ValueError("view: expected a JSON object")
+    view = _object(text)
     run = index.open(given.get("run", ""))
     with run.lock:
         run.refresh()
@@ -99,6 +98,16 @@ def _wish(index: RunIndex) -> Wish:
     if name and name not in known:
         raise NothingToShowError("no such instrument")
     return Wish(run, make_view(view, run.log), known.get(name), given.get("search", ""))
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if len(text) <= MAX_VIEW else None
+    except RecursionError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("view: expected a JSON object")
+    return found
 
 
 def _refused(text: str, status: int) -> Response:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cockpit.instruments.notes import other_note
 from cockpit.log.codec import decode_value
+from cockpit.log.parse import as_float
 from cockpit.log.record import (
     Arrays,
     Bins,
@@ -155,8 +156,9 @@ def _step_rows(log: RunLog, step: int | None, wanted: tuple[str, ...] | None) ->
         ("tracking, of the training time so far", "", overhead.get("run")),
     ]
     for name, entry, value in facts:
-        if isinstance(value, int | float | str) and (wanted is None or name in wanted):
-            yield Row(name, "", entry, float(value), int(record["step"]))
+        number = as_float(value)
+        if number is not None and (wanted is None or name in wanted):
+            yield Row(name, "", entry, number, int(record["step"]))
 
 
 def _user_row(log: RunLog, step: int | None, name: str) -> Iterator[Row]:

@@ -196,9 +196,10 @@
     else if (!open && document.activeElement === document.body) document.getElementById("record-button").focus();
   }
 
+  const toggleNumbers = () => cockpit.set({ record: cockpit.state.record === null ? "" : null });
+
   function offerNumbers() {
-    const toggle = () => cockpit.set({ record: cockpit.state.record === null ? "" : null });
-    document.getElementById("record-button").addEventListener("click", toggle);
+    document.getElementById("record-button").addEventListener("click", toggleNumbers);
     cockpit.onChange((changed) => {
       if (changed.includes("record")) showView();
       if (changed.includes("layers") && latest) show(latest); // which parameters are picked
@@ -213,5 +214,6 @@
     doubtNumbers,
     numbersOf,
     offerNumbers,
+    toggleNumbers,
   });
 })();

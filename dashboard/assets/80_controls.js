@@ -69,7 +69,10 @@
 
   const KEYS = {
     Escape: () => cockpit.set(cockpit.state.record === null ? { focus: null } : { record: null }),
-    n: () => cockpit.set({ record: cockpit.state.record === null ? "" : null }),
+    n: (event) => {
+      event.preventDefault(); // or it is typed into the search that opens
+      cockpit.toggleNumbers();
+    },
     ArrowLeft: () => cockpit.state.focus && cockpit.stepFocus(-1),
     ArrowRight: () => cockpit.state.focus && cockpit.stepFocus(1),
     f: () => {
@@ -101,7 +104,7 @@
     document.addEventListener("keydown", (event) => {
       const typing = event.target.closest("input, select, textarea, [role=slider], [role=option]");
       if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
-      if (KEYS[event.key]) KEYS[event.key]();
+      if (KEYS[event.key]) KEYS[event.key](event);
     });
   }
 
