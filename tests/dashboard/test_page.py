@@ -202,17 +202,6 @@ def test_the_crosshair_is_shared(full: Path, serve: Serve, open_page: Open) -> N
     expect(lines).to_have_count(0)
 
 
-@pytest.mark.parametrize("format", ["PNG", "SVG"])
-def test_a_picture_can_be_saved(full: Path, serve: Serve, open_page: Open, format: str) -> None:
-    page = open_page(f"{serve(full.parent)}?focus=loss")
-    settled(page)
-    with page.expect_download() as download:
-        page.get_by_role("button", name=f"Save as {format}").locator("visible=true").click()
-    assert download.value.suggested_filename == f"full-loss.{format.lower()}"
-    content = Path(download.value.path()).read_bytes()
-    assert content.startswith(b"\x89PNG" if format == "PNG" else b"<svg")
-
-
 def test_smoothing(full: Path, serve: Serve, open_page: Open) -> None:
     page = open_page(serve(full.parent))
     settled(page)
