@@ -43,8 +43,7 @@ class Horizontal:
         self._least = -np.inf
         window = view.window
         if view.x_scale == "log":
-            self._least, begins = _start(self._linear(_longest(log).step))
-            label += ", 0 at the left end" if begins else ""
+            self._least = _start(self._linear(_longest(log).step))
             window = self._positive(window)
         self.axis = Axis(label, view.x_scale, range=window)
 
@@ -89,11 +88,10 @@ class Horizontal:
         return replace(curve, step=curve.step[start:end], value=curve.value[start:end])
 
 
-def _start(positions: np.ndarray) -> tuple[float, bool]:
-    """Where a logarithmic axis has what lies at 0: half the first position beyond; and if any."""
+def _start(positions: np.ndarray) -> float:
+    """Where a logarithmic axis has what lies at 0: half the first position beyond."""
     beyond = positions[positions > 0]
-    least = 0.5 * float(beyond.min()) if beyond.size else 0.5
-    return least, bool(beyond.size < positions.size)
+    return 0.5 * float(beyond.min()) if beyond.size else 0.5
 
 
 def _longest(log: RunLog) -> Series:
