@@ -90,7 +90,7 @@
     if (!layer || layer === "network") return layer ? element("span", {}, layer) : null;
     const picked = cockpit.state.layers || [];
     const on = picked.includes(layer);
-    const button = element("button", { type: "button", class: "pick", "aria-pressed": String(on) }, layer);
+    const button = element("button", { type: "button", class: "parameter", "aria-pressed": String(on) }, layer);
     button.title = on ? "Show the whole network again" : "Show this parameter in all instruments";
     button.addEventListener("click", () => {
       const rest = picked.filter((name) => name !== layer);

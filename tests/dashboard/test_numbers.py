@@ -65,7 +65,7 @@ def test_the_scrubber_moves_the_numbers_in_full_screen(
 
 def test_a_parameter_is_picked_from_the_numbers(full: Path, serve: Serve, open_page: Open) -> None:
     page = open_page(f"{serve(full.parent)}?focus=grad_norm")
-    pick = page.locator("[data-name=grad_norm] .pick", has_text="3.weight")
+    pick = page.locator("[data-name=grad_norm] .parameter", has_text="3.weight")
     pick.click()
     expect(pick).to_have_attribute("aria-pressed", "true")
     assert query(page)["layer"] == ["3.weight"]
@@ -113,7 +113,7 @@ def test_the_whole_record_with_search(full: Path, serve: Serve, open_page: Open)
     search = panel.get_by_role("searchbox")
     expect(search).to_be_focused()
     search.fill("gradnorm weight")
-    expect(panel.locator(".pick")).to_have_text(["0.weight", "3.weight", "6.weight", "9.weight"])
+    expect(panel.locator(".parameter")).to_have_text(["0.weight", "3.weight", "6.weight", "9.weight"])
     assert query(page)["record"] == ["gradnorm weight"]
     search.fill("no such thing")
     expect(panel.get_by_role("status")).to_have_text("No number of that name.")
