@@ -64,6 +64,7 @@ class Cockpit:
         budget: Share of the training time that tracking may cost over any minute: 0.1 for 10 %.
             Tracked steps are spaced accordingly, dense at first; schedules still hold.
         ui: Open the live page beside the training.
+        about: What the log's header says of the run besides, e.g. ``{"data": "CIFAR-10"}``.
 
     Attributes:
         logdir: Folder of this run.
@@ -86,6 +87,7 @@ class Cockpit:
         seed: int = 0,
         budget: float | None = None,
         ui: bool = False,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model is an nn.Module; got {type(model).__name__}.")
@@ -101,6 +103,7 @@ class Cockpit:
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
         header["environment"]["ranks"] = ranks.size
+        header |= {"about": dict(about)} if about else {}
         writer = _writer(ranks, self.logdir, {**header, "time": self._stopwatch.began})
         self._layers = tuple(layer.name for layer in header["layers"])
         self._tracker = Tracker(

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cockpit.instruments.grouping import GROUPINGS
+
 if TYPE_CHECKING:
     from cockpit.instruments import View
     from cockpit.log import RunLog
@@ -17,7 +19,8 @@ FORMATS = (".pdf", ".png", ".svg")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``cockpit plot``."""
     add = parser.add_argument
-    add("run", type=Path, help="folder of the run, or its log file")
+    add("run", type=Path, nargs="+",
+        help="folder of the run, or its log file; several are laid over each other")  # fmt: skip
     add("-o", "--output", type=Path, default=Path("cockpit.pdf"),
         help="file to write: .pdf, .png or .svg (%(default)s)")  # fmt: skip
     add("-i", "--instrument", action="append", metavar="NAME",
@@ -37,6 +40,9 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     add("--layer", action="append", metavar="NAME",
         help="show this parameter instead of the whole network; may be repeated")  # fmt: skip
     add("--quantity", help="what the layers instrument shows, e.g. GradNorm")
+    add("--group", choices=tuple(GROUPINGS), help="how the rows of layers are grouped")
+    add("--search", default="", metavar="WORDS",
+        help="show the rows of layers whose name or type contains these words")  # fmt: skip
     add("--smoothing", type=float, help="0 (none) to below 1 (chosen by the run's length)")
     add("--window", type=float, nargs=2, metavar=("LOW", "HIGH"),
         help="this part of the horizontal axis (all)")  # fmt: skip
@@ -57,6 +63,8 @@ def view_of(arguments: argparse.Namespace) -> View:
         x=arguments.x,
         x_scale="log" if arguments.log_x else "linear",
         smoothing=arguments.smoothing,
+        grouping=arguments.group,
+        search=arguments.search,
         window=tuple(arguments.window) if arguments.window else None,
     )
 
@@ -68,6 +76,8 @@ def arguments_of(view: View) -> list[str]:
     for name in ("step", "quantity", "smoothing"):
         value = getattr(view, name)
         given += [] if value is None else [f"--{name}={value}"]
+    given += [f"--group={view.grouping}"] if view.grouping else []
+    given += [f"--search={view.search}"] if view.search else []
     return given + (["--window", *(f"{end:f}" for end in view.window)] if view.window else [])
 
 
@@ -80,7 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.instrument
     try:
         view = view_of(arguments)
-        log = RunLog(arguments.run)
+        logs = [RunLog(run) for run in arguments.run]
+        log = logs[0]
         if names == ["list"]:
             return _list(log)
         if arguments.output.suffix.lower() not in FORMATS:
@@ -88,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"Cannot write {arguments.output}: the name must end in {', '.join(FORMATS)}."
             )
         chosen = names[0] if names and len(names) == 1 else names
-        figure = plot(log, chosen, theme=arguments.theme, view=view)
+        figure = plot(log if len(logs) == 1 else logs, chosen, theme=arguments.theme, view=view)
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(arguments.output, dpi=arguments.dpi, metadata={"Title": log.name})
     except (OSError, ValueError, UnknownInstrumentError, NothingToShowError) as error:

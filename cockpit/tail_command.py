@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         path, remark = find(arguments.run)
         with console.status("Reading …") if console.is_terminal else nullcontext():
             watched = Watched(path, View(step=arguments.step), arguments.instrument, remark)
-        if arguments.once or not console.is_terminal:
+        if arguments.once or not console.is_terminal or console.is_dumb_terminal:
             _print(console, watched)
         else:
             _follow(console, watched, arguments.interval)
@@ -86,7 +86,7 @@ def find(given: Path) -> tuple[Path, str]:
     if not others:
         return latest, ""
     named = ", ".join(others[:LISTED]) + (" …" if len(others) > LISTED else "")
-    return latest, f"the latest of {len(runs)} runs in {given}; others: {named}"
+    return latest, f"the latest of {len(runs)} runs; others: {named}"
 
 
 class Watched:
@@ -123,7 +123,7 @@ class Watched:
         facts = run_facts(self.log, self._view)
         if skipped := self.log.skipped_lines:
             facts.append(Fact("skipped lines", f"{skipped:,}"))
-        changed = _changed(self.log.path)
+        changed = _changed(self.log.path) or self._page.changed
         return replace(self._page, facts=facts, alerts=alerts(self.log), changed=changed)
 
     @property
@@ -133,10 +133,11 @@ class Watched:
 
         if self.log.end is None:
             return ""
-        steps = 0 if self.log.last_step is None else self.log.last_step + 1
-        how = f"The run {_VERBS[self.log.status]} after {steps:,} steps"
+        step = self.log.last_step
+        when = "before the first step" if step is None else f"after step {step:,}"
+        lasted = format_duration(self.log.duration)
         message = str(self.log.end.get("message") or "")
-        return f"{how}, {format_duration(self.log.duration)}. {message}".rstrip()
+        return f"The run {_VERBS[self.log.status]} {when}, {lasted}. {message}".rstrip()
 
 
 _VERBS = {"finished": "finished", "failed": "failed", "interrupted": "was interrupted"}
@@ -170,8 +171,8 @@ def _follow(console: Console, watched: Watched, interval: float) -> None:
             page, (width, height) = watched.page(), console.size
             lines = page_lines(page, width, height, color=has_color(console))
             live.update(Group(*lines), refresh=True)
-            # A page that takes long to make leaves the training its processor.
-            time.sleep(max(interval - (time.monotonic() - began), interval / 2))
+            spent = time.monotonic() - began
+            time.sleep(max(interval - spent, spent))  # the training needs the processor, too
     _print(console, watched)
 
 

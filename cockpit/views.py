@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.instruments import NothingToShowError, View, get
+from cockpit.instruments.compare import compared_panels
 from cockpit.instruments.layers import layer_quantities
+from cockpit.instruments.run_style import RunStyle
 from cockpit.log import RunLog
 
 if TYPE_CHECKING:
@@ -32,10 +34,11 @@ def plot(
     theme: str = "print",
     view: View | None = None,
 ) -> CockpitFigure:
-    """Draw a run: the whole cockpit, or the instruments named.
+    """Draw a run: the whole cockpit, or the instruments named; or several runs in one picture.
 
     Args:
-        run: Folder of the run, its log file, a :class:`~cockpit.log.RunLog`, or a ``Cockpit``.
+        run: Folder of the run, its log file, a :class:`~cockpit.log.RunLog`, or a ``Cockpit``; or
+            a list of these, to compare them.
         instrument: Name of an instrument (``"alpha"``), or several; ``None`` draws all.
         step: Show the run as of this step; ``None``: as of the last one.
         theme: ``print``, ``light`` or ``dark``.
@@ -52,10 +55,12 @@ def plot(
     """
     from cockpit.render.matplotlib import cockpit_figure, panel_figure
 
-    log = _open(run)
     view = view or View()
     if step is not None:
         view = replace(view, step=step)
+    if isinstance(run, list | tuple):
+        return _plot_several([_open(one) for one in run], instrument, view, theme)
+    log = _open(run)
     check(log, view)
     if instrument is None or not isinstance(instrument, str):
         return cockpit_figure(log, view, theme, tuple(instrument or ()))
@@ -63,6 +68,38 @@ def plot(
     if panel is None:
         raise NothingToShowError(f"Run {log.name!r} ({log.path}) has no records for {instrument}.")
     return panel_figure(panel, theme)
+
+
+def _plot_several(
+    logs: Sequence[RunLog], instrument: str | Sequence[str] | None, view: View, theme: str
+) -> CockpitFigure:
+    """Several runs laid over each other; the first is the one in front."""
+    from cockpit.render.matplotlib import comparison_figure, panel_figure
+
+    if not logs:
+        raise ValueError("plot needs at least one run; got an empty list.")
+    check(logs[0], view)
+    labels = run_labels([log.path.resolve().parent for log in logs])
+    runs = [
+        (RunStyle(label, i), log) for i, (label, log) in enumerate(zip(labels, logs, strict=True))
+    ]
+    if instrument is None or not isinstance(instrument, str):
+        return comparison_figure(runs, view, theme, tuple(instrument or ()))
+    ((_, panel),) = compared_panels(runs, view, [instrument])
+    return panel_figure(panel, theme)
+
+
+def run_labels(folders: Sequence[Path]) -> list[str]:
+    """The shortest ends of paths that tell runs apart, one for each.
+
+    >>> run_labels([Path("a/x/run"), Path("b/x/run"), Path("c")])
+    ['a/x/run', 'b/x/run', 'c']
+    """
+    for length in range(1, max(len(folder.parts) for folder in folders) + 1):
+        labels = ["/".join(folder.parts[-length:]) for folder in folders]
+        if len(set(labels)) == len(set(folders)):
+            break
+    return labels
 
 
 def show(

@@ -110,6 +110,7 @@ def facts(run: OpenRun) -> dict[str, Any]:
         "overhead": _overhead(log),
         "attempts": log.attempts,
         "skipped": log.skipped_lines,
+        "read": run.reading.share,
         "alerts": alerts(log),
     }
 

@@ -91,20 +91,14 @@ def panel_words(panel: Panel, theme: str, horizontal: str) -> dict[str, Any]:
     ``history`` names the figure's axes that are the course of the run: the page zooms them
     together.
     """
-    drawn = figure_dict(panel, theme, all_names=True)
-    drawn["data"] = [lean(trace) for trace in drawn["data"]]
-    axes = [
-        name
-        for name, axis in drawn["layout"].items()
-        if name.startswith("xaxis") and _title(axis) == horizontal
-    ]
+    drawn = figure_dict(panel, theme)
     return {
         "title": panel.title,
         "current": panel.current,
         "note": panel.note,
         "size": panel_size(panel),
-        "history": axes if horizontal else [],
-        "figure": drawn,
+        "history": _history_axes(drawn["layout"], horizontal) if horizontal else [],
+        "figure": lean(drawn),
     }
 
 
@@ -112,5 +106,9 @@ def _panel_text(panel: Panel, theme: str, horizontal: str) -> str:
     return encode(panel_words(panel, theme, horizontal))
 
 
-def _title(axis: dict[str, Any]) -> str:
-    return str(axis["title"]["text"])
+def _history_axes(layout: dict[str, Any], label: str) -> list[str]:
+    """The axes with this label, and those that are tied to one of them without a label."""
+    axes = {name: axis for name, axis in layout.items() if name.startswith("xaxis")}
+    leader = {name: axis.get("matches", name.replace("axis", "")) for name, axis in axes.items()}
+    named = {leader[name] for name, axis in axes.items() if axis["title"]["text"] == label}
+    return [name for name in axes if leader[name] in named]

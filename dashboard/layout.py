@@ -17,6 +17,7 @@ FACTS = {  # id: label, explanation
     "duration": ("Training time", "From the start to the last record"),
     "overhead": ("Overhead", "Time for tracking, relative to the training step without it"),
     "attempt": ("Attempt", "How often this run was started"),
+    "read": ("Log read", "Until all is read, an overview of some thousand records is shown"),
     "skipped": ("Lines skipped", "Lines of the log that could not be read"),
 }
 SHORTCUTS = {
@@ -186,7 +187,7 @@ def _smoothing() -> list[Any]:
             size="xs",
             label=None,
             w=96,
-            **_named("Smoothing"),
+            thumbLabel="Smoothing",
         ),
         html.Button(
             html.Span("auto", id="smoothing-text"),
@@ -226,7 +227,7 @@ def _scrubber() -> list[Any]:
             size="xs",
             updatemode="drag",
             className="scrubber",
-            **_named("Step that the distributions show"),
+            thumbLabel="Step that the distributions show",
         ),
         html.Output("latest step", id="scrubbed"),
         html.Button(

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from cockpit.backward import statistics as st
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.compiled import Repetition
 from cockpit.backward.first_order import IndividualGradients
 from cockpit.backward.gradients import GradientsOfPass
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.nodes import NodeUse
 from cockpit.backward.questions import FIRST_ORDER, Questions
 from cockpit.backward.sample_axis import Layouts

@@ -9,12 +9,16 @@ import numpy as np
 from cockpit.instruments.panel import Scale
 
 
-def _buckets(y: np.ndarray, count: int) -> np.ndarray:
-    """``y`` cut into ``count`` rows of equal length, padded with NaN at the end."""
-    width = -(-len(y) // count)
-    padded = np.full(count * width, np.nan)
-    padded[: len(y)] = y
-    return padded.reshape(count, width)
+def _starts(length: int, count: int) -> np.ndarray:
+    """Where each of at most ``count`` equally long stretches begins; the last may be shorter."""
+    return np.arange(0, length, -(-length // count))
+
+
+def _middles(x: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Middle of each stretch; the first and the last position are those of ``x``."""
+    middle = 0.5 * (x[starts] + x[np.append(starts[1:] - 1, len(x) - 1)])
+    middle[0], middle[-1] = x[0], x[-1]
+    return middle
 
 
 def stretches(x: np.ndarray, count: int, scale: Scale = "linear") -> np.ndarray:
@@ -45,6 +49,18 @@ def _extremes(x: np.ndarray, y: np.ndarray, count: int) -> tuple[np.ndarray, np.
     return low, high
 
 
+def _even_extremes(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same of equally long stretches; the last ones may lie beyond the end."""
+    width = -(-len(y) // count)
+    padded = np.full(count * width, np.nan)
+    padded[: len(y)] = y
+    rows = padded.reshape(count, width)
+    starts = np.arange(count) * width
+    low = np.where(np.isfinite(rows), rows, np.inf).argmin(axis=1) + starts
+    high = np.where(np.isfinite(rows), rows, -np.inf).argmax(axis=1) + starts
+    return low, high
+
+
 def decimate(
     x: np.ndarray, y: np.ndarray, max_points: int, scale: Scale = "linear"
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -70,14 +86,8 @@ def decimate(
         raise ValueError(f"decimate needs max_points >= 4, got {max_points}.")
     if len(y) <= max_points:
         return x, y
-    if scale == "log":
-        low, high = _extremes(x, y, (max_points - 2) // 2)
-    else:
-        rows = _buckets(y, (max_points - 2) // 2)
-        starts = np.arange(len(rows)) * rows.shape[1]
-        low = np.where(np.isfinite(rows), rows, np.inf).argmin(axis=1) + starts
-        high = np.where(np.isfinite(rows), rows, -np.inf).argmax(axis=1) + starts
-    last = len(y) - 1
+    count, last = (max_points - 2) // 2, len(y) - 1
+    low, high = _extremes(x, y, count) if scale == "log" else _even_extremes(y, count)
     index = np.unique(np.concatenate([[0], np.minimum(low, last), np.minimum(high, last), [last]]))
     return x[index], y[index]
 
@@ -99,23 +109,14 @@ def envelope(
         The stretches' middle positions, minima and maxima; NaN where nothing is finite.
         The first and the last position are those of ``x``.
     """
+    finite = np.where(np.isfinite(y), y, np.nan)
     if len(y) <= max_points:
-        finite = np.where(np.isfinite(y), y, np.nan)
         return x, finite, finite
     if scale == "log":
         return _log_envelope(x, y, max_points)
-    rows = _buckets(y, max_points)
-    positions = _buckets(x, max_points)
-    filled = ~np.isnan(positions).all(axis=1)
-    rows, positions = rows[filled], positions[filled]
-    finite = np.isfinite(rows)
-    none = ~finite.any(axis=1)
-    low = np.where(finite, rows, np.inf).min(axis=1)
-    high = np.where(finite, rows, -np.inf).max(axis=1)
-    low[none] = high[none] = np.nan
-    middle = 0.5 * (positions[:, 0] + np.nanmax(positions, axis=1))
-    middle[0], middle[-1] = x[0], x[-1]
-    return middle, low, high
+    starts = _starts(len(y), max_points)
+    low, high = np.fmin.reduceat(finite, starts), np.fmax.reduceat(finite, starts)
+    return _middles(x, starts), low, high
 
 
 def _log_envelope(
@@ -127,3 +128,24 @@ def _log_envelope(
     middle[0], middle[-1] = x[0], x[-1]
     known = np.isfinite(y[low])
     return middle, np.where(known, y[low], np.nan), np.where(known, y[high], np.nan)
+
+
+def averages(x: np.ndarray, y: np.ndarray, max_points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the finite values of ``max_points`` equally long stretches.
+
+    Args:
+        x: Positions, shape [T], increasing.
+        y: Values, shape [T]; may hold NaN.
+        max_points: Number of stretches.
+
+    Returns:
+        The stretches' middle positions, and means; NaN where nothing is finite. The first and the
+        last position are those of ``x``. The inputs themselves if they are short enough.
+    """
+    if len(y) <= max_points:
+        return x, y
+    starts = _starts(len(y), max_points)
+    finite = np.isfinite(y)
+    sums = np.add.reduceat(np.where(finite, y, 0.0), starts)
+    counts = np.add.reduceat(finite, starts, dtype=np.int64)
+    return _middles(x, starts), np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

@@ -116,12 +116,13 @@ def _epochs(log: RunLog) -> Knots | None:
 def _times(log: RunLog, wanted: str | None) -> tuple[Knots | None, str]:
     """When each step was taken, and the label with the unit."""
     longest = _longest(log)
-    if len(longest) < 2:
+    known = np.isfinite(longest.time)
+    if known.sum() < 2:
         return None, "step (fewer than two times logged)"
-    seconds = np.maximum.accumulate(longest.time)
+    steps, seconds = longest.step[known], np.maximum.accumulate(longest.time[known])
     unit = wanted or time_unit(seconds[-1])
     size = next(size for _, size, name in UNITS if name == unit)
-    return (longest.step.astype(float), seconds / size), f"time [{unit}]"
+    return (steps.astype(float), seconds / size), f"time [{unit}]"
 
 
 def time_unit(seconds: float) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PREFERRED = ("GradNorm", "UpdateSize", "NormTest", "HessTrace", "Distance")
 MAX_COLUMNS = 200
+MIN_COLUMNS = 20
 MAX_SAMPLE = 100  # steps that a median is taken of
 
 
@@ -61,7 +62,7 @@ def layers(log: RunLog, view: View) -> Panel | None:
     axis = horizontal.axis
     if rows:
         x, values = _visible(horizontal.positions(steps), values, axis.range)
-        most = view.max_points if view.every_point else min(MAX_COLUMNS, view.max_points // 8)
+        most = view.max_points if view.every_point else most_columns(view, len(rows))
         edges, cells = summarize(to_scale(x, axis), values, most, axis.scale)
         edges = from_scale(edges, axis)
         start, end = axis.range or (float(edges[0]), float(edges[-1]))
@@ -102,6 +103,12 @@ def heatmap(name: str, edges: np.ndarray, cells: np.ndarray, rows: Sequence[Row]
     headings = tuple(i for i, row in enumerate(rows) if row.heading)
     y_edges = np.arange(len(rows) + 1.0)
     return Heatmap(edges, y_edges, z, name, scale, tuple(row.name for row in rows), headings)
+
+
+def most_columns(view: View, rows: int) -> int:
+    """How many columns a heat map has at most: fewer where there is little room, or many rows."""
+    wanted = min(MAX_COLUMNS, view.max_points // 8, 25 * view.max_points // rows)
+    return max(MIN_COLUMNS, wanted)
 
 
 def layer_quantities(log: RunLog) -> tuple[str, ...]:

@@ -189,9 +189,11 @@ def _heatmap(plot: Plot, mark: Heatmap) -> None:
     steps = np.linspace(0, 1, len(colors))
     rows = np.array([plain(name) for name in mark.y_labels] or [""] * mark.z.shape[0], dtype=object)
     text = np.broadcast_to(rows[:, None], mark.z.shape)
-    where = "%{text}, %{x:.4~g}: " if mark.y_labels else "(%{x:.3~g}, %{y:.3~g}): "
-    meta = {
+    named = f"<b>%{{text}}</b><br>{plain(plot.x.label)} %{{x:.4~g}}: "
+    where = named if mark.y_labels else "(%{x:.3~g}, %{y:.3~g}): "
+    meta = {  # for a page that shows as many names as it has room for
         "rows": list(mark.y_labels),
+        "names": [text for _, text in plot.y.ticks],
         "headings": list(mark.headings),
         "scale": mark.scale,
         "linthresh": scale.linthresh,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from rich.cells import cell_len
@@ -16,11 +17,13 @@ from cockpit.instruments.panel import Panel, Role
 from cockpit.instruments.run_summary import Fact
 from cockpit.render.terminal_panel import panel_lines
 from cockpit.render.terminal_paper import Paper
-from cockpit.render.terminal_text import STYLES, cut, words
+from cockpit.render.terminal_text import STYLES, clean, cut, words
 
 NARROWEST, MOST_COLUMNS, GAP = 62, 4, 3  # columns of text
-DETAIL = (3, 2, 1, 0)  # lines of a picture, the most first
-MOST_ALERTS = 3
+# Lines of a picture, and whether groups have headings, from the most detail to the least.
+DETAIL = ((3, True), (2, True), (1, True), (0, True), (0, False))
+UNBOUNDED = ((2, True),)
+MOST_ALERTS, MOST_LINES, ALERT_INDENT = 3, 2, 11
 SHAPES: dict[Role, str] = {"warning": "▲", "caution": "◆"}
 
 Lines = list[Text]
@@ -60,9 +63,9 @@ def page_lines(page: Page, width: int, height: int | None = None, *, color: bool
     head = [*_alert_lines(page.alerts, width), *_fact_lines(page, width)]
     count = max(1, min((width + GAP) // (NARROWEST + GAP), MOST_COLUMNS, len(page.panels) or 1))
     body: Lines = []
-    for rows in DETAIL if height is not None else (2,):
+    for rows, headed in DETAIL if height is not None else UNBOUNDED:
         paper = Paper((width - GAP * (count - 1)) // count, rows, color)
-        body = _columns(page.panels, paper, count)
+        body = _columns(page.panels, paper, count, headed)
         if height is None or len(head) + len(body) <= height:
             break
     lines = [*head, *body]
@@ -89,27 +92,34 @@ def _alert_lines(alerts: Sequence[Mapping[str, Any]], width: int) -> Lines:
     lines = []
     for alert in alerts[:MOST_ALERTS]:
         level: Role = "warning" if alert["level"] == "warning" else "caution"
-        line = words(f"{SHAPES[level]} {level.upper():<8} ", STYLES[level])
-        room = width - cell_len(line.plain)
-        steps = _steps(alert)
-        message = cut(alert["message"], max(room - len(steps) - 2, 10))
-        line.append(message).append(f"  {steps}" if steps else "", "dim")
-        line.truncate(width)
-        lines.append(line)
-        if alert["advice"]:
-            lines.append(words(f"{'':11}{cut(alert['advice'], width - 11)}", "dim"))
+        lines.append(words(f"{SHAPES[level]} {level.upper():<8} ", STYLES[level]))
+        for i, part in enumerate(_wrapped(f"{alert['message']}{_steps(alert)}", width)):
+            if i:
+                lines.append(words(" " * ALERT_INDENT))
+            lines[-1].append(part)
+        advice = _wrapped(alert["advice"], width)
+        lines += [words(" " * ALERT_INDENT).append(part, "dim") for part in advice]
     if len(alerts) > MOST_ALERTS:
         rest = [str(alert["level"]) for alert in alerts[MOST_ALERTS:]]
-        counts = [f"{rest.count(level)} {level}s" for level in SHAPES if level in rest]
-        lines.append(words(f"{'':11}and {', '.join(counts)} more", "dim"))
+        numbers = [(rest.count(level), level) for level in SHAPES if level in rest]
+        counts = [f"{number} {level}{'' if number == 1 else 's'}" for number, level in numbers]
+        more = cut(f"and {', '.join(counts)} more", width - ALERT_INDENT)
+        lines.append(words(" " * ALERT_INDENT).append(more, "dim"))
     return lines
+
+
+def _wrapped(text: object, width: int) -> list[str]:
+    """A cleaned text on a few lines beside the alerts' words."""
+    room = max(width - ALERT_INDENT, 8)
+    parts = wrap(clean(text), room, max_lines=MOST_LINES, placeholder=" …")
+    return [cut(part, room) for part in parts]
 
 
 def _steps(alert: Mapping[str, Any]) -> str:
     first, last = alert["step"], alert["last"]
     if first is None:
         return ""
-    return f"step {first:,}" if last in (None, first) else f"steps {first:,} to {last:,}"
+    return f" (step {first:,})" if last in (None, first) else f" (steps {first:,} to {last:,})"
 
 
 def _fact_lines(page: Page, width: int) -> Lines:
@@ -122,7 +132,8 @@ def _fact_lines(page: Page, width: int) -> Lines:
         if fact.label not in ("run", "status"):
             text.append(f"{cut(fact.label, 20)} ", "dim")
         style = "bold" if fact.label == "run" else STYLES[fact.role]
-        text.append(cut(fact.value, max(width // 2, 10)), "" if style == "dim" else style)
+        value = cut(fact.value, width - cell_len(text.plain))
+        text.append(value, "" if style == "dim" else style)
         if lines[-1].plain and cell_len(lines[-1].plain) + cell_len(text.plain) + 3 > width:
             lines.append(words(""))
         lines[-1].append("   " if lines[-1].plain else "").append_text(text)
@@ -131,7 +142,7 @@ def _fact_lines(page: Page, width: int) -> Lines:
     return lines
 
 
-def _columns(panels: Sequence[Panel], paper: Paper, count: int) -> Lines:
+def _columns(panels: Sequence[Panel], paper: Paper, count: int, headed: bool) -> Lines:
     """Panels below each other in columns of about the same height, groups in order."""
     blocks = [panel_lines(panel, paper) for panel in panels]
     gap = 1 if paper.rows > 1 else 0
@@ -140,7 +151,7 @@ def _columns(panels: Sequence[Panel], paper: Paper, count: int) -> Lines:
         column: Lines = []
         for i in part:
             column += [words("")] * (gap if column else 0)
-            if i == part[0] or panels[i].group != panels[i - 1].group:
+            if headed and (i == part[0] or panels[i].group != panels[i - 1].group):
                 column.append(_heading(panels[i].group, paper.width))
             column += blocks[i]
         columns.append(column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from rich.cells import cell_len
@@ -50,15 +51,14 @@ class Grid:
         return text
 
     def bar(self, column: int, level: float, style: str, haze: float = 0.0) -> None:
-        """A column up to ``level`` in [0, 1], brightest at its top, and haze up to ``haze``."""
+        """A column filled up to ``level`` in [0, 1], and thinly from there up to ``haze``."""
         eighths = max(round(level * 8 * self.rows), 1)
         top = max(int(np.ceil(haze * self.rows - 0.25)), 0)
         for i in range(self.rows):
             filled = min(max(eighths - 8 * i, 0), 8)
             row = self.rows - 1 - i
-            is_below = eighths > 8 * (i + 1)
             if filled:
-                self.put(row, column, EIGHTHS[filled], f"dim {style}" if is_below else style)
+                self.put(row, column, EIGHTHS[filled], style)
             elif i < top:
                 self.put(row, column, HAZE, "dim")
 
@@ -78,7 +78,11 @@ def columns_of(x: np.ndarray, span: tuple[float, float], width: int) -> np.ndarr
 
 
 def resample(
-    x: np.ndarray, y: np.ndarray, span: tuple[float, float], width: int, pick: str = "mean"
+    x: np.ndarray,
+    y: np.ndarray,
+    span: tuple[float, float],
+    width: int,
+    pick: Literal["mean", "max"] = "mean",
 ) -> np.ndarray:
     """One value for each column of a picture.
 
@@ -90,26 +94,26 @@ def resample(
         y: Values, shape [T]; may hold NaN.
         span: Left and right end of the picture.
         width: Number of columns.
-        pick: ``mean``, ``max`` or ``last`` of the finite values that fall into a column.
+        pick: ``mean`` or ``max`` of the finite values that fall into a column.
 
     Returns:
         Shape [width].
     """
     result = np.full(width, np.nan)
     at = columns_of(x, span, width)
-    inside = at >= 0
-    if not inside.any():
+    at, y = at[at >= 0], np.asarray(y, dtype=float)[at >= 0]
+    if at.size == 0:
         return result
-    at, y = at[inside], np.asarray(y, dtype=float)[inside]
     starts = np.flatnonzero(np.concatenate([[True], at[1:] != at[:-1]]))
-    for start, end in zip(starts, [*starts[1:], len(at)], strict=True):
-        part = y[start:end][np.isfinite(y[start:end])]
-        if part.size:
-            result[at[start]] = {"mean": part.mean(), "max": part.max(), "last": part[-1]}[pick]
-    filled = np.searchsorted(at, np.arange(at[-1] + 1), side="right") - 1
-    for column in range(at[0], at[-1] + 1):
-        if at[filled[column]] != column:
-            result[column] = result[at[filled[column]]]
+    finite = np.isfinite(y)
+    counts = np.add.reduceat(finite.astype(np.int64), starts)
+    if pick == "max":
+        picked = np.maximum.reduceat(np.where(finite, y, -np.inf), starts)
+    else:
+        picked = np.add.reduceat(np.where(finite, y, 0.0), starts) / np.maximum(counts, 1)
+    picked[counts == 0] = np.nan
+    columns = np.arange(at[0], at[-1] + 1)
+    result[columns] = picked[np.searchsorted(at[starts], columns, side="right") - 1]
     return result
 
 

@@ -18,7 +18,10 @@ LEAST = 0.02  # of the highest density: less is not drawn
 
 
 def density_lines(panel: Panel, paper: Paper) -> list[Text]:
-    """Densities over a common axis; under the last one its median and quartiles; the scale."""
+    """Densities over a common axis; under the last one its median and quartiles; the scale.
+
+    On paper with one row, only the median and the quartiles.
+    """
     span = panel.x.range or (0.0, 1.0)
     width = paper.picture
     bands = [mark for mark in panel.marks if isinstance(mark, Band)]
@@ -31,11 +34,9 @@ def density_lines(panel: Panel, paper: Paper) -> list[Text]:
             grid.bar(int(column), float(heights[column]), STYLES[band.role])
         lines.append(labelled(band.label, grid.line(0)))
     if bands and bands[-1].high.any():
-        box = _box(panel, bands[-1], span, width)
-        lines.append(labelled("median, quartiles", box.line(0)))
-    if paper.rows > 1 or not bands:
-        lines.append(scaled("", _ruler(panel.x, span, width).line(0)))
-    return lines[-2:] if paper.rows == 1 else lines
+        box = labelled("median, quartiles", _box(panel, bands[-1], span, width).line(0))
+        lines = [box] if paper.rows == 1 else [*lines, box]
+    return [*lines, scaled("", _ruler(panel.x, span, width).line(0))]
 
 
 def _box(panel: Panel, band: Band, span: Span, width: int) -> Grid:

@@ -25,29 +25,30 @@ def heat_lines(panel: Panel, paper: Paper) -> list[Text]:
     scale = color_scale(heatmap)
     colors = (DARK.diverging if scale.diverging else DARK.sequential) if paper.color else None
     levels = np.clip((scale.cells - scale.low) / (scale.high - scale.low), 0.0, 1.0)
-    turned = panel.y.range is not None and panel.y.range[0] > panel.y.range[1]
-    levels = levels if turned else levels[::-1]
-    names = list(heatmap.y_labels)
-    width = paper.picture
-    edges = heatmap.x_edges
-    centers = edges[0] + (np.arange(width) + 0.5) / width * (edges[-1] - edges[0])
-    column = np.clip(np.searchsorted(edges, centers, side="right") - 1, 0, levels.shape[1] - 1)
-    each = bool(names) and len(names) <= NAMED and paper.rows > 1
-    room = len(names) if each else 2 * _heat_height(paper, len(levels))
+    is_downward = panel.y.range is not None and panel.y.range[0] > panel.y.range[1]
+    levels = _stretched(levels if is_downward else levels[::-1], heatmap.x_edges, paper.picture)
+    names = heatmap.y_labels
+    has_own_lines = 0 < len(names) <= NAMED and paper.rows > 1
+    room = len(names) if has_own_lines else 2 * _heat_height(paper, len(levels))
     bounds = np.linspace(0, len(levels), min(room, len(levels)) + 1).astype(int)
-    pooled = _pool(levels[:, column], bounds)
-    lines = heat_rows(pooled, colors, doubled=not each)
-    first = bounds[:-1] if each else bounds[:-1:2]
+    lines = heat_rows(_pool(levels, bounds), colors, doubled=not has_own_lines)
     if names:
-        room = GUTTER - INDENT - 1
-        drawn = [
-            labelled(shorten(names[i], room), line) for i, line in zip(first, lines, strict=True)
-        ]
+        first = bounds[:-1] if has_own_lines else bounds[:-1:2]
+        short = [shorten(names[i], GUTTER - INDENT - 1) for i in first]
+        drawn = [labelled(name, line) for name, line in zip(short, lines, strict=True)]
     else:
-        drawn = [scaled(g, x) for g, x in zip(_y_ends(panel, len(lines)), lines, strict=True)]
+        ends = _y_ends(panel, len(lines))
+        drawn = [scaled(end, line) for end, line in zip(ends, lines, strict=True)]
     if paper.rows > 1:
-        drawn.append(scaled("", _legend(scale.ticks, heatmap.scale, colors, width)))
+        drawn.append(scaled("", _legend(scale.ticks, heatmap.scale, colors, paper.picture)))
     return drawn
+
+
+def _stretched(levels: np.ndarray, edges: np.ndarray, width: int) -> np.ndarray:
+    """The cell under the middle of each column of the picture, shape [rows, width]."""
+    middles = edges[0] + (np.arange(width) + 0.5) / width * (edges[-1] - edges[0])
+    column = np.searchsorted(edges, middles, side="right") - 1
+    return levels[:, np.clip(column, 0, levels.shape[1] - 1)]
 
 
 def _heat_height(paper: Paper, rows: int) -> int:

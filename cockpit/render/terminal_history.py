@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from rich.text import Text
@@ -102,7 +103,7 @@ def _spark(
     low, high = _ends(shown, track.axis)
     reach = max(high - low, 1e-300)
 
-    def levels(x: np.ndarray, y: np.ndarray, pick: str) -> np.ndarray:
+    def levels(x: np.ndarray, y: np.ndarray, pick: Literal["mean", "max"]) -> np.ndarray:
         positions = (to_scale(y, track.axis) - low) / reach
         return np.clip(resample(x, positions, span, width, pick), 0.0, 1.0)
 

@@ -45,8 +45,8 @@ def _title(panel: Panel, width: int) -> Text:
     """Title; the present value, unless each curve has its own beside it; the note if it fits."""
     line = words(cut(panel.title, width), "bold")
     several = len(tracks(panel)) > 1 or len(tracks(panel.side.get("below", panel))) > 1
-    if panel.current and not several:
-        current = cut(panel.current, width - cell_len(line.plain) - 2)
+    current = "" if several else cut(panel.current, width - cell_len(line.plain) - 2)
+    if current:
         line.append(f"  {current}", STYLES["warning"] if is_bad(current) else "")
     asides = " · ".join([*_references(panel), *([panel.note] if panel.note else [])])
     room = width - cell_len(line.plain) - 3
@@ -77,4 +77,4 @@ def _in_one_line(panel: Panel, paper: Paper) -> Text:
     line.append(fit(panel.current, value, "right"), STYLES["warning"] if bad else "").append(" ")
     strip = replace(paper, width=paper.width - title - value - 2 + GUTTER, rows=1)
     rows = _picture(panel, strip) or history_lines(panel.side.get("below", Panel()), strip)
-    return line.append_text(rows[-1][GUTTER:]) if rows else line
+    return line.append_text(rows[0][GUTTER:]) if rows else line

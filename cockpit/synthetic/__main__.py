@@ -25,15 +25,20 @@ def main(arguments: list[str] | None = None) -> int:
     add("--seconds", type=float, help="how long --live goes on (until Ctrl-C)")
     add("--layers", type=int, default=6, help="named parameters of --live (%(default)s)")
     given = parser.parse_args(arguments)
+    if given.steps is not None and given.steps < 1:
+        parser.error(f"argument --steps: got {given.steps}, expected a positive number")
     try:
         if given.live:
             steps = keep_writing(given.folder, rate=given.rate, seconds=given.seconds,
                                  layers=given.layers, seed=given.seed)  # fmt: skip
             print(f"{given.folder}: {steps:,} steps")
             return 0
-        changes = {"seed": given.seed} | ({"steps": given.steps} if given.steps else {})
+        changes = {"seed": given.seed} | ({} if given.steps is None else {"steps": given.steps})
         for name in given.kind or KINDS:
-            path = write_kind(name, given.folder / name, **changes)
+            path = given.folder / name
+            if path.exists():  # a second attempt of the same run is not what is asked for
+                raise FileExistsError(f"{path} is there already. Remove it, or name another DIR.")
+            write_kind(name, path, **changes)
             print(f"{path}: {KINDS[name].shows}", flush=True)
     except (OSError, ValueError) as error:
         print(f"python -m cockpit.synthetic: {error}", file=sys.stderr)

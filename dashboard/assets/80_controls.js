@@ -37,7 +37,10 @@
       status: run.status + (run.step === null ? "" : ` at ${run.step.toLocaleString("en-US")}`),
     }));
     setProps("run", { data });
+    cockpit.showCompared();
   }
+
+  const statusOf = (name) => (runs.find((run) => run.name === name) || {}).status;
 
   function offer(offers) {
     const { layers, epochs } = offers;
@@ -85,7 +88,10 @@
     t: () => cockpit.set({ x: "time" }),
     g: toggleScale,
     d: cycleTheme,
-    r: () => cockpit.toggleTable(),
+    r: (event) => {
+      event.preventDefault(); // the letter would land in the field that gets the focus
+      cockpit.toggleTable();
+    },
     a: () => cockpit.set({ window: null }),
     "?": () => toggle("options"),
   };
@@ -138,5 +144,5 @@
       if (value !== shown) cockpit.set({ step: value >= lastStep ? null : value });
     },
   };
-  Object.assign(cockpit, { offerRuns, offer, offerSteps, showControls: show });
+  Object.assign(cockpit, { offerRuns, statusOf, offer, offerSteps, showControls: show });
 })();

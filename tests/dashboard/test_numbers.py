@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cockpit.log import RunLog
-from tests.dashboard.conftest import LiveRun, Open, Serve, trace_data
+from tests.dashboard.conftest import LiveRun, Open, Serve
 from tests.synthetic import write_run
 
 pytestmark = pytest.mark.browser
@@ -113,7 +113,9 @@ def test_the_whole_record_with_search(full: Path, serve: Serve, open_page: Open)
     search = panel.get_by_role("searchbox")
     expect(search).to_be_focused()
     search.fill("gradnorm weight")
-    expect(panel.locator(".parameter")).to_have_text(["0.weight", "3.weight", "6.weight", "9.weight"])
+    expect(panel.locator(".parameter")).to_have_text(
+        ["0.weight", "3.weight", "6.weight", "9.weight"]
+    )
     assert query(page)["record"] == ["gradnorm weight"]
     search.fill("no such thing")
     expect(panel.get_by_role("status")).to_have_text("No number of that name.")
@@ -156,27 +158,6 @@ def test_a_table_that_did_not_change_is_not_sent_again(
     assert page.evaluate("() => cockpit.stats.bytes") < 1000
 
 
-STARTS = {"PNG": b"\x89PNG", "SVG": b"<svg", "CSV": b"step,"}
-
-
-@pytest.mark.parametrize("focus", ["", "loss"])
-def test_every_panel_can_be_saved(full: Path, serve: Serve, open_page: Open, focus: str) -> None:
-    page = open_page(f"{serve(full.parent)}?focus={focus}")
-    card = page.locator("[data-name=loss]")
-    card.scroll_into_view_if_needed()
-    expect(card.locator(".main-svg").first).to_be_visible()
-    card.hover()
-    for format, start in STARTS.items():
-        card.get_by_role("button", name="Save").click()
-        with page.expect_download() as download:
-            page.locator(".menu:popover-open").get_by_role("button", name=format).click()
-        assert download.value.suggested_filename == f"full-loss.{format.lower()}"
-        content = Path(download.value.path()).read_bytes()
-        assert content.startswith(start)
-        if format == "SVG":
-            assert b"valid_loss: lowest" in content  # title and note are in the picture
-
-
 FILES = {
     "Web page": ("full-step-30.html", b"<!doctype html>"),
     "PDF": ("full-step-30.pdf", b"%PDF"),
@@ -192,35 +173,3 @@ def test_the_whole_cockpit_can_be_saved(full: Path, serve: Serve, open_page: Ope
             page.locator("#export").get_by_role("button", name=item).click()
         assert download.value.suggested_filename == name
         assert Path(download.value.path()).read_bytes().startswith(start)
-
-
-def test_logarithmic_axis_zooms_and_returns(full: Path, serve: Serve, open_page: Open) -> None:
-    page = open_page(serve(full.parent))
-    page.wait_for_function("() => cockpit.cards.get('loss')?.drawn")
-    page.keyboard.press("g")
-    expect(page.locator("#xscale")).to_have_attribute("aria-pressed", "true")
-    kind = "() => cockpit.cards.get('grad_norm').plot._fullLayout.xaxis.type"
-    page.wait_for_function(f"() => ({kind})() === 'log'")
-    assert query(page)["xscale"] == ["log"]
-    assert min(min(trace["x"]) for trace in trace_data(page, "grad_norm")) == 0.5
-    page.evaluate("() => Plotly.relayout(cockpit.cards.get('loss').plot, {'xaxis.range': [1, 2]})")
-    shown = "() => cockpit.cards.get('grad_norm').plot.layout.xaxis.range.map(Math.round).join()"
-    page.wait_for_function(f"() => ({shown})() === '1,2'")
-    assert query(page)["window"] == ["10~100"]
-    page.locator("#xscale").click()
-    page.wait_for_function(f"() => ({kind})() === 'linear'")
-    assert "window" not in query(page)
-
-
-def test_hover_tells_raw_and_smoothed(tmp_path: Path, serve: Serve, open_page: Open) -> None:
-    write_run(tmp_path / "long", steps=2_500, quantities=("Loss",))
-    for smoothing, extent in (("0.5", True), ("0", False)):
-        page = open_page(f"{serve(tmp_path)}?focus=loss&smoothing={smoothing}")
-        box = page.locator("[data-name=loss] .plot").bounding_box()
-        assert box
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        hover = page.locator("[data-name=loss] .hoverlayer .legend")
-        expect(hover).to_be_visible()
-        texts = hover.locator(".legendtext").all_text_contents()
-        assert any("smoothed" in text for text in texts) is extent
-        assert any("measured" in text and " to " in text for text in texts) is extent

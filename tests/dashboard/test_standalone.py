@@ -15,7 +15,7 @@ from cockpit.instruments import NothingToShowError, View, panels
 from cockpit.log import LogWriter, RunLog
 from cockpit.log.record import Layer, PerLayer, Scalar
 from tests.dashboard.conftest import ECONOMY
-from tests.dashboard.test_trouble import HOSTILE
+from tests.dashboard.test_security import HOSTILE
 from tests.synthetic import make_header, write_run
 
 pytestmark = pytest.mark.browser

@@ -17,9 +17,9 @@ import pytest
 from cockpit.problems import data
 from cockpit.problems.data import fashion_mnist, fetching, folders
 from cockpit.problems.data.__main__ import main
+from cockpit.problems.data.errors import DamagedError
 from cockpit.problems.data.fetching import FetchError, Task
 from cockpit.problems.data.folders import DataFile, Origin
-from cockpit.problems.data.idx import IdxError
 
 CONTENT = {"images": bytes(range(256)) * 4000, "labels": b"labels" * 50}
 FILES = tuple(DataFile(name, hashlib.sha256(c).hexdigest()) for name, c in CONTENT.items())
@@ -131,7 +131,7 @@ def test_a_folder_with_a_file_missing_is_no_candidate(tmp_path: Path, monkeypatc
 
 def test_a_file_with_another_content_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels").write_bytes(b"something else")
-    with pytest.raises(IdxError, match=r"labels: got SHA-256 .*, expected"):
+    with pytest.raises(DamagedError, match=r"labels: got SHA-256 .*, expected"):
         folders.read_checked(tmp_path / "labels", FILES[1])
 
 
@@ -276,7 +276,8 @@ def test_without_apt_the_next_way_is_tried(debian, origin, cache: Path, monkeypa
 @pytest.fixture
 def no_fashion_mnist(monkeypatch) -> None:
     lost = replace(fashion_mnist.ORIGIN, urls=(), debian=None, system=None)
-    monkeypatch.setattr(fashion_mnist, "ORIGIN", lost)
+    source = replace(fashion_mnist.SOURCE, origin=lost)
+    monkeypatch.setitem(data.SOURCES, "fashion-mnist", source)
 
 
 @pytest.mark.usefixtures("no_fashion_mnist")

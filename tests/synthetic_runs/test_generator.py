@@ -198,6 +198,8 @@ def test_the_command_writes_what_is_asked_for(tmp_path: Path, capsys) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["nan", "torn"]
     assert "one step is NaN" in capsys.readouterr().out
     assert RunLog(tmp_path / "nan").last_step == 39
+    assert main(words) == 1
+    assert "nan is there already" in capsys.readouterr().err
     assert main([str(tmp_path / "live"), "--live", "--rate", "200", "--seconds", "0.1"]) == 0
     assert RunLog(tmp_path / "live").last_step == 19
     assert main([str(tmp_path / "live"), "--live", "--rate", "-1"]) == 1
