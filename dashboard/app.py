@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from cockpit.dashboard.answer import answer
 from cockpit.dashboard.colors import stylesheet
 from cockpit.dashboard.controls import connect
+from cockpit.dashboard.downloads import add_downloads
 from cockpit.dashboard.identity import folder_id
 from cockpit.dashboard.layout import layout
 from cockpit.dashboard.question import BadQuestionError, parse
@@ -67,6 +68,8 @@ def _add_routes(server: Flask, index: RunIndex, prefix: str) -> None:
         except BadQuestionError as error:
             return str(error), 400
         return _zipped(Response(answer(index, question), mimetype="application/json"))
+
+    add_downloads(server, index, prefix)
 
     @server.get(f"{prefix}identity")
     def identity() -> Response:

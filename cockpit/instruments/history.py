@@ -13,7 +13,7 @@ from cockpit.instruments.horizontal import Horizontal
 from cockpit.instruments.numbers import format_number
 from cockpit.instruments.panel import Axis, Band, Line, Mark, Panel, Points, Region, Role, Rule
 from cockpit.instruments.scales import choose_axis, from_scale, to_scale
-from cockpit.instruments.smoothing import smooth, smoothing_radius
+from cockpit.instruments.smoothing import radii_on_log_axis, smooth, smoothing_radius
 
 if TYPE_CHECKING:
     from cockpit.instruments.registry import View
@@ -72,22 +72,34 @@ def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mar
     marks: list[Mark] = []
     at, line, points = x, finite, view.max_points
     if radius > 0:
-        at, line = averages(x, to_scale(finite, axis), SMOOTHED_POINTS)
-        radius = max(1, round(radius * len(line) / len(finite)))
-        line = from_scale(smooth(line, radius), axis)
+        at, line = _smoothed(x, finite, axis, radius, view)
         if len(finite) > view.max_points:
             points //= 2  # it is smooth
-            low_high = envelope(x, finite, points)
+            low_high = envelope(x, finite, points, view.x_scale)
             marks.append(Band(*low_high, role=curve.role, secondary_y=curve.secondary_y))
         else:
-            marks.append(replace(_line(x, finite, curve), label="", faint=True))
-    marks.append(_line(*decimate(at, line, points), curve))
+            marks.append(replace(_line(x, finite, curve), faint=True))
+    drawn = _line(*decimate(at, line, points, view.x_scale), curve)
+    marks.append(replace(drawn, smoothed=radius > 0))
     few = curve.dotted and len(line) <= MOST_DOTS
     dots = np.isfinite(line) if few else isolated(line)
     if dots.any() and dots.sum() <= view.max_points:
         dotted = Points(at[dots], line[dots], role=curve.role, secondary_y=curve.secondary_y)
         marks.append(dotted)
     return marks
+
+
+def _smoothed(
+    x: np.ndarray, values: np.ndarray, axis: Axis, radius: int, view: View
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smoothed values, and where they stand."""
+    at, mapped, radii = x, to_scale(values, axis), np.full(len(x), radius)
+    if view.x_scale == "log":
+        radii = radii_on_log_axis(len(x), radius)
+    elif not view.every_point:
+        at, mapped = averages(x, mapped, SMOOTHED_POINTS)
+        radii = np.full(len(at), max(1, round(radius * len(at) / len(x))))
+    return at, from_scale(smooth(mapped, radii), axis)
 
 
 def _line(x: np.ndarray, y: np.ndarray, curve: Curve) -> Line:

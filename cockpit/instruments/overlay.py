@@ -145,7 +145,8 @@ class _Run:
             return [self.line(line, self.shown.index(name)) for line in lines]
         raw = self.place == 0 or self.count <= RAW_RUNS
         if isinstance(mark, Line | Band) and mark.role != "muted" and raw:
-            return [replace(mark, role=self.style.role)]
+            own = replace(mark, role=self.style.role)
+            return [replace(own, label=self.style.label) if isinstance(own, Line) else own]
         if isinstance(mark, Points):
             return self._points(mark)
         in_front = isinstance(mark, Rule) or (isinstance(mark, Region) and mark.role == "warning")

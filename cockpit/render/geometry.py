@@ -81,7 +81,7 @@ def legend_marks(panel: Panel) -> list[Labelled]:
         return []
     found: dict[str, Labelled] = {}
     for mark in panel.marks:
-        if isinstance(mark, Labelled) and mark.label:
+        if isinstance(mark, Labelled) and mark.label and not getattr(mark, "faint", False):
             found.setdefault(mark.label, mark)
     marks = list(found.values())
     if is_comparison(panel):

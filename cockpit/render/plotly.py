@@ -157,6 +157,8 @@ def _draw(
         **axis_settings(panel.y, theme, grid=grid, color=first, most=canvas.names),
     )  # fmt: skip
     canvas.settings(x)["anchor"] = y
+    if panel.x.scale == "log":
+        canvas.settings(x).update(tickformat="~g", nticks=8)  # whole numbers between the decades
     if panel.equal:
         canvas.settings(y)["scaleanchor"] = x
     over = {"overlaying": y, "anchor": x}

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from cockpit.instruments import View
 from cockpit.instruments.horizontal import Horizontal
 from cockpit.log import LogWriter, RunLog
 from cockpit.log.record import Scalar
-from tests.dashboard.conftest import Open, Serve, settled, trace_data
+from tests.dashboard.conftest import Open, Serve, query, settled, trace_data
 from tests.synthetic import write_run
 from tests.ux.conftest import Note
 
@@ -58,3 +59,22 @@ def test_check_13_steps_epochs_or_time(
     (last,) = Horizontal(RunLog(full), View(x=axis.lower())).positions([119])
     shown = max(max(t["x"]) for t in trace_data(page, "grad_norm"))
     assert shown == pytest.approx(last, rel=1e-5)
+
+
+def test_check_13_logarithmic_steps(tmp_path: Path, serve: Serve, open_page: Open) -> None:
+    write_run(tmp_path / "full", steps=120, layers=2)
+    page = open_page(serve(tmp_path))
+    page.wait_for_function("() => cockpit.cards.get('loss')?.drawn")
+    page.keyboard.press("g")
+    expect(page.locator("#xscale")).to_have_attribute("aria-pressed", "true")
+    kind = "() => cockpit.cards.get('grad_norm').plot._fullLayout.xaxis.type"
+    page.wait_for_function(f"() => ({kind})() === 'log'")
+    assert query(page)["xscale"] == ["log"]
+    assert min(min(trace["x"]) for trace in trace_data(page, "grad_norm")) == 0.5
+    page.evaluate("() => Plotly.relayout(cockpit.cards.get('loss').plot, {'xaxis.range': [1, 2]})")
+    shown = "() => cockpit.cards.get('grad_norm').plot.layout.xaxis.range.map(Math.round).join()"
+    page.wait_for_function(f"() => ({shown})() === '1,2'")
+    assert query(page)["window"] == ["10~100"]
+    page.locator("#xscale").click()
+    page.wait_for_function(f"() => ({kind})() === 'linear'")
+    assert "window" not in query(page)

@@ -39,7 +39,7 @@ def test_check_14_smoothed_over_the_raw_data(tmp_path: Path, serve: Serve, open_
     expect(page.locator("#smoothing-text")).to_have_text("auto")
 
 
-@pytest.mark.parametrize("steps", [120])
+@pytest.mark.parametrize("steps", [120, 5_000])
 def test_check_14_hover_tells_both(
     tmp_path: Path, serve: Serve, open_page: Open, steps: int
 ) -> None:

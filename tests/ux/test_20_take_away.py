@@ -24,17 +24,27 @@ def full(tmp_path: Path) -> Path:
     return write_run(tmp_path / "full", steps=120, layers=8)
 
 
-@pytest.mark.parametrize("format", ["PNG", "SVG"])
-def test_check_20_a_picture_can_be_saved(
-    full: Path, serve: Serve, open_page: Open, format: str
+STARTS = {"PNG": b"\x89PNG", "SVG": b"<svg", "CSV": b"step,"}
+
+
+@pytest.mark.parametrize("focus", ["", "loss"])
+def test_check_20_every_panel_can_be_saved(
+    full: Path, serve: Serve, open_page: Open, focus: str
 ) -> None:
-    page = open_page(f"{serve(full.parent)}?focus=loss")
-    settled(page)
-    with page.expect_download() as download:
-        page.get_by_role("button", name=f"Save as {format}").locator("visible=true").click()
-    assert download.value.suggested_filename == f"full-loss.{format.lower()}"
-    content = Path(download.value.path()).read_bytes()
-    assert content.startswith(b"\x89PNG" if format == "PNG" else b"<svg")
+    page = open_page(f"{serve(full.parent)}?focus={focus}")
+    card = page.locator("[data-name=loss]")
+    card.scroll_into_view_if_needed()
+    expect(card.locator(".main-svg").first).to_be_visible()
+    card.hover()
+    for format, start in STARTS.items():
+        card.get_by_role("button", name="Save").click()
+        with page.expect_download() as download:
+            page.locator(".menu:popover-open").get_by_role("button", name=format).click()
+        assert download.value.suggested_filename == f"full-loss.{format.lower()}"
+        content = Path(download.value.path()).read_bytes()
+        assert content.startswith(start)
+        if format == "SVG":
+            assert b"valid_loss: lowest" in content  # title and note are in the picture
 
 
 def test_check_20_the_address_restores_the_view(full: Path, serve: Serve, open_page: Open) -> None:
