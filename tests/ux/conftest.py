@@ -11,6 +11,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def figure(request: pytest.FixtureRequest) -> Note:
     ) -> None:
         found = Figure(name, value, unit, at_most)
         print(found)
-        request.node.user_properties.append(("figure", found))
+        request.node.user_properties.append(("figure", astuple(found)))  # workers send plain values
         if at_most is not None:
             bar = at_most if STRICT or not timed else ROOM * at_most
             assert value <= bar, str(found)
@@ -65,7 +66,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     result = results.setdefault(number, Result([]))
     result.passed &= report.passed
     if report.when == "call":
-        result.figures += [value for key, value in item.user_properties if key == "figure"]
+        result.figures += [Figure(*value) for key, value in item.user_properties if key == "figure"]
 
 
 def pytest_sessionfinish() -> None:
