@@ -141,7 +141,7 @@
   /* The parts of a table, empty. */
   function table(label, instrument) {
     const title = element("h4", {}, "Numbers");
-    const said = element("p", { class: "count", role: "status" });
+    const said = element("p", { class: "listed", role: "status" });
     const body = element("tbody");
     const node = element("table", { class: "numbers", "aria-label": label }, body);
     return { title, said, body, node, copy: copyButton(instrument) };
