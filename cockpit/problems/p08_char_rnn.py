@@ -21,7 +21,7 @@ PROBLEM = Problem(
     loss=nn.CrossEntropyLoss,
     batch_size=50,
     epochs=200,
-    lr=1.0,
+    lr=4.0,
     metric=accuracy,
     source="thesis A.1.2, P8",
 )

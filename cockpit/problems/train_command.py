@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CONFIGS = ("economy", "business", "full", "loss")
 PLAIN_LINES = 10
-SHORTEST_WAIT = 50  # steps between evaluations, of which an epoch may have fewer
+SHORTEST_WAIT = 50  # steps between evaluations, however short an epoch is
 
 DEFAULTS: dict[str, Any] = {
     "optimizer": "sgd",
@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--track-every", type=positive(int), metavar="N", help="track each N-th step (1)")
     add("--budget", type=positive(float), help="share of the time that tracking may cost, e.g. 0.1")
     add("--validate-every", type=positive(int), metavar="N",
-        help="steps between evaluations on all test samples, and checkpoints (at most "
-        "an epoch)")  # fmt: skip
+        help="steps between evaluations on all test samples, and checkpoints (an epoch, or a "
+        "tenth of the run, but at least 50)")  # fmt: skip
     add("--seed", type=int, help="of network, order of the data, and all else (0)")
     add("--device", help="where to train, e.g. cuda (cpu)")
     add("--logdir", type=Path, help="folder of the run (runs/NAME-1, -2, …)")
@@ -137,7 +137,7 @@ def with_length(plan: dict[str, Any], problem: Problem, data: DataSet) -> dict[s
     samples, _ = problem.view(data)
     per_epoch = max(1, len(samples) // plan.get("batch_size", problem.batch_size))
     steps = plan.get("steps") or plan.get("epochs", problem.epochs) * per_epoch
-    usual = min(per_epoch, max(SHORTEST_WAIT, steps // 10))
+    usual = max(SHORTEST_WAIT, min(per_epoch, steps // 10))
     made = {**plan, "steps": steps, "validate_every": plan.get("validate_every", usual)}
     made.pop("epochs", None)
     return made

@@ -113,8 +113,8 @@ def test_the_instruments_see_the_quadratic_as_it_is(tmp_path: Path) -> None:
     log = RunLog(tmp_path)
     largest = torch.linalg.eigvalsh(hessian())[-1].item()
     assert log.series("HessMaxEV").value[-1] == pytest.approx(largest, rel=1e-3)
-    # The trace is a Monte-Carlo estimate or exact; the thesis's problem has 477.6.
-    assert log.series("HessTrace").value.mean() == pytest.approx(hessian().trace().item(), rel=0.5)
+    trace = hessian().trace().item()
+    assert log.series("HessTrace").value.tolist() == pytest.approx([trace] * 2, rel=1e-5)
 
 
 def test_gradient_descent_and_sgd_of_two_parameters_differ_by_five_samples(tmp_path) -> None:

@@ -141,9 +141,9 @@ def test_a_plan_is_what_is_asked_for_then_what_was_then_the_usual() -> None:
 @pytest.mark.parametrize(
     ("asked", "steps", "validate_every"),
     [
-        ({}, 100 * 7, 7),
-        ({"epochs": 3}, 21, 7),
-        ({"steps": 5}, 5, 7),
+        ({}, 100 * 7, 50),
+        ({"epochs": 3}, 21, 50),
+        ({"steps": 5}, 5, 50),
         ({"batch_size": 2, "epochs": 2}, 1000, 100),
         ({"batch_size": 2, "epochs": 100}, 50_000, 500),
         ({"steps": 5, "validate_every": 2}, 5, 2),
