@@ -129,7 +129,7 @@
       const blob = coming.then((text) => new Blob([text], { type: "text/plain" }));
       return navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
     }
-    const area = element("textarea", { "aria-hidden": "true", class: "unseen" });
+    const area = element("textarea", { "aria-hidden": "true", class: "off-screen" });
     area.value = await coming;
     document.body.append(area);
     area.select();
