@@ -146,7 +146,7 @@ class _Run:
         raw = self.place == 0 or self.count <= RAW_RUNS
         if isinstance(mark, Line | Band) and mark.role != "muted" and raw:
             own = replace(mark, role=self.style.role)
-            return [replace(own, label=self.style.label) if isinstance(own, Line) else own]
+            return [replace(own, label="") if isinstance(own, Line) else own]  # named by its color
         if isinstance(mark, Points):
             return self._points(mark)
         in_front = isinstance(mark, Rule) or (isinstance(mark, Region) and mark.role == "warning")

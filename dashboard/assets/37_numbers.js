@@ -129,7 +129,7 @@
       const blob = coming.then((text) => new Blob([text], { type: "text/plain" }));
       return navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
     }
-    const area = element("textarea", { "aria-hidden": "true", class: "unseen" });
+    const area = element("textarea", { "aria-hidden": "true", class: "off-screen" });
     area.value = await coming;
     document.body.append(area);
     area.select();
@@ -141,7 +141,7 @@
   /* The parts of a table, empty. */
   function table(label, instrument) {
     const title = element("h4", {}, "Numbers");
-    const said = element("p", { class: "count", role: "status" });
+    const said = element("p", { class: "listed", role: "status" });
     const body = element("tbody");
     const node = element("table", { class: "numbers", "aria-label": label }, body);
     return { title, said, body, node, copy: copyButton(instrument) };
