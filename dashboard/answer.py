@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from cockpit.dashboard.alerts import alerts
 from cockpit.dashboard.comparing import Group, gather
 from cockpit.dashboard.numbers import numbers
 from cockpit.dashboard.question import Question, make_view
 from cockpit.dashboard.runs import OpenRun, RunIndex, UnknownRunError
 from cockpit.instruments import Instrument
+from cockpit.instruments.alerts import alerts
 from cockpit.instruments.grouping import GROUPINGS, group_names
 from cockpit.instruments.layers import layer_quantities
 from cockpit.log import RunLog

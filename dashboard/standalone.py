@@ -20,11 +20,11 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from cockpit._version import __version__
-from cockpit.dashboard.alerts import alerts
 from cockpit.dashboard.colors import stylesheet
 from cockpit.dashboard.drawing import panel_size, panel_words
 from cockpit.dashboard.encode import encode
 from cockpit.instruments import GROUPS, Instrument, NothingToShowError, Panel, View, panels
+from cockpit.instruments.alerts import alerts
 from cockpit.instruments.horizontal import Horizontal
 from cockpit.instruments.numbers import format_number
 from cockpit.instruments.record_table import COLUMNS, Row, record_rows, select

@@ -25,7 +25,7 @@ from cockpit.instruments.panel import (
     Text,
 )
 from cockpit.instruments.registry import Help, View, instrument
-from cockpit.instruments.scales import sampled
+from cockpit.instruments.scales import median
 
 if TYPE_CHECKING:
     from cockpit.log import RunLog
@@ -89,7 +89,7 @@ def alpha(log: RunLog, view: View) -> Panel | None:
         y=Axis("density", range=(0.0, highest / FILLED), visible=False),
         y2=Axis(range=(-0.3, TOP), visible=False),
         marks=tuple(marks),
-        current=format_number(np.median(steps.recent), 2) if len(steps.recent) else "none",
+        current=format_number(median(steps.recent), 2) if len(steps.recent) else "none",
         note=steps.note,
         side={"below": below} if (below := _history(log, view)) else {},
     )
@@ -129,7 +129,7 @@ def _ball(sample: np.ndarray, role: Role) -> list[Mark]:
     """The median on the parabola, at the edge if it lies beyond."""
     if len(sample) == 0:
         return []
-    at = np.clip(np.array([np.median(sampled(sample))]), -LIMIT, LIMIT)
+    at = np.clip(np.array([median(sample)]), -LIMIT, LIMIT)
     return [Points(at, at**2, role=role, secondary_y=True)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from cockpit.instruments.notes import joined
-from cockpit.instruments.panel import Axis, Heatmap, Mark, Panel
+from cockpit.instruments.panel import Axis, Heatmap, Mark, Panel, Points
 from cockpit.instruments.run_style import RunStyle
 from cockpit.instruments.scales import choose_axis
 
@@ -30,7 +30,11 @@ def side_by_side(parts: Sequence[tuple[RunStyle, Panel]], most: int) -> Panel:
     scale = scales.pop() if len(scales) == 1 else choose_axis("", spread).scale
 
     def colored(mark: Mark) -> Mark:
-        return replace(mark, spread=spread, scale=scale) if isinstance(mark, Heatmap) else mark
+        if isinstance(mark, Heatmap):
+            return replace(mark, spread=spread, scale=scale)
+        if isinstance(mark, Points) and mark.role != "warning":
+            return replace(mark, role="muted")  # colors are those of the runs
+        return mark
 
     made = tuple(
         replace(

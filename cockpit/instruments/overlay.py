@@ -30,7 +30,7 @@ from cockpit.instruments.panel import (
 )
 from cockpit.instruments.run_style import SERIES_WORDS, RunStyle
 from cockpit.instruments.same import same
-from cockpit.instruments.scales import choose_axis, linear_threshold
+from cockpit.instruments.scales import choose_axis, linear_threshold, median
 
 RAW_RUNS = 2  # of so many runs the measured values are drawn under the smoothed ones
 STAGGER, STAGES = 0.05, 5  # of the height, between the marks of runs at the same edge
@@ -254,8 +254,8 @@ def _chosen(axis: Axis, values: Sequence[np.ndarray]) -> Axis:
     """The scale that suits the values of all: no run is flat at zero beside a larger one."""
     chosen = replace(choose_axis(axis.label, *values), visible=axis.visible)
     sizes = [np.abs(v[np.isfinite(v) & (v != 0)]) for v in values]
-    typical = [float(np.median(s)) for s in sizes if s.size]
-    if chosen.scale != "linear" or not typical or max(typical) <= APART * min(typical):
+    typical = [median(s) for s in sizes if s.size]
+    if chosen.scale != "linear" or not typical or max(typical) / APART <= min(typical):
         return chosen
     if all((v[np.isfinite(v)] > 0).all() for v in values):
         return replace(chosen, scale="log", range=None)

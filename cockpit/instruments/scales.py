@@ -29,7 +29,7 @@ def choose_axis(label: str, *values: np.ndarray) -> Axis:
     if low > 0:
         return Axis(label, "log") if high > 10 * low else Axis(label)
     magnitudes = np.abs(finite[finite != 0])
-    if magnitudes.size == 0 or magnitudes.max() <= HEAVY_TAIL * np.median(sampled(magnitudes)):
+    if magnitudes.size == 0 or magnitudes.max() / HEAVY_TAIL <= median(magnitudes):
         return Axis(label)
     return Axis(label, "symlog", linthresh=linear_threshold(magnitudes))
 
@@ -42,6 +42,15 @@ def _finite(values: np.ndarray) -> np.ndarray:
 def sampled(values: np.ndarray) -> np.ndarray:
     """At most some ten thousand of the values, evenly spread, for a median or the like."""
     return values[:: 1 + len(values) // SAMPLE]
+
+
+def median(values: np.ndarray) -> float:
+    """The median, or nearly so of very many values.
+
+    Args:
+        values: Finite ones, at least one; even two near the largest float have a median.
+    """
+    return 2.0 * float(np.median(0.5 * sampled(values)))
 
 
 def linear_threshold(magnitudes: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from cockpit.instruments.history import Curve, history_panel, value_at
 from cockpit.instruments.numbers import format_number
 from cockpit.instruments.panel import Axis
 from cockpit.instruments.registry import Help, View, instrument
-from cockpit.instruments.scales import choose_axis, sampled
+from cockpit.instruments.scales import choose_axis, median
 
 if TYPE_CHECKING:
     from cockpit.instruments.panel import Panel
@@ -63,7 +63,7 @@ def from_zero(label: str, values: np.ndarray, room: float) -> Axis:
     if finite.size == 0:
         return Axis(label)
     highest = float(finite.max())
-    if highest > TOWERING * float(np.median(sampled(finite))) or highest <= 0:
+    if highest / TOWERING > median(finite) or highest <= 0:
         return choose_axis(label, finite)
     return Axis(label, range=(0.0, room * highest))
 

@@ -23,7 +23,7 @@ from cockpit.render.plotly_marks import DRAW, Plot
 from cockpit.render.theme import get_theme
 
 Span = tuple[float, float]
-HISTORY_TOP, GAUGE_BOTTOM = 0.24, 0.42  # fractions of a figure with a history strip below
+HISTORY_TOP, GAUGE_BOTTOM = 0.26, 0.38  # fractions of a figure with a history strip below
 MAP_BOTTOM = 0.36  # instead: a heat map has one only where there is much room
 SMALL_HEIGHT, ROW = 260, 14  # pixels: of a small figure, of a row of text
 BETWEEN, CAPTION = (0.07, 0.12), 0.09  # fractions: gaps of a grid of pictures, room for a title
@@ -151,7 +151,9 @@ def _draw(
     theme = canvas.theme
     grid = not bare and not panel.equal and panel.y.visible and color_bar_mark(panel) is None
     first, second = _axis_colors(panel, theme.colors) if panel.y2 and panel.y2.visible else ("", "")
-    x = canvas.add_axis("x", domain=x_span, **axis_settings(panel.x, theme, grid=grid))
+    x = canvas.add_axis(
+        "x", domain=x_span, **axis_settings(panel.x, theme, grid=grid, horizontal=True)
+    )
     y = canvas.add_axis(
         "y", domain=y_span, anchor=x,
         **axis_settings(panel.y, theme, grid=grid, color=first, most=canvas.names),
@@ -180,7 +182,7 @@ def _draw(
         if axis.scale == "symlog":
             add_symlog_ticks(canvas.settings(name), axis, values)
         elif axis.scale == "log":
-            add_log_ticks(canvas.settings(name), values)
+            add_log_ticks(canvas.settings(name), axis, values)
     return plot
 
 

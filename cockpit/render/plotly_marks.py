@@ -210,7 +210,7 @@ def _heatmap(plot: Plot, mark: Heatmap) -> None:
             "y": 1.0, "yanchor": "bottom", "outlinewidth": 0, "xpad": 0, "ypad": 4,
             "tickvals": [at for at, _ in scale.ticks],
             "ticktext": [label for _, label in scale.ticks],
-            "tickfont": {"size": SMALL, "color": theme.muted_text},
+            "tickfont": {"size": SMALL, "color": theme.muted_text}, "tickangle": 0,
         },
     )  # fmt: skip
 

@@ -6,22 +6,19 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from cockpit.dashboard.answer import answer
 from cockpit.dashboard.question import MAX_COMPARED, BadQuestionError, parse
 from cockpit.dashboard.runs import OpenRun, RunIndex
-from tests.dashboard.conftest import ECONOMY, LiveRun, Open, Serve, wait_fact
+from tests.dashboard.comparing import TRACES, colors, row, wait_shown
+from tests.dashboard.conftest import ECONOMY, LiveRun, Open, Serve, query, wait_fact
 from tests.synthetic import write_run
 
 QUANTITIES = (*ECONOMY, "HessTrace", "CABS")
 NAMES = ("a", "b", "c", "d", "e")
-TRACES = """name => Object.fromEntries((window.cockpit?.cards?.get(name)?.plot._fullData || [])
-    .filter(t => t.name && t.line && t.mode === "lines" && !/^trace /.test(t.name))
-    .map(t => [t.name, t.line.color]))"""
 
 
 @pytest.fixture(scope="module")
@@ -139,81 +136,8 @@ def test_the_table_is_sent_while_it_is_open(five: Path) -> None:
     assert "table" not in ask(index, "a", {"table": first["table_stamp"]})
 
 
-def query(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
-
-
-def colors(page: Page, instrument: str = "grad_norm") -> dict[str, str]:
-    found: dict[str, str] = page.evaluate(TRACES, instrument)
-    return found
-
-
-def wait_shown(page: Page, names: str) -> None:
-    """Wait until just these runs are drawn."""
-    page.wait_for_function(
-        f"names => Object.keys(({TRACES})('grad_norm')).sort().join() === names",
-        arg=",".join(sorted(names)),
-    )
-
-
-def row(page: Page, name: str) -> Locator:
-    return page.locator("#runs-table tbody tr").filter(
-        has=page.get_by_role("checkbox", name=f"Compare {name}", exact=True)
-    )
-
-
 def listed(page: Page) -> list[str]:
     return page.locator("#runs-table .run-name").all_inner_texts()
-
-
-def compare(page: Page, names: str) -> None:
-    page.keyboard.press("r")
-    for name in names:
-        row(page, name).get_by_role("checkbox").check()
-
-
-@pytest.mark.browser
-def test_five_runs_side_by_side(five: Path, serve: Serve, open_page: Open) -> None:
-    page = open_page(f"{serve(five)}?run=a")
-    compare(page, "bcde")
-    wait_shown(page, "abcde")
-    assert len(set(colors(page).values())) == 5
-    expect(page.locator(".chip")).to_have_count(5)
-    page.keyboard.press("Escape")
-    expect(page.locator("#runs-table")).to_be_hidden()
-    for name in ("loss", "alpha", "gradient_tests", "grad_hist1d"):
-        page.wait_for_function(
-            f"name => Object.keys(({TRACES})(name)).filter(n => n.length === 1).length === 5",
-            arg=name,
-        )
-    maps = (
-        "() => cockpit.cards.get('layers').plot._fullData.filter(t => t.type === 'heatmap').length"
-    )
-    page.wait_for_function(f"() => ({maps})() === 5")
-
-
-@pytest.mark.browser
-def test_a_run_keeps_its_color(five: Path, serve: Serve, open_page: Open) -> None:
-    page = open_page(f"{serve(five)}?run=a")
-    compare(page, "bcd")
-    wait_shown(page, "abcd")
-    first = colors(page)
-    page.locator("#compared").get_by_role("button", name="Hide b").click()
-    wait_shown(page, "acd")
-    assert colors(page).items() <= first.items()
-    page.locator("#compared").get_by_role("button", name="Leave out c").click()
-    wait_shown(page, "ad")
-    row(page, "e").get_by_role("checkbox").check()
-    wait_shown(page, "ade")
-    assert colors(page)["e"] not in first.values()  # c may come back
-    row(page, "c").get_by_role("checkbox").check()
-    page.locator("#compared").get_by_role("button", name="Show b").click()
-    wait_shown(page, "abcde")
-    assert first.items() <= colors(page).items()
-    page.locator("#compared").get_by_role("button", name="d", exact=True).click()
-    wait_fact(page, "step", "119")  # d is in front
-    wait_shown(page, "abcde")
-    assert first.items() <= colors(page).items()
 
 
 @pytest.mark.browser

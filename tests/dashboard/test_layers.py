@@ -108,24 +108,6 @@ def test_names_are_sent_once_and_values_not_twice(tmp_path: Path) -> None:
 
 
 @browser
-def test_the_filter_narrows_list_and_picture(small: Path, serve: Serve, open_page: Open) -> None:
-    page = layer_view(open_page(f"{serve(small.parent)}?focus=layers"))
-    wait_rows(page, 8)
-    page.get_by_role("searchbox", name="Filter layers").fill("conv WEIGHT")
-    assert page.locator(".pick:visible .name").all_inner_texts() == ["0.weight", "3.weight"]
-    wait_rows(page, 2)
-    assert query(page)["search"] == ["conv WEIGHT"]
-    expect(page.locator("[data-name=layers] .count")).to_have_text("2 of 8 parameters")
-    expect(page.locator("[data-name=layers] .note")).to_have_text("2 of 8 parameters")
-    page.get_by_role("searchbox", name="Filter layers").fill("nowhere")
-    page.wait_for_function("() => cockpit.cards.get('layers').rows.length === 0")
-    expect(page.locator("[data-name=layers] .plot")).to_contain_text("No layer matches “nowhere”.")
-    page.get_by_role("searchbox", name="Filter layers").fill("")
-    wait_rows(page, 8)
-    assert "search" not in query(page)
-
-
-@browser
 def test_groups_fold(small: Path, serve: Serve, open_page: Open) -> None:
     page = layer_view(open_page(f"{serve(small.parent)}?focus=layers"))
     page.get_by_role("combobox", name="Grouping").select_option("type")

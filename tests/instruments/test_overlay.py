@@ -198,6 +198,14 @@ def test_maps_stand_side_by_side_in_the_same_colors():
     assert spreads[0].max() == 100
 
 
+def test_arrows_beside_maps_have_no_colors_of_runs():
+    arrow = Points(np.zeros(1), np.ones(1), "0.weight", "secondary", "right")
+    cross = Points(np.zeros(1), np.ones(1), "not finite", "warning", "cross", y_axes=True)
+    part = history(Heatmap(X, X, np.ones((2, 2)), "norm"), arrow, cross)
+    for one in overlay([(A, part), (B, part)]).multiples:
+        assert [m.role for m in one.marks if isinstance(m, Points)] == ["muted", "warning"]
+
+
 def test_maps_over_the_steps_cover_the_longest_run(logs):
     runs = [(RunStyle(log.name, i), log) for i, log in enumerate(logs)]
     ((_, panel),) = compared_panels(runs, None, ["layers"])

@@ -35,14 +35,6 @@ CHECKS = {
     "to any other host",
 }
 
-UNTESTED = {  # parts of checks that have no test yet
-    13: "log x",
-    14: "hover over more than 800 points",
-    16: "filter of the heat map's rows",
-    17: "five runs side by side, their colors",
-    20: "CSV",
-}
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -85,8 +77,6 @@ def table(results: dict[int, Result], conditions: Sequence[str]) -> str:
         measured = "; ".join(map(str, result.figures)) if result else "not run"
         holds = result is not None and result.passed and all(f.holds for f in result.figures)
         told = "yes" if holds else "**no**"
-        if number in UNTESTED:
-            told = f"**not shown**: {UNTESTED[number]}" if holds else told
         rows.append(f"| {number} | {bar} | {measured} | {told} |")
     held = sum(row.endswith("| yes |") for row in rows)
     return (

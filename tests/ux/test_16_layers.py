@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.conftest import Open, Serve, settled
+from tests.dashboard.conftest import Open, Serve, query, settled
 from tests.synthetic import write_run
 from tests.ux.conftest import STRICT, Note
 
@@ -46,3 +46,20 @@ def test_check_16_layers_are_found_by_name(page: Page) -> None:
     options = page.locator("[role=option]:visible")
     expect(options).to_have_count(2)
     expect(options).to_have_text(["144.weight", "144.bias"])
+
+
+def test_check_16_the_filter_narrows_list_and_picture(page: Page) -> None:
+    rows = "() => (cockpit.cards.get('layers').rows[0]?.rows ?? []).join()"
+    field = page.get_by_role("searchbox", name="Filter layers")
+    field.fill("144. WEIGHT")
+    assert page.locator(".pick:visible .name").all_inner_texts() == ["144.weight"]
+    page.wait_for_function(f"() => ({rows})() === '144.weight'")
+    assert query(page)["search"] == ["144. WEIGHT"]
+    expect(page.locator("[data-name=layers] .count")).to_have_text("1 of 100 parameters")
+    expect(page.locator("[data-name=layers] .note")).to_have_text("1 of 100 parameters")
+    field.fill("nowhere")
+    page.wait_for_function(f"() => ({rows})() === ''")
+    expect(page.locator("[data-name=layers] .plot")).to_contain_text("No layer matches “nowhere”.")
+    field.fill("")
+    page.wait_for_function(f"() => ({rows})().split(',').length === 100")
+    assert "search" not in query(page)
