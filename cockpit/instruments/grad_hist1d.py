@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,7 +105,8 @@ def range_ticks(bins: Bins) -> tuple[tuple[float, str], ...]:
 
 def _no_marks(bins: Bins, counts: Counts1d) -> tuple[Mark, ...]:
     """Of no element: bars without height, beside which those of another run may stand."""
-    return Bars(bins.edges(), counts.counts), no_finite_element()
+    bars = [mark for mark in _marks(bins, counts) if isinstance(mark, Bars)]
+    return (*(replace(bar, label="") for bar in bars), no_finite_element())
 
 
 def _marks(bins: Bins, counts: Counts1d) -> list[Mark]:

@@ -213,8 +213,9 @@ def _draw_multiples(canvas: Canvas, panels: Sequence[Panel]) -> None:
         if column and panel.y == panels[0].y:
             canvas.settings(drawn.y_name)["showticklabels"] = False
     maps = [trace for trace in canvas.traces if trace["type"] == "heatmap"]
-    for trace in maps[1:]:
-        trace["showscale"] = False
+    told = next((trace for trace in maps if np.isfinite(trace["z"]).any()), None)
+    for trace in maps:  # plotly has no color bar for a map without a value
+        trace["showscale"] = trace is told
 
 
 def _few_ticks(axis: dict[str, Any]) -> None:

@@ -259,7 +259,9 @@ def test_histograms_without_a_finite_element_say_so(tmp_path):
         (RunStyle("a", 0), get("grad_hist1d")(log, View())),
         (RunStyle("b", 1), get("grad_hist1d")(full, View())),
     ]
-    assert {m.label for m in of(overlay(both), Line)} == {"a", "b"}  # neither is missing
+    together = overlay(both)
+    assert {m.label for m in of(together, Line)} == {"a", "b"}  # neither is missing
+    assert together.y.label == "share of elements [%]"
 
 
 def test_layers_by_steps(tmp_path):

@@ -82,6 +82,12 @@ def test_maps_side_by_side(count, shape):
     assert len(limits) == 1
 
 
+def test_colors_are_explained_where_the_first_map_is_empty():
+    maps = [Heatmap(X, X, np.full((3, 3), value), "norm") for value in (np.nan, 1.0)]
+    runs = [(RunStyle(str(i), i), panel_with(one)) for i, one in enumerate(maps)]
+    assert [trace.showscale for trace in figure(overlay(runs)).data] == [False, True]
+
+
 def _meshes(ax):
     return [one for one in ax.collections if isinstance(one, QuadMesh)]
 
