@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
-from cockpit.backward.passes import inside_backward, own_arithmetic
+from cockpit.backward.passes import own_arithmetic
 from cockpit.backward.stats import Absent
+from cockpit.backward.user_passes import inside_backward
 from cockpit.budget import Budget, checked_budget
 from cockpit.configuration import Configuration, resolve
 from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_untracked
@@ -279,13 +280,7 @@ class Cockpit:
                 if opened is None:
                     return None
                 opened.info["details"] |= details
-                passage = Passage(self._tracker, opened, loss, losses, batch_size)
-                passage.begin()
-                return passage
-            except Absent as reason:
-                self._tracker.abandon()
-                self._say_absent(reason, step)
-                return None
+                return Passage(self._tracker, opened, loss, losses, batch_size)
             except Exception as error:
                 self._open = None
                 self._tracker.fault(error, step)
@@ -364,7 +359,7 @@ class Cockpit:
 
     def _finish(self, passage: Passage) -> None:
         try:
-            passage.finish(self._stopwatch.elapsed())
+            passage.finish()
         except Exception as error:
             self._open = None
             self._tracker.fault(error, passage.opened.info["step"])
