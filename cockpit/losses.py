@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,8 +13,16 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from cockpit.backward.compiled import uncompiled
+from cockpit.backward.layout import Layout
 
-__all__ = ["LossProbe", "checked_reduction", "individual_losses", "why_untrackable"]
+__all__ = [
+    "LossCall",
+    "LossProbe",
+    "checked_reduction",
+    "individual_losses",
+    "unreduced_loss",
+    "why_untrackable",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +104,8 @@ class LossProbe:
         self.calls: list[LossCall] = []
         self._call: LossCall | None = None
         self.given: Tensor | None = None
+        self._elements: Tensor | None = None  # of the loss, unreduced
+        self._layout: Layout | None = None  # of the samples among them
 
     def select(self, call: LossCall) -> None:
         """All that is asked from now on refers to this call."""
@@ -127,11 +137,17 @@ class LossProbe:
         return type(self.loss_fn).__module__ == nn.modules.loss.__name__
 
     def individual_graph(self, batch_size: int) -> Tensor | None:
-        """As :meth:`individual`, with the graph down to the model."""
+        """Individual losses ℓₙ, shape [N], with the graph down to the model.
+
+        ``None`` if they can't be had.
+        """
         if self.given is not None and self.given.numel() == batch_size:
             return self.given.flatten() if self.given.requires_grad else None
+        elements, layout, call = self._elements, self._layout, self._call
+        if elements is None or layout is None or call is None:
+            return None
         with torch.enable_grad():
-            return self._individual(batch_size)
+            return individual_losses(self.loss_fn, elements, layout, call.loss, batch_size)
 
     def is_of(self, loss: Tensor) -> bool:
         """Whether what was seen describes this loss: the same number from the same call."""
@@ -140,16 +156,20 @@ class LossProbe:
             return seen is loss
         return seen.numel() == 1 and bool(seen == loss)
 
-    def individual(self, batch_size: int) -> Tensor | None:
-        """Individual losses ℓₙ of the last call, shape [N], or ``None`` if they can't be had."""
-        with torch.no_grad():
-            return self._individual(batch_size)
+    def find_elements(self, layout: Callable[[Tensor], Layout | None]) -> None:
+        """Evaluate the elements of the loss, and ask which belong to which sample."""
+        self._evaluate_elements()
+        self._layout = None if self._elements is None else layout(self._elements)
 
-    def _individual(self, batch_size: int) -> Tensor | None:
+    def _evaluate_elements(self) -> None:
         call = self._call
-        if call is None:
-            return None
-        return individual_losses(self.loss_fn, call.args, call.kwargs, call.loss, batch_size)
+        if call is not None:
+            with torch.enable_grad():
+                self._elements = unreduced_loss(self.loss_fn, call.args, call.kwargs)
+
+    def drop_elements(self) -> None:
+        """Let go of the elements and their graph."""
+        self._elements = self._layout = None
 
     def replace(self, tensors: Sequence[Tensor], others: Sequence[Tensor]) -> None:
         """Evaluate further on other tensors in place of these arguments of the last call."""
@@ -159,6 +179,8 @@ class LossProbe:
             arguments = call.args, call.kwargs
             args, kwargs = tree_map_only(Tensor, lambda x: place.get(id(x), x), arguments)
             self._call = replace(call, args=args, kwargs=kwargs)
+            if self._elements is not None:
+                self._evaluate_elements()
 
     def again(self) -> Tensor:
         """The loss of the last call, evaluated once more on the same graph."""
@@ -186,38 +208,49 @@ class LossProbe:
             self.differentiated.add(call)
 
 
+def unreduced_loss(loss_fn: Any, args: tuple, kwargs: dict[str, Any]) -> Tensor | None:
+    """The elements of a loss: a second evaluation of the module with ``reduction="none"``.
+
+    ``None`` if it has no reduction.
+    """
+    if getattr(loss_fn, "reduction", None) not in ("mean", "sum", "batchmean"):
+        return None
+    unreduced: Any = copy.copy(loss_fn)
+    unreduced.reduction = "none"
+    unreduced._forward_hooks, unreduced._compiled_call_impl = {}, None
+    return unreduced(*args, **kwargs)
+
+
 def individual_losses(
-    loss_fn: nn.Module, args: tuple, kwargs: dict[str, Any], loss: Tensor, batch_size: int
+    loss_fn: nn.Module, elements: Tensor, layout: Layout, loss: Tensor, batch_size: int
 ) -> Tensor | None:
-    """ℓₙ from a second evaluation of the loss module with ``reduction="none"``.
+    """ℓₙ from the elements of a loss.
 
     Elements that belong to one sample (pixels, tokens) are summed. A mean-reduced loss weighs its
     elements in its own way (class weights, ignored targets): the common factor is found by
     comparing with ``loss``, so that the mean of the result is the loss exactly.
 
+    Args:
+        loss_fn: The loss module.
+        elements: Of the loss, unreduced.
+        layout: Where the samples are among them.
+        loss: As the module reduces it.
+        batch_size: N.
+
     Returns:
-        Shape [N], in the scale where the mean over n is L_B; ``None`` if the module has no
-        reduction or its elements don't divide among the samples.
+        Shape [N], in the scale where the mean over n is L_B; ``None`` if the module's mean is of
+        a kind of its own.
     """
-    reduction = getattr(loss_fn, "reduction", None)
-    if reduction not in ("mean", "sum", "batchmean"):
-        return None
-    unreduced: Any = copy.copy(loss_fn)
-    unreduced.reduction = "none"
-    unreduced._forward_hooks, unreduced._compiled_call_impl = {}, None
-    elements = unreduced(*args, **kwargs)
-    if elements.dim() == 0 or elements.numel() % batch_size:
-        return None
-    sums = elements.reshape(batch_size, -1).sum(1)
+    sums = layout.split(elements, batch_size).reshape(batch_size, -1).sum(1)
     sums = sums if sums.dtype == torch.float64 else sums.float()
     total = sums.detach().sum()
-    if reduction == "sum" or total == 0 or not torch.isfinite(total):
+    if loss_fn.reduction == "sum" or total == 0 or not torch.isfinite(total):
         return sums
     factor = loss.detach().to(sums.dtype) / total
     common = (1 / elements.numel(), 1 / batch_size)
     weighted = isinstance(loss_fn, (nn.CrossEntropyLoss, nn.NLLLoss))
     if not weighted and not any(abs(float(factor) / c - 1) < 1e-3 for c in common):
-        return None  # the module's mean is of another kind, e.g. CTC's
+        return None  # e.g. CTC's
     return sums * factor * batch_size
 
 

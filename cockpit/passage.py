@@ -206,8 +206,7 @@ class Passage:
             text = WRONG_LOSSES.format(size, list(given.shape))
             self._tracker.caution("absent", text, self.opened.info["step"])
             given = None
-        engine.probe.given = given
-        losses = engine.probe.individual(size) if given is None else given.detach().flatten()
+        losses = engine.individual_losses(given, size)
         with torch.enable_grad():
             self._part = self._tracker.begin(self.opened, loss, losses, size, told)
         self._of = loss

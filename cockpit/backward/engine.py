@@ -16,6 +16,7 @@ from cockpit.backward.capture import Capture
 from cockpit.backward.combine import Part, combine, mean_gradient
 from cockpit.backward.compiled import NotRepeated, Repetition, named_parameters
 from cockpit.backward.coupling import couples_samples
+from cockpit.backward.elements import Elements
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
@@ -70,6 +71,7 @@ class BackwardEngine:
             prepare(parameter)
         self.costs: dict[type[st.Statistic], float] = {}
         self._sample_axis = SampleAxis()
+        self._elements = Elements()
         self._watching: list[BackwardPass] = []
 
     def attach(self, requests: frozenset[st.Statistic]) -> None:
@@ -126,6 +128,7 @@ class BackwardEngine:
             if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
                 self._find_uses(backward, seen)
             SecondOrder(self, backward, loss, seen, place).serve()
+        self.probe.drop_elements()
         backward.watch(loss)
         self._watching.append(backward)
         self.probe.differentiated.clear()
@@ -148,6 +151,26 @@ class BackwardEngine:
         """Whether a loss is a term of what is about to be differentiated, with a factor of 1."""
         with self._own_passes():
             return factor_of(root, grad, loss) == 1
+
+    def individual_losses(self, given: Tensor | None, batch_size: int) -> Tensor | None:
+        """ℓₙ, shape [N]: those that the user has passed, or the loss function's; perhaps unknown.
+
+        Args:
+            given: Passed, shape [N].
+            batch_size: N.
+        """
+        probe, output = self.probe, self.capture.output
+        probe.given = given
+        if given is not None:
+            return given.detach().flatten()
+        with self._own_passes():
+            probe.find_elements(
+                lambda elements: self._elements.layout(
+                    elements, probe.output, output, batch_size, self.generator
+                )
+            )
+        losses = probe.individual_graph(batch_size)
+        return None if losses is None else losses.detach()
 
     @property
     def trained(self) -> list[nn.Parameter]:
