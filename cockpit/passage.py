@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cockpit.backward.objective import MORE, relation
-from cockpit.backward.passes import own_arithmetic, reaches_parameters_beside
+from cockpit.backward.passes import own_arithmetic
 from cockpit.backward.stats import Absent
 from cockpit.backward.user_passes import UserPass
 from cockpit.losses import why_untrackable
@@ -138,9 +138,8 @@ class Passage:
         """
         found = []
         for root, grad in begun.roots:
-            loss, how = self._known_in(root)
-            if how or reaches_parameters_beside(root, [], self._engine.trained):
-                found.append((root, grad, loss, how))
+            if self._engine.concerns(root):
+                found.append((root, grad, *self._known_in(root)))
         if not found:
             return None
         root, grad, loss, how = found[0]

@@ -56,6 +56,7 @@ class BackwardPass:
         self._loss_gradient: Tensor | None = None
         self._loss: Tensor | None = None
         self._root: Tensor | None = None  # what is differentiated
+        self._is_derived = False  # whether that is not the loss itself
         self._versions = {name: p._version for name, p in parameters.items()}
         self._names = {id(p): name for name, p in parameters.items()}
         self._gradients: GradientsOfPass | None = None
@@ -81,7 +82,7 @@ class BackwardPass:
             loss: Differentiated itself, or through a multiple (AMP, accumulation).
         """
         self._gradients = GradientsOfPass(self.parameters)
-        self._loss = loss.detach()
+        self._loss = loss
 
         def see(grad: Tensor) -> None:
             if not self.receiving:
@@ -93,7 +94,8 @@ class BackwardPass:
         self._handle = loss.register_hook(see)
 
     def begins_from(self, root: Tensor, grad: Tensor | None) -> None:
-        """The user's pass, or a further one of this loss, begins here."""
+        """The user's pass, or a further one of this loss, begins here with this gradient."""
+        self._is_derived = self._is_derived or root is not self._loss
         value = root.detach().sum() if grad is None else (root.detach() * grad.detach()).sum()
         self._root = value if self._root is None else self._root + value
 
@@ -138,7 +140,8 @@ class BackwardPass:
                 "the loss was not differentiated inside the context. Pass the loss that you call "
                 "backward() on, or that it is computed from, as loss=…"
             )
-        if not is_multiple(self._root, self._loss, self._loss_gradient):
+        loss, self._loss = self._loss.detach(), None
+        if self._is_derived and not is_multiple(self._root, loss, self._loss_gradient):
             raise Absent(MORE)
         if any(p._version != self._versions[name] for name, p in self.parameters.items()):
             raise Absent(

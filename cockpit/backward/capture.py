@@ -170,6 +170,10 @@ class Capture:
         number = last_node_of(loss, self._sizes)
         return self.batch_size if number is None else self._sizes[number]
 
+    def leads_to(self, root: Tensor) -> bool:
+        """Whether an output of the model is in the graph of a tensor."""
+        return last_node_of(root, self._sizes) is not None
+
     def repeat(self) -> Repetition:
         """The last call of a compiled model once more: its layer calls are seen now.
 

@@ -152,6 +152,13 @@ class BackwardEngine:
         with self._own_passes():
             return factor_of(root, grad, loss) == 1
 
+    def concerns(self, root: Tensor) -> bool:
+        """Whether a pass that begins here goes through the model.
+
+        A reentrant checkpoint hides the parameters from the graph, but not the model's output.
+        """
+        return reaches_parameters_beside(root, [], self.trained) or self.capture.leads_to(root)
+
     def individual_losses(self, given: Tensor | None, batch_size: int) -> Tensor | None:
         """ℓₙ, shape [N]: those that the user has passed, or the loss function's; perhaps unknown.
 
