@@ -49,14 +49,23 @@ class Elements:
             return None
         first = Layout() if len(elements) == batch_size else None
         place = None if output is None else _samples_in(output, batch_size)
-        if place is None or output is None or (given is output and place == first):
+        if place is None or output is None:
             return first
-        key = (place, elements.dim(), output.dim(), first)
-        if given is None or given.numel() != output.numel():
+        if not _are_all(elements, given, output):
             return _tested(elements, output, place, batch_size, generator)
+        if given is output and place == first:
+            return first
+        key = (place, elements.dim(), output.dim(), output.numel() // elements.numel(), first)
         if key not in self._found:
             self._found[key] = _tested(elements, output, place, batch_size, generator)
         return self._found[key]
+
+
+def _are_all(elements: Tensor, given: Tensor | None, output: Tensor) -> bool:
+    """Whether each of the output's elements, or of its rows, went into the loss."""
+    rows = (output.numel() // length for length in (1, *output.shape[1:2], output.shape[-1]))
+    whole = given is not None and given.numel() == output.numel()
+    return whole and elements.numel() in rows
 
 
 def _samples_in(output: Tensor, batch_size: int) -> Layout | None:
