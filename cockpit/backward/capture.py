@@ -30,6 +30,7 @@ from cockpit.backward.compiled import (
     watch_calls,
 )
 from cockpit.backward.layer_call import LayerCall, capturable_modules
+from cockpit.backward.passes import last_node_of
 
 if TYPE_CHECKING:
     from cockpit.backward.nodes.use import NodeUse
@@ -88,6 +89,7 @@ class Capture:
         self._repeating = False
         self._edges: list[tuple[Any, int, GradientEdge]] = []
         self._live: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._sizes: dict[int, int] = {}  # of the forward passes, by the number of an output's node
         self.batch_size: int | None = None
         self.output: Tensor | None = None
         self.fault: Exception | None = None
@@ -152,6 +154,7 @@ class Capture:
             past.release()
         self._live.clear()
         self._others.clear()
+        self._sizes = {}
         self._new_forward()
 
     def _new_forward(self) -> None:
@@ -159,6 +162,17 @@ class Capture:
         self.output = None
         self.batch_size = None
         self.call = None
+
+    def size_behind(self, loss: Tensor | None) -> int | None:
+        """Number of samples of the forward pass that a loss comes from, the last one of several."""
+        if loss is None or len(set(self._sizes.values())) <= 1:
+            return self.batch_size
+        number = last_node_of(loss, self._sizes)
+        return self.batch_size if number is None else self._sizes[number]
+
+    def leads_to(self, root: Tensor) -> bool:
+        """Whether an output of the model is in the graph of a tensor."""
+        return last_node_of(root, self._sizes) is not None
 
     def repeat(self) -> Repetition:
         """The last call of a compiled model once more: its layer calls are seen now.
@@ -281,6 +295,10 @@ class Capture:
         if self._repeating:
             return
         self.output = first_tensor(output)
+        if self.batch_size is not None:
+            nodes = (out.grad_fn for out in differentiable(output))
+            numbers = [node._sequence_nr() for node in nodes if node is not None]
+            self._sizes |= dict.fromkeys(numbers, self.batch_size)
         if self.call is not None:
             self.call.outputs = differentiable(output)
             for place, out in enumerate(self.call.outputs):
