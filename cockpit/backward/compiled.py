@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from cockpit.backward.randomness import RandomState, random_state_kept
+
 __all__ = [
     "ModelCall",
     "NotRepeated",
@@ -100,7 +102,7 @@ class ModelCall:
     Attributes:
         args, kwargs: Its arguments, tensors detached.
         versions: Version counters of the arguments when the model ran.
-        random: State of the random generators before it: the CPU's, then those of the GPUs.
+        random: State of the random generators before it.
         autocast: Whether autocast was on, and its precision, by kind of device.
         buffers: Copies of the buffers before it, by module and name.
         outputs: The tensors that it returned and that carry a gradient.
@@ -110,7 +112,7 @@ class ModelCall:
     args: tuple
     kwargs: dict[str, Any]
     versions: tuple[int, ...]
-    random: tuple[Tensor, ...]
+    random: RandomState
     autocast: dict[str, tuple[bool, torch.dtype]]
     buffers: dict[tuple[nn.Module, str], Tensor]
     outputs: list[Tensor] = field(default_factory=list)
@@ -125,7 +127,7 @@ class ModelCall:
             tree_map_only(Tensor, Tensor.detach, args),
             tree_map_only(Tensor, Tensor.detach, kwargs),
             _versions(args, kwargs),
-            _random_state(),
+            RandomState.now(),
             {n: (torch.is_autocast_enabled(n), torch.get_autocast_dtype(n)) for n in names},
             {
                 (module, name): buffer.detach().clone()
@@ -255,16 +257,13 @@ def _agree(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
 @contextmanager
 def _as_before(model: nn.Module, call: ModelCall) -> Iterator[None]:
     """Random state, autocast and the modules' state as before the call; afterwards as now."""
-    now = _random_state()
     with ExitStack() as stack:
+        stack.enter_context(random_state_kept())
         for kind, (enabled, dtype) in call.autocast.items():
             stack.enter_context(torch.autocast(kind, dtype, enabled=enabled))
         stack.enter_context(_set_aside(model, call.buffers))
-        _set_random_state(call.random)
-        try:
-            yield
-        finally:
-            _set_random_state(now)
+        call.random.restore()
+        yield
 
 
 @contextmanager
@@ -291,14 +290,3 @@ def _restore(now: dict[str, Any], before: Mapping[str, Any]) -> None:
 
 def _versions(*nested: Any) -> tuple[int, ...]:
     return tuple(x._version for x in tree_leaves(nested) if isinstance(x, Tensor))
-
-
-def _random_state() -> tuple[Tensor, ...]:
-    others = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return (torch.random.get_rng_state(), *others)
-
-
-def _set_random_state(state: tuple[Tensor, ...]) -> None:
-    torch.random.set_rng_state(state[0])
-    if len(state) > 1:
-        torch.cuda.set_rng_state_all(list(state[1:]))

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
+from cockpit.backward.randomness import random_state_kept
+
 __all__ = ["inside_backward", "own_arithmetic", "reaches_parameters_beside", "undisturbed"]
 
 
@@ -44,9 +46,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     buffers = [(b, b.detach().clone()) for b in model.buffers()]
     for p in hooked:
         p._backward_hooks = OrderedDict()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     try:
-        with torch.random.fork_rng(devices):
+        with random_state_kept():
             yield
     finally:
         for p, hooks in hooked.items():
