@@ -351,6 +351,12 @@ class Cockpit:
 
     def _prepare(self, next_step: int) -> None:
         """Attach to the next forward pass if its step is tracked, else stay out of its way."""
+        try:
+            self._attach_or_detach(next_step)
+        except Exception as error:  # of a schedule of the user's, for one
+            self._tracker.fault(error, next_step)
+
+    def _attach_or_detach(self, next_step: int) -> None:
         due = self._tracker.due(next_step, ahead=1)
         waiting = self._open is not None and any(q.follows_up for q in self._open.due)
         waiting = waiting or self._tracker.following
