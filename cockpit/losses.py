@@ -47,7 +47,9 @@ class LossProbe:
 
     def attach(self) -> None:
         """Begin to see calls."""
-        if isinstance(self._called, nn.Module) and self._handle is None:
+        hookable = isinstance(self._called, nn.Module)
+        hookable = hookable and not isinstance(self._called, torch.jit.ScriptModule)
+        if hookable and self._handle is None:
             self._handle = self._called.register_forward_hook(self._after, with_kwargs=True)
 
     def detach(self) -> None:

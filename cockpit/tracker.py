@@ -94,6 +94,13 @@ class Tracker:
         budget, due = self.budget, self.agenda.due(step)
         return due if budget is None else [q for q in due if budget.allows(q, ahead)]
 
+    def due_at_any(self, steps: range) -> list[Quantity]:
+        """The quantities that are tracked if the next step is one of these."""
+        if len(steps) == 1:
+            return self.due(steps[0], ahead=1)
+        found = {q.name: q for step in steps for q in self.due(step, ahead=1)}
+        return [q for q in self.agenda.quantities if q.name in found]
+
     @property
     def following(self) -> bool:
         """Whether a quantity of the last step waits for the next one."""
@@ -146,11 +153,16 @@ class Tracker:
         opened.parts.append(part)
 
     def _meet_new_parameters(self, opened: OpenStep) -> None:
-        """Parameters that were added or replaced: where they are now, they began."""
+        """Parameters that were added or replaced: where they are now, they began.
+
+        Those that were moved to another device began where they began.
+        """
         for name, now in opened.before.items():
             start = self.initial.get(name)
-            if start is None or start.shape != now.shape:
+            if start is None or start.shape != now.shape or start.is_meta:
                 self.initial[name] = now
+            elif start.device != now.device:
+                self.initial[name] = start.to(now.device)
         unknown = [name for name in opened.before if name not in opened.info["layers"]]
         if unknown:
             text = (

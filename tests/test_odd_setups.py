@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -141,5 +142,102 @@ def test_a_schedule_that_raises_ends_the_tracking_and_not_the_training(
     assert len(caught) == 1
     assert not loop.model._forward_pre_hooks
     log = loop.log()
-    assert list(log.series("GradNorm").step) == list(range(last))  # the next one is asked ahead
+    assert list(log.series("GradNorm").step) == list(range(max(1, last)))  # asked ahead
     assert log.status == "finished"
+
+
+SCRIPTED: dict[str, Callable[[], nn.Module]] = {
+    "scripted": lambda: torch.jit.script(mlp()),
+    "traced": lambda: torch.jit.trace(mlp(), batch(0)[0]),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_a_scripted_model_leaves_the_reason(name: str, tmp_path: Path) -> None:
+    with pytest.warns(CockpitWarning, match="takes no hooks"):
+        loop = Loop(tmp_path, SCRIPTED[name](), strict=False)
+    for step in range(STEPS):
+        loop.step(step)
+    log = loop.log()
+    assert len(log.series("Loss")) == 0
+    assert [layer.name for layer in log.layers] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_scripted_part_is_seen_by_its_operations(tmp_path: Path) -> None:
+    plain = Loop(tmp_path / "plain")
+    model = mlp()
+    model[0] = torch.jit.script(nn.Sequential(model[0], nn.Identity()))
+    scripted = Loop(tmp_path / "scripted", model)
+    for step in range(STEPS):
+        plain.step(step)
+        scripted.step(step)
+    expected, log = plain.log(), scripted.log()
+    for quantity in ("Loss", "GradNorm", "UpdateSize", "NormTest", "OrthoTest"):
+        torch.testing.assert_close(
+            torch.tensor(log.series(quantity).value), torch.tensor(expected.series(quantity).value)
+        )
+    assert log.events == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_scripted_loss_is_passed_like_a_function(tmp_path: Path) -> None:
+    model, loss_fn = mlp(), torch.jit.script(nn.CrossEntropyLoss())
+    with Cockpit(model, loss_fn, logdir=tmp_path, strict=True) as cockpit:
+        x, y = batch(0)
+        loss = loss_fn(model(x), y)
+        with cockpit(0, loss=loss):
+            loss.backward()
+    assert list(RunLog(tmp_path).series("Loss").value) == pytest.approx([loss.item()])
+
+
+def test_lazy_modules_want_a_batch_first(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(6, 5), nn.LazyLinear(3))
+    with pytest.raises(ValueError, match=r"1\.weight has no shape yet.*Run one batch through"):
+        Cockpit(model, nn.CrossEntropyLoss(), logdir=tmp_path)
+    assert not tmp_path.exists() or not list(tmp_path.iterdir())
+
+
+def test_a_model_that_goes_on_in_another_precision(tmp_path: Path) -> None:
+    single = Loop(tmp_path / "single", config="full")
+    double = Loop(tmp_path / "both", config="full")
+    for step in range(6):
+        single.step(step)
+        if step == 3:
+            double.model.double()
+        double.step(step, (lambda x: x.double()) if step >= 3 else (lambda x: x))
+    expected, log = single.log(), double.log()
+    for quantity in ("GradNorm", "NormTest", "HessMaxEV", "Distance", "HessTrace"):
+        assert list(log.series(quantity).step) == list(range(6))
+        torch.testing.assert_close(
+            torch.tensor(log.series(quantity).value),
+            torch.tensor(expected.series(quantity).value),
+            rtol=1e-2 if quantity == "HessMaxEV" else 1e-4,
+            atol=1e-6,
+        )
+    assert list(log.series("Alpha").step) == [0, 1, 3, 4]
+    (event,) = log.events
+    assert "the parameters changed between" in event["message"]
+
+
+def test_a_model_that_is_given_its_place_after_the_cockpit_was_made(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        model = nn.Linear(6, 3)
+    with Cockpit(model, nn.CrossEntropyLoss(), None, "full", tmp_path, strict=True) as cockpit:
+        model.to_empty(device="cpu").reset_parameters()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        before = model.weight.detach().clone(), model.bias.detach().clone()
+        for step in range(2):
+            x, y = batch(step)
+            loss = cockpit._engine.probe.loss_fn(model(x), y)
+            optimizer.zero_grad()
+            with cockpit(step):
+                loss.backward()
+            if step == 0:
+                optimizer.step()
+    pairs = zip(model.parameters(), before, strict=True)
+    way = math.sqrt(sum(float((p - b).detach().square().sum()) for p, b in pairs))
+    log = RunLog(tmp_path)
+    assert list(log.series("Distance").value) == pytest.approx([0.0, way])
+    assert len(log.series("HessMaxEV")) == len(log.series("HessTrace")) == 2

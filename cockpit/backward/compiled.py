@@ -29,6 +29,7 @@ __all__ = [
     "plain_name",
     "uncompiled",
     "watch_calls",
+    "why_unseen",
 ]
 
 WRAPPER = "_orig_mod"  # how torch.compile calls the model inside
@@ -50,7 +51,7 @@ def is_compiled(model: nn.Module) -> bool:
 
 def uncompiled(module: Any) -> Any:
     """What ``torch.compile`` was given."""
-    return module._modules.get(WRAPPER, module) if isinstance(module, nn.Module) else module
+    return getattr(module, WRAPPER, module) if isinstance(module, nn.Module) else module
 
 
 def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -62,6 +63,16 @@ def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 def plain_name(name: str) -> str:
     """The name of a module or parameter in the uncompiled model."""
     return ".".join(part for part in name.split(".") if part != WRAPPER)
+
+
+def why_unseen(model: nn.Module) -> str:
+    """Why nothing can be seen of a model's forward passes; empty if something can."""
+    if not isinstance(uncompiled(model), torch.jit.ScriptModule):
+        return ""
+    return (
+        "the model is a torch.jit.ScriptModule, which takes no hooks. Train the nn.Module that it "
+        "was made of, compiled with torch.compile if need be, and script that for deployment"
+    )
 
 
 class _CallHandle:

@@ -46,9 +46,6 @@ class BackwardEngine:
         seed: Of the engine's own random generators, from which all estimates draw.
         ranks: The processes that train this model.
 
-    Attributes:
-        generator: Draws what belongs to the samples, other numbers on each rank.
-        common: Draws what belongs to the network, the same numbers on all ranks.
     """
 
     def __init__(
@@ -59,9 +56,8 @@ class BackwardEngine:
         self.probe = probe
         self.capture = Capture(model)
         self.exact_hessian = ExactDiagHessian(model, probe.loss_fn)
-        device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        self.generator = torch.Generator(device).manual_seed(seed + SEEDS_APART * self.ranks.rank)
-        self.common = torch.Generator(device).manual_seed(seed + 1)
+        self._seed = seed
+        self._generators: dict[tuple[torch.device, int], torch.Generator] = {}
         self.warm_start: Tensor | None = None
         self.searches = 0  # for eigenvalues, with this warm start
         for parameter in {p.dtype: p for p in model.parameters()}.values():
@@ -70,12 +66,31 @@ class BackwardEngine:
         self._sample_axis = SampleAxis()
         self._watching: list[BackwardPass] = []
 
+    @property
+    def generator(self) -> torch.Generator:
+        """Draws what belongs to the samples, other numbers on each rank."""
+        return self._generator(self._seed + SEEDS_APART * self.ranks.rank)
+
+    @property
+    def common(self) -> torch.Generator:
+        """Draws what belongs to the network, the same numbers on all ranks."""
+        return self._generator(self._seed + 1)
+
+    def _generator(self, seed: int) -> torch.Generator:
+        """Where the parameters are: a model may be moved after its cockpit was made."""
+        device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
+        if (device, seed) not in self._generators:
+            self._generators[device, seed] = torch.Generator(device).manual_seed(seed)
+        return self._generators[device, seed]
+
     def attach(self, requests: frozenset[st.Statistic]) -> None:
         """See the forward passes from now on, for a step with these requests."""
         self.capture.attach()
         self.probe.attach()
         if any(isinstance(r, st.DiagCurvature) and r.curvature == "hessian" for r in requests):
             self.exact_hessian.attach()
+        else:
+            self.exact_hessian.detach()
 
     def detach(self) -> None:
         """See nothing any more; forget what was seen."""

@@ -204,4 +204,4 @@ class SecondOrder:
         length = float(gradient.norm())
         if 0 < length < math.inf:
             start.add_(gradient, alpha=0.2 / length)
-        return start.add_(warm) if warm is not None and len(warm) == size else start
+        return start.add_(warm.to(start)) if warm is not None and len(warm) == size else start
