@@ -153,7 +153,9 @@ class SecondOrder:
             name, reason = next(iter(missing.items()))
             raise Unsupported(f"{name}: {reason}")
         square = squared_sum if self._coupled else sum_of_squares
-        shapes = {name: self._pass.parameters[name].shape for name in found}
+        shapes = {
+            name: linalg.widened(self._pass.parameters[name].detach()).shape for name in found
+        }
         return {name: square(part, shapes[name]) for name, part in found.items()}
 
     @property
@@ -197,7 +199,7 @@ class SecondOrder:
         """
         engine, warm, size = self._engine, self._engine.warm_start, operator.size
         like = next(iter(self._pass.parameters.values()))
-        dtype = torch.promote_types(like.dtype, torch.float32)
+        dtype = torch.promote_types(like.dtype.to_real(), torch.float32)
         gradient = operator.gradient(dtype)
         start = torch.empty_like(gradient).uniform_(-1, 1, generator=engine.common)
         start.mul_(0.3 / float(start.norm()))
