@@ -26,7 +26,7 @@ __all__ = ["UNKNOWN", "Layouts", "SampleAxis", "layout_of"]
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 UNKNOWN = "it can't be told which rows of its output belong to which sample"
-UNTESTED = Layout(-1)
+AGAIN = 64
 # Of the largest gradient: to tell layouts apart, and to see whether samples are in another order
 # (autocast computes in half precision what arrives here in single).
 EXACT, ROUGH = 1e-3, 5e-2
@@ -69,17 +69,23 @@ def _is_declared(use: Use) -> bool:
 
 
 class SampleAxis:
-    """Tests every use once, and remembers the verdicts.
+    """Tests every use, and remembers the verdicts.
 
     Where a layer has its samples is a matter of the model's code, not of the lengths of this batch:
-    what was found once holds for other lengths too, and what was refused once stays refused. Where
-    nothing can be tested, a shape that leaves no doubt is believed; it does not tell whether the
-    model has put its samples in another order.
+    what was found once holds for other lengths too, and what was refused once stays refused. Only
+    an axis that has just the samples says nothing of what it is folded with at other lengths, and a
+    single sample says nothing at all. Code may depend on the data (samples sorted by length): so
+    all is tested again after 1, 2, 4, … steps, and then every :data:`AGAIN` steps.
+
+    Where nothing can be tested, a shape that leaves no doubt is believed; it does not tell whether
+    the model has put its samples in another order.
     """
 
     def __init__(self) -> None:
-        self._verdicts: dict[tuple, Layout | None] = {}
+        self._verdicts: dict[tuple, Layout] = {}  # of a use, with its axis folded or not
+        self._refused: set[tuple] = set()
         self._believed: set[tuple] = set()
+        self._steps = 0
 
     def layouts(
         self,
@@ -101,18 +107,23 @@ class SampleAxis:
         known: dict[object, Layout | None] = {}
         unknown: dict[Use, tuple] = {}
         turns: Counter[tuple] = Counter()
+        again, self._steps = _is_time(self._steps), self._steps + 1
         for use in capture.calls():
             if next(use.parameters(), None) is None:
                 continue
             key = (*use.signature(), turns[use.signature()])
             turns[use.signature()] += 1
+            if key in self._refused:
+                known[use.identity] = None
+                continue
             possible, certain = _possible(use, batch_size)
-            verdict = self._verdicts.get(key, UNTESTED)
-            if verdict is None or verdict in possible:
-                known[use.identity] = verdict
-            elif not (certain and (key in self._believed or _is_opaque(use))):
+            fitting = self._fitting(use, key, possible, batch_size)
+            if len(fitting) == 1:
+                (known[use.identity],) = fitting
+            believed = bool(fitting) or (certain and key in self._believed)
+            if again or not (believed or (certain and _is_opaque(use))):
                 unknown[use] = key
-                if certain:
+                if certain and batch_size > 1:
                     self._believed.add(key)  # unless it is refuted now
         start = None
         if unknown and not coupled and not _are_coupled(capture):
@@ -121,8 +132,41 @@ class SampleAxis:
             found = _test(capture, start, set(unknown), batch_size, generator)
             for use, key in unknown.items():
                 if use.identity in found:
-                    known[use.identity] = self._verdicts[key] = found[use.identity]
+                    known[use.identity] = found[use.identity]
+                    self._remember(use, key, found[use.identity], batch_size)
         return known
+
+    def _fitting(
+        self, use: Use, key: tuple, possible: list[Layout], batch_size: int
+    ) -> list[Layout]:
+        """What was found of a use, as far as it says something of these lengths."""
+        found = (self._verdicts.get((key, folded)) for folded in (False, True))
+        return [
+            verdict
+            for verdict, folded in zip(found, (False, True), strict=True)
+            if verdict in possible and _is_folded(use, verdict, batch_size) == folded
+        ]
+
+    def _remember(self, use: Use, key: tuple, verdict: Layout | None, batch_size: int) -> None:
+        if batch_size == 1:
+            return
+        if verdict is None:
+            self._refused.add(key)
+        else:
+            self._verdicts[key, _is_folded(use, verdict, batch_size)] = verdict
+
+
+def _is_time(steps: int) -> bool:
+    """Whether all is tested again after so many steps."""
+    return steps % AGAIN == 0 or steps & (steps - 1) == 0
+
+
+def _is_folded(use: Use, layout: Layout, batch_size: int) -> bool:
+    """Whether the samples share their axis with something else."""
+    if isinstance(use, NodeUse):
+        return use.output_shape[layout.axis] != batch_size
+    shape = use.shapes.get(0)
+    return shape is not None and _packed(use) is None and shape[layout.axis] != batch_size
 
 
 def _are_coupled(capture: Capture) -> bool:
@@ -164,7 +208,8 @@ def _test(
     except RuntimeError:  # the graph takes no passes of ours (reentrant checkpoints)
         return found
     for one, other in zip(plain, weighed, strict=True):
-        if one.grads[min(one.grads)].any():  # else any would do, and tell nothing of other steps
+        grad = one.grads[min(one.grads)]
+        if grad.any() and grad.isfinite().all():  # else it tells nothing of other steps
             found[one.identity] = _fitting(one, other, weights)
     return found
 
