@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from cockpit.backward.compiled import uncompiled
 
@@ -76,6 +76,13 @@ class LossProbe:
     def is_torchs_own(self) -> bool:
         """Whether it is one of the loss modules that torch brings along."""
         return type(self.loss_fn).__module__ == nn.modules.loss.__name__
+
+    @property
+    def arguments(self) -> list[Tensor]:
+        """Of the last call, those that carry a gradient."""
+        return [
+            x for x in tree_leaves(self._arguments) if isinstance(x, Tensor) and x.requires_grad
+        ]
 
     def individual_graph(self, batch_size: int) -> Tensor | None:
         """As :meth:`individual`, with the graph down to the model."""

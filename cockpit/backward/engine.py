@@ -15,7 +15,7 @@ from cockpit.backward.backward_pass import BackwardPass
 from cockpit.backward.capture import Capture
 from cockpit.backward.combine import Part, combine, mean_gradient
 from cockpit.backward.compiled import NotRepeated, Repetition, named_parameters
-from cockpit.backward.coupling import couples_samples
+from cockpit.backward.coupling import couples_samples, keeps_samples_apart
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
@@ -216,14 +216,22 @@ class BackwardEngine:
         backward.uses = uses_beside(loss, parameters, calls, size)
         backward.superseded = {call: call.superseded for call in calls}
         capture.watch(backward.uses)
-        # torch's own losses are sums over the samples.
-        if not (self.probe.is_torchs_own and self.probe.is_of(loss)):
-            output = capture.output if self.probe.output is None else self.probe.output
-            backward.is_coupled = couples_samples(loss, output, size, self.generator)
+        backward.is_coupled = self._is_coupled(loss, size)
         losses = partial(self.probe.individual_graph, size)
         backward.tested = self._sample_axis.layouts(
             capture, losses, size, self.generator, backward.is_coupled
         )
+
+    def _is_coupled(self, loss: Tensor, batch_size: int) -> bool:
+        """Whether the samples are compared on the way from the model to the loss."""
+        probe, output = self.probe, self.capture.output
+        if probe.is_torchs_own and probe.is_of(loss):
+            # It is a sum over the elements that it is given.
+            if keeps_samples_apart(probe.arguments, output):
+                return False
+        else:
+            output = output if probe.output is None else probe.output
+        return couples_samples(loss, output, batch_size, self.generator)
 
     def answer(
         self,
