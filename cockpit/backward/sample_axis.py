@@ -8,7 +8,7 @@ that weighs the samples differently can tell which part belongs to which sample.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from cockpit.backward.capture import Capture, LayerCall
 from cockpit.backward.extensions.base import Coverage, coverage
 from cockpit.backward.extensions.normalization import CHANNEL_NORMS, uses_batch_statistics
 from cockpit.backward.layout import Layout, layouts_along
+from cockpit.backward.mixing import behind_batch_statistics
 from cockpit.backward.nodes import NodeUse
 
 __all__ = ["UNKNOWN", "Layouts", "SampleAxis", "layout_of"]
@@ -126,10 +127,10 @@ class SampleAxis:
                 if certain and batch_size > 1:
                     self._believed.add(key)  # unless it is refuted now
         start = None
-        if unknown and not coupled and not _are_coupled(capture):
+        if unknown and not coupled:
             start = _start(capture, losses(), batch_size)
-        if start is not None:
-            found = _test(capture, start, set(unknown), batch_size, generator)
+        if start is not None and (testable := _testable(capture, start[0], unknown)):
+            found = _test(capture, start, testable, batch_size, generator)
             for use, key in unknown.items():
                 if use.identity in found:
                     known[use.identity] = found[use.identity]
@@ -169,9 +170,12 @@ def _is_folded(use: Use, layout: Layout, batch_size: int) -> bool:
     return shape is not None and _packed(use) is None and shape[layout.axis] != batch_size
 
 
-def _are_coupled(capture: Capture) -> bool:
-    """Whether weights of one sample reach the others: then nothing can be tested."""
-    return any(uses_batch_statistics(module) for module in capture.model.modules())
+def _testable(capture: Capture, begin: Tensor, uses: Iterable[Use]) -> set[Use]:
+    """Those where the weights of one sample do not reach the others by batch statistics."""
+    found = set(uses)
+    if any(uses_batch_statistics(module) for module in capture.model.modules()):
+        found -= capture.uses_at(behind_batch_statistics(begin.grad_fn))
+    return found
 
 
 def _start(

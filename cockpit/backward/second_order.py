@@ -123,7 +123,7 @@ class SecondOrder:
         engine, probe = self._engine, self._engine.probe
         if samples is None and self._coupled:
             raise Unsupported(
-                "batch statistics couple the samples: the exact Gauss-Newton diagonal would take a "
+                "the samples are coupled: the exact Gauss-Newton diagonal would take a "
                 "backward pass for each of them. Use curvature='ggn_mc' with many samples"
             )
         output, repetition = probe.output, self._pass.repetition
@@ -160,8 +160,10 @@ class SecondOrder:
 
     @property
     def _coupled(self) -> bool:
-        """Whether batch statistics couple the samples."""
-        return any(uses_batch_statistics(m) for m in self._engine.model.modules())
+        """Whether batch statistics couple the samples, or what the loss was computed from does."""
+        return self._pass.is_coupled or any(
+            uses_batch_statistics(m) for m in self._engine.model.modules()
+        )
 
     def _max_eigenvalue(self, request: st.MaxEigenvalue) -> linalg.Eigenpair:
         """All ranks run the same iteration, on products that they form together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +117,26 @@ def test_torchs_own_loss_on_what_compares_samples_is_marked(name: str, tmp_path:
     g = torch.stack(rows)
     expected = ((g - g.mean(0)).square().sum() / 30).sqrt() / g.mean(0).norm()
     assert list(log.series("NormTest").value) == pytest.approx([float(expected)], rel=1e-6)
+
+
+def test_the_gauss_newton_trace_of_coupled_samples_has_their_cross_terms(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, loss_fn = nn.Linear(4, C).double(), nn.CrossEntropyLoss()
+    x, start = torch.randn(6, 4, dtype=torch.float64), model.weight.detach().clone()
+
+    def logits(weight: Tensor) -> Tensor:
+        z = (x @ weight.T + model.bias.detach()).tanh()
+        return z @ z.T
+
+    config = [quantities.HessTrace(curvature="ggn_mc", samples=3000)]
+    with Cockpit(model, loss_fn, None, config, tmp_path, strict=True) as cockpit:
+        z = model(x).tanh()
+        loss = loss_fn(z @ z.T, torch.arange(6))
+        with cockpit(0):
+            loss.backward()
+    jacobian = torch.autograd.functional.jacobian(logits, start).flatten(2)
+    p = logits(start).softmax(1)
+    inner = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    weight_trace = float(torch.einsum("nci,ncd,ndi->", jacobian, inner, jacobian)) / 6
+    found = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[1])
+    assert found["values"]["HessTrace"]["layers"][0] == pytest.approx(weight_trace, rel=0.08)

@@ -209,12 +209,37 @@ def test_the_output_serves_where_there_are_no_losses() -> None:
     assert verdicts(SampleAxis(), model, numbers(N, N, D), losses=None) == []
 
 
-def test_batch_statistics_leave_nothing_to_test() -> None:
+def test_behind_batch_statistics_nothing_can_be_tested() -> None:
     model = nn.Sequential(nn.Flatten(0, 1), nn.Linear(D, D), nn.BatchNorm1d(D)).double()
     capture = Capture(model)
     capture.attach()
     losses = losses_of(model(numbers(N, 6, D)).view(N, 6, D))
-    assert SampleAxis().layouts(capture, lambda: losses, N, torch.Generator()) == {}
+    found = SampleAxis().layouts(capture, lambda: losses, N, torch.Generator())
+    assert list(found.values()) == [Layout(0)]  # of the normalization itself
+
+
+class Prototypes(nn.Module):
+    """As many classes as samples, with a vector for each that a layer computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Linear(D, 5), nn.BatchNorm1d(5)
+        self.prototype = nn.Linear(2, 5)
+        self.attributes = numbers(N, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        vectors = self.prototype(self.attributes)
+        return self.norm(self.first(x)) @ vectors.T
+
+
+def test_what_comes_after_batch_statistics_is_tested() -> None:
+    model = Prototypes().double()
+    made, missing, _ = by_hooks(model, lambda: model(numbers(N, D)))
+    assert {name: missing[name] for name in missing} == {
+        "prototype.weight": UNKNOWN,
+        "prototype.bias": UNKNOWN,
+    }
+    assert set(made) == {"first.weight", "first.bias", "norm.weight", "norm.bias"}
 
 
 def test_layouts_of_a_shape() -> None:
