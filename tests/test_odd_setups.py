@@ -241,3 +241,20 @@ def test_a_model_that_is_given_its_place_after_the_cockpit_was_made(tmp_path: Pa
     log = RunLog(tmp_path)
     assert list(log.series("Distance").value) == pytest.approx([0.0, way])
     assert len(log.series("HessMaxEV")) == len(log.series("HessTrace")) == 2
+
+
+@pytest.mark.parametrize("where", ["gradient", "output"])
+def test_a_hook_that_changes_what_it_sees_is_named_as_a_cause(where: str, tmp_path: Path) -> None:
+    model = mlp()
+    if where == "gradient":
+        model[0].weight.register_hook(lambda grad: grad.clamp(-0.001, 0.001))
+    else:
+        model[0].register_forward_hook(lambda module, args, output: output * 2)
+    loop = Loop(tmp_path, model)
+    loop.step(0)
+    log = loop.log()
+    reasons = [event["message"] for event in log.events if event["quantity"] == "NormTest"]
+    if where == "gradient":
+        assert len(log.series("NormTest")) == 0
+    assert all("a hook of yours" in reason for reason in reasons)
+    assert len(reasons) == 1 - len(log.series("NormTest"))

@@ -35,7 +35,8 @@ TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}  # of Σgₙ against N·�
 HALF_TOLERANCE = 3e-2
 UNACCOUNTED = (
     "the samples do not account for its gradient: it is also used outside this layer's own "
-    "call, or the loss has a term that is no function of single samples"
+    "call, a hook of yours changes a gradient or an output, or the loss has a term that is no "
+    "function of single samples"
 )
 
 
