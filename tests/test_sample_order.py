@@ -106,3 +106,16 @@ def test_the_test_costs_two_passes_more_and_more_rarely(tmp_path: Path) -> None:
             with cockpit(step):
                 loss.backward()
     assert len(passes) == 40 + 2 * len([0, 1, 2, 4, 8, 16, 32])
+
+
+def test_a_loss_that_is_only_looked_at_teaches_nothing(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, loss_fn = nn.Linear(3, 3).double(), nn.CrossEntropyLoss()
+    with Cockpit(model, loss_fn, logdir=tmp_path, strict=True) as cockpit:
+        for step in range(5):
+            x, y = torch.randn(N, 3, dtype=torch.float64), torch.randint(0, 3, (N,))
+            output = model(x)
+            with cockpit(step):
+                loss_fn(output.roll(1, 0), y)
+                loss_fn(output, y).backward()
+    assert list(RunLog(tmp_path).series("NormTest").step) == list(range(5))

@@ -23,7 +23,7 @@ from cockpit.backward.histogram import prepare
 from cockpit.backward.nodes import uses_beside
 from cockpit.backward.passes import reaches_parameters_beside, undisturbed
 from cockpit.backward.questions import FIRST_ORDER, Questions
-from cockpit.backward.sample_axis import SampleAxis
+from cockpit.backward.sample_axis import Findings, SampleAxis
 from cockpit.backward.second_order import BESIDE, SecondOrder
 from cockpit.backward.stats import BackwardStats
 from cockpit.distributed import Ranks, Share
@@ -65,6 +65,7 @@ class BackwardEngine:
         self.costs: dict[type[st.Statistic], float] = {}
         self._sample_axis = SampleAxis()
         self._watching: list[BackwardPass] = []
+        self._findings: dict[BackwardPass, Findings] = {}
 
     @property
     def generator(self) -> torch.Generator:
@@ -111,7 +112,7 @@ class BackwardEngine:
     def _unwatch(self) -> None:
         for backward in self._watching:
             backward.unwatch()
-        self._watching = []
+        self._watching, self._findings = [], {}
 
     def begin(
         self,
@@ -176,6 +177,8 @@ class BackwardEngine:
         seen = self.probe.loss is not None
         try:
             backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+            if backward in self._findings:
+                self._sample_axis.learn(self._findings[backward])
         finally:
             self._unwatch()  # others that were begun were not differentiated
 
@@ -218,9 +221,10 @@ class BackwardEngine:
         capture.watch(backward.uses)
         backward.is_coupled = self._is_coupled(loss, size)
         losses = partial(self.probe.individual_graph, size)
-        backward.tested = self._sample_axis.layouts(
+        findings = self._sample_axis.find(
             capture, losses, size, self.generator, backward.is_coupled
         )
+        self._findings[backward], backward.tested = findings, findings.known
 
     def _is_coupled(self, loss: Tensor, batch_size: int) -> bool:
         """Whether the samples are compared on the way from the model to the loss."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from cockpit.backward.layout import Layout, layouts_along
 from cockpit.backward.mixing import behind_batch_statistics
 from cockpit.backward.nodes import NodeUse
 
-__all__ = ["UNKNOWN", "Layouts", "SampleAxis", "layout_of"]
+__all__ = ["UNKNOWN", "Findings", "Layouts", "SampleAxis", "layout_of"]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -69,6 +70,23 @@ def _is_declared(use: Use) -> bool:
     return is_attention or coverage(use.module) is Coverage.EVERY_USE
 
 
+@dataclass
+class Findings:
+    """What is known of the uses of one forward pass, as the samples of one loss see it.
+
+    Attributes:
+        batch_size: N.
+        known: The layout of a use, by its identity; ``None`` where there is none.
+        tested: What a test has found of a use, and whether the axis is folded.
+        believed: Uses whose shape was believed.
+    """
+
+    batch_size: int
+    known: dict[object, Layout | None] = field(default_factory=dict)
+    tested: dict[tuple, tuple[Layout | None, bool]] = field(default_factory=dict)
+    believed: set[tuple] = field(default_factory=set)
+
+
 class SampleAxis:
     """Tests every use, and remembers the verdicts.
 
@@ -88,15 +106,15 @@ class SampleAxis:
         self._believed: set[tuple] = set()
         self._steps = 0
 
-    def layouts(
+    def find(
         self,
         capture: Capture,
         losses: Callable[[], Tensor | None],
         batch_size: int,
         generator: torch.Generator,
         coupled: bool = False,
-    ) -> dict[object, Layout | None]:
-        """What is known of the uses of this step beyond their shapes, by their identity.
+    ) -> Findings:
+        """What is known of the uses of this step beyond their shapes.
 
         Args:
             capture: Holds the uses of the forward pass and its graph.
@@ -105,37 +123,52 @@ class SampleAxis:
             generator: Draws the samples' weights.
             coupled: Whether the loss compares samples: then nothing can be tested.
         """
-        known: dict[object, Layout | None] = {}
+        findings = Findings(batch_size)
         unknown: dict[Use, tuple] = {}
         turns: Counter[tuple] = Counter()
-        again, self._steps = _is_time(self._steps), self._steps + 1
+        again = _is_time(self._steps)
         for use in capture.calls():
             if next(use.parameters(), None) is None:
                 continue
             key = (*use.signature(), turns[use.signature()])
             turns[use.signature()] += 1
             if key in self._refused:
-                known[use.identity] = None
+                findings.known[use.identity] = None
                 continue
             possible, certain = _possible(use, batch_size)
             fitting = self._fitting(use, key, possible, batch_size)
             if len(fitting) == 1:
-                (known[use.identity],) = fitting
-            believed = bool(fitting) or (certain and key in self._believed)
-            if again or not (believed or (certain and _is_opaque(use))):
+                (findings.known[use.identity],) = fitting
+            elif certain and (_is_opaque(use) or (key in self._believed and not again)):
+                continue
+            if again or len(fitting) != 1:
                 unknown[use] = key
-                if certain and batch_size > 1:
-                    self._believed.add(key)  # unless it is refuted now
+                if certain:
+                    findings.believed.add(key)  # unless it is refuted now
         start = None
         if unknown and not coupled:
             start = _start(capture, losses(), batch_size)
         if start is not None and (testable := _testable(capture, start[0], unknown)):
             found = _test(capture, start, testable, batch_size, generator)
+            findings.known.update(found)
             for use, key in unknown.items():
                 if use.identity in found:
-                    known[use.identity] = found[use.identity]
-                    self._remember(use, key, found[use.identity], batch_size)
-        return known
+                    layout = found[use.identity]
+                    folded = layout is not None and _is_folded(use, layout, batch_size)
+                    findings.tested[key] = layout, folded
+        return findings
+
+    def learn(self, findings: Findings) -> None:
+        """Remember what was found, now that this loss is the one that was differentiated."""
+        self._steps += 1
+        if findings.batch_size == 1:
+            return
+        self._believed |= findings.believed
+        for key, (layout, folded) in findings.tested.items():
+            if layout is None:
+                self._refused.add(key)
+            else:
+                self._verdicts[key, folded] = layout
 
     def _fitting(
         self, use: Use, key: tuple, possible: list[Layout], batch_size: int
@@ -147,14 +180,6 @@ class SampleAxis:
             for verdict, folded in zip(found, (False, True), strict=True)
             if verdict in possible and _is_folded(use, verdict, batch_size) == folded
         ]
-
-    def _remember(self, use: Use, key: tuple, verdict: Layout | None, batch_size: int) -> None:
-        if batch_size == 1:
-            return
-        if verdict is None:
-            self._refused.add(key)
-        else:
-            self._verdicts[key, _is_folded(use, verdict, batch_size)] = verdict
 
 
 def _is_time(steps: int) -> bool:

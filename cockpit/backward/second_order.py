@@ -123,8 +123,9 @@ class SecondOrder:
         engine, probe = self._engine, self._engine.probe
         if samples is None and self._coupled:
             raise Unsupported(
-                "the samples are coupled: the exact Gauss-Newton diagonal would take a "
-                "backward pass for each of them. Use curvature='ggn_mc' with many samples"
+                "batch statistics or the loss couple the samples: the exact Gauss-Newton diagonal "
+                "would take a backward pass for each of them. Use curvature='ggn_mc' with many "
+                "samples"
             )
         output, repetition = probe.output, self._pass.repetition
         if output is None:

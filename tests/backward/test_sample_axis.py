@@ -97,9 +97,10 @@ def verdicts(axis: SampleAxis, model: nn.Module, x: Tensor, **given: Any) -> lis
     losses, size = losses_of(model(x)), given.get("size", N)
     capture.watch(uses_beside(losses.sum(), model.parameters(), capture.living(), size))
     losses = given.get("losses", losses)
-    found = axis.layouts(capture, lambda: losses, size, torch.Generator().manual_seed(0))
+    found = axis.find(capture, lambda: losses, size, torch.Generator().manual_seed(0))
+    axis.learn(found)
     capture.detach()
-    return list(found.values())
+    return list(found.known.values())
 
 
 def test_a_verdict_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +215,7 @@ def test_behind_batch_statistics_nothing_can_be_tested() -> None:
     capture = Capture(model)
     capture.attach()
     losses = losses_of(model(numbers(N, 6, D)).view(N, 6, D))
-    found = SampleAxis().layouts(capture, lambda: losses, N, torch.Generator())
+    found = SampleAxis().find(capture, lambda: losses, N, torch.Generator()).known
     assert list(found.values()) == [Layout(0)]  # of the normalization itself
 
 
