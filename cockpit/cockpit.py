@@ -363,9 +363,9 @@ class Cockpit:
             self._tracker.fault(error, self._numbers.last)
 
     def _attach_or_detach(self) -> None:
-        coming, tracker = self._numbers.coming(), self._tracker
-        due = [] if coming is None else tracker.due_at_any(coming)
-        unknown = coming is None or self._always_attached
+        tracker = self._tracker
+        due = tracker.due_at_any(self._numbers.coming())
+        unknown = self._numbers.are_unknown or self._always_attached
         waiting = self._open is not None and any(q.follows_up for q in self._open.due)
         waiting = waiting or tracker.following
         if due or waiting or (unknown and not tracker.off):

@@ -32,12 +32,14 @@ class StepNumbers:
                 self.restarts += 1
         self.last = step
 
-    def coming(self) -> range | None:
-        """The numbers that may come next: one where the steps are evenly numbered.
+    @property
+    def are_unknown(self) -> bool:
+        """Whether nothing but a guess can be said of the numbers to come."""
+        return len(self._strides) == 1
 
-        ``None`` if nothing is known yet.
-        """
-        if self.last is None or len(self._strides) == 1:
-            return None
+    def coming(self) -> range:
+        """The numbers that may come next: one where the steps are evenly numbered."""
+        if self.last is None:
+            return range(1)
         least, most = min(self._strides), max(self._strides)
         return range(self.last + least, self.last + min(most, least + REACH) + 1)

@@ -121,12 +121,6 @@ class SecondOrder:
 
     def _diag_ggn(self, samples: int | None) -> dict[str, Tensor]:
         engine, probe = self._engine, self._engine.probe
-        if samples is None and self._coupled:
-            raise Unsupported(
-                "batch statistics or the loss couple the samples: the exact Gauss-Newton diagonal "
-                "would take a backward pass for each of them. Use curvature='ggn_mc' with many "
-                "samples"
-            )
         output, repetition = probe.output, self._pass.repetition
         if output is None:
             output = engine.capture.output if repetition is None else repetition.call.outputs[0]
@@ -137,6 +131,13 @@ class SecondOrder:
         root = root_of_loss_hessian(
             self._loss, output, probe.loss_fn, probe.target, engine.generator
         )
+
+        if samples is None and self._coupled:
+            what = "the loss couples" if self._pass.is_coupled else "batch statistics couple"
+            raise Unsupported(
+                f"{what} the samples: the exact Gauss-Newton diagonal would take a backward pass "
+                "for each of them. Use curvature='ggn_mc' with many samples"
+            )
 
         def backpropagate(column: Tensor) -> list[LayerCall | NodeUse]:
             if repetition is None:
