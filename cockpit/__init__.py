@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit._version import __version__
 
 if TYPE_CHECKING:
+    from cockpit.cautions import CockpitWarning as CockpitWarning
     from cockpit.cockpit import Cockpit as Cockpit
     from cockpit.configuration import Configuration as Configuration
     from cockpit.log import RunLog as RunLog
@@ -20,14 +21,13 @@ if TYPE_CHECKING:
     from cockpit.quantities.base import Quantity as Quantity
     from cockpit.schedules import linear as linear
     from cockpit.schedules import logarithmic as logarithmic
-    from cockpit.tracker import CockpitWarning as CockpitWarning
     from cockpit.views import plot as plot
     from cockpit.views import show as show
 
 _HOME = {
     "Absent": "cockpit.quantities.base",
     "Cockpit": "cockpit.cockpit",
-    "CockpitWarning": "cockpit.tracker",
+    "CockpitWarning": "cockpit.cautions",
     "Configuration": "cockpit.configuration",
     "Quantity": "cockpit.quantities.base",
     "RunLog": "cockpit.log",

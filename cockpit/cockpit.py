@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from cockpit.backward.compiled import why_unseen
 from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
 from cockpit.backward.passes import own_arithmetic
@@ -28,6 +30,7 @@ from cockpit.open_step import OpenStep
 from cockpit.optimizers import Optimizers
 from cockpit.passage import Passage
 from cockpit.quantities.base import Quantity, Tier
+from cockpit.step_numbers import StepNumbers
 from cockpit.timing import Stopwatch
 from cockpit.tracker import Tracker
 
@@ -73,7 +76,8 @@ class Cockpit:
 
     Raises:
         TypeError: If an argument is not of the kind it has to be.
-        ValueError: If the configuration, the reduction or the budget makes no sense.
+        ValueError: If the configuration, the reduction or the budget makes no sense, or the model
+            has lazy parameters that have no shape yet.
     """
 
     def __init__(
@@ -93,6 +97,12 @@ class Cockpit:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model is an nn.Module; got {type(model).__name__}.")
+        lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
+        if lazy:
+            raise ValueError(
+                f"the parameter {lazy[0]} has no shape yet (a lazy module). Run one batch through "
+                "the model before Cockpit(...) is made, as before the optimizer is."
+            )
         ranks, model = ranks_of(model), unwrapped(model)
         quantities, description = resolve(config)
         if checked_budget(budget) is not None:
@@ -118,9 +128,8 @@ class Cockpit:
         )
         self._open: OpenStep | None = None
         self._passage: Passage | None = None
-        self._last_step: int | None = None
-        self._restarts = 0
-        self._stride = 1
+        self._numbers = StepNumbers()
+        self._missed_one = False
         self._always_attached = False
         self._takes_turns = False
         self._closed = False
@@ -252,7 +261,8 @@ class Cockpit:
     def _meet_others(self) -> None:
         """Make sure that all ranks have a cockpit, and see the first forward pass."""
         tracker = self._tracker
-        problem = why_untracked(self._engine.model)
+        model = self._engine.model
+        problem = why_untracked(model) or why_unseen(model)
         if problem:
             tracker.off = True
             tracker.caution("absent", f"nothing can be tracked: {problem}", None)
@@ -276,7 +286,7 @@ class Cockpit:
         if self._closed:
             raise RuntimeError("This cockpit is closed. Make a new one to go on.")
         with self._stopwatch.measure(), own_arithmetic():
-            goes_on = step == self._last_step and not self._optimizers.any_stepped
+            goes_on = step == self._numbers.last and not self._optimizers.any_stepped
             try:
                 opened = self._go_on(step) if goes_on else self._next_step(step)
                 if opened is None:
@@ -292,22 +302,18 @@ class Cockpit:
         """Settle the last step and begin this one; ``None`` where it is not tracked."""
         tracker = self._tracker
         self._settle(moved=True)
-        self._takes_turns = self._takes_turns or step == self._last_step
+        self._takes_turns = self._takes_turns or step == self._numbers.last
         if self._takes_turns:  # perhaps objectives take turns, as in adversarial training
             text = "the context is entered with one number for several steps of the optimizers"
             tracker.skip_following(text, step)
         tracker.next_step()
         self._optimizers.begin_step()
-        if self._last_step is not None and step > self._last_step:
-            self._stride = step - self._last_step
-        elif self._last_step is not None:
-            self._restarts += 1
-        self._last_step = step
+        self._numbers.take(step)
         due = tracker.due(step)
         if not (due or tracker.following) or not self._attached(step):
             return None
         self._open = tracker.open(
-            f"{self._restarts}.{step}",
+            f"{self._numbers.restarts}.{step}",
             due,
             {
                 "step": step,
@@ -333,10 +339,10 @@ class Cockpit:
         """Whether the forward pass of this backward pass was seen."""
         if self._engine.capture.attached:
             return True
-        self._always_attached = True
+        self._always_attached, self._missed_one = self._missed_one, True
         self._open = None
         self._tracker.abandon()
-        text = "a tracked step came unforeseen; from now on all are seen"
+        text = "a tracked step came unforeseen, and is left out: the steps' numbers are irregular"
         self._tracker.event("info", "unforeseen", text, step=step)
         return False
 
@@ -347,15 +353,23 @@ class Cockpit:
             if passage is not None:
                 self._finish(passage)
             self._engine.forget()
-            self._prepare(step + self._stride)
+            self._prepare()
 
-    def _prepare(self, next_step: int) -> None:
+    def _prepare(self) -> None:
         """Attach to the next forward pass if its step is tracked, else stay out of its way."""
-        due = self._tracker.due(next_step, ahead=1)
+        try:
+            self._attach_or_detach()
+        except Exception as error:  # of a schedule of the user's, for one
+            self._tracker.fault(error, self._numbers.last)
+
+    def _attach_or_detach(self) -> None:
+        tracker = self._tracker
+        due = tracker.due_at_any(self._numbers.coming())
+        unknown = self._numbers.are_unknown or self._always_attached
         waiting = self._open is not None and any(q.follows_up for q in self._open.due)
-        waiting = waiting or self._tracker.following
-        if due or waiting or (self._always_attached and not self._tracker.off):
-            self._engine.attach(self._tracker.requests(due))
+        waiting = waiting or tracker.following
+        if due or waiting or (unknown and not tracker.off):
+            self._engine.attach(tracker.requests(due))
         elif self._open is None or not self._optimizers.can_tell:
             self._engine.detach()  # else the step may go on, with further micro-batches
 
@@ -379,7 +393,7 @@ class Cockpit:
             return
         with self._stopwatch.measure():
             self._settle(moved=True)
-            self._prepare(opened.info["step"] + self._stride)
+            self._prepare()
 
     def _settle(self, moved: bool) -> None:
         opened, self._open = self._open, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -39,7 +40,7 @@ class Configuration:
             )
 
     def quantities(self) -> list[Quantity]:
-        """Fresh quantities of the tier, then the others."""
+        """Fresh quantities of the tier, then copies of the others."""
         limit = TIERS.index(self.tier)
         taken = {quantity.name for quantity in self.also}
         of_tier = [
@@ -49,7 +50,7 @@ class Configuration:
             and TIERS.index(kind.tier) <= limit
             and kind.__name__ not in taken
         ]
-        chosen, common = [*of_tier, *self.also], as_schedule(self.schedule)
+        chosen, common = [*of_tier, *map(copy.copy, self.also)], as_schedule(self.schedule)
         for quantity in chosen:
             if quantity.schedule is None:
                 quantity.schedule = common
@@ -65,6 +66,9 @@ def resolve(
 ) -> tuple[list[Quantity], dict[str, Any]]:
     """The quantities of a configuration, and its description for the log's header.
 
+    Quantities that were given are copied: they note what they saw, and two cockpits may be given
+    the same ones.
+
     Raises:
         TypeError: If a list holds something else than quantities.
         ValueError: If a tier is unknown or two quantities have one name.
@@ -74,7 +78,7 @@ def resolve(
     if isinstance(config, Configuration):
         chosen, description = config.quantities(), config.describe()
     else:
-        chosen, description = list(config), {"tier": None}
+        chosen, description = [copy.copy(quantity) for quantity in config], {"tier": None}
     for quantity in chosen:
         if not isinstance(quantity, Quantity):
             hint = " Make one of it: add parentheses." if isinstance(quantity, type) else ""

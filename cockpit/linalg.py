@@ -19,8 +19,15 @@ Matvec = Callable[[Tensor], Tensor]
 
 
 def widened(x: Tensor) -> Tensor:
-    """``x`` in at least single precision, so that sums over it are sound."""
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+    """``x`` in at least single precision, so that sums over it are sound.
+
+    Complex numbers become pairs of real ones, shape [*, 2]: norms, inner products and derivatives
+    of a real loss are those of its real and imaginary parts.
+    """
+    if x.dtype in (torch.float32, torch.float64):
+        return x
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    return torch.view_as_real(wide.resolve_conj()) if wide.is_complex() else wide
 
 
 def squared_norms(tensors: Iterable[Tensor]) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from cockpit.backward.compiled import uncompiled
 from cockpit.backward.layout import Layout
@@ -89,7 +89,9 @@ class LossProbe:
 
     def attach(self) -> None:
         """Begin to see calls."""
-        if isinstance(self._called, nn.Module) and self._handle is None:
+        hookable = isinstance(self._called, nn.Module)
+        hookable = hookable and not isinstance(self._called, torch.jit.ScriptModule)
+        if hookable and self._handle is None:
             self._handle = self._called.register_forward_hook(self._after, with_kwargs=True)
 
     def detach(self) -> None:
@@ -135,6 +137,12 @@ class LossProbe:
     def is_torchs_own(self) -> bool:
         """Whether it is one of the loss modules that torch brings along."""
         return type(self.loss_fn).__module__ == nn.modules.loss.__name__
+
+    @property
+    def arguments(self) -> list[Tensor]:
+        """Of the call, those that carry a gradient."""
+        given = [] if self._call is None else tree_leaves((self._call.args, self._call.kwargs))
+        return [x for x in given if isinstance(x, Tensor) and x.requires_grad]
 
     def individual_graph(self, batch_size: int) -> Tensor | None:
         """Individual losses ℓₙ, shape [N], with the graph down to the model.

@@ -108,13 +108,20 @@ class OpenStep:
 
 
 def same_elements(some: Mapping[str, Tensor], among: Mapping[str, Tensor]) -> bool:
-    """Whether each of some tensors has an equal one of its name; NaN equals NaN."""
+    """Whether each of some tensors has an equal one of its name; NaN equals NaN.
+
+    One of another precision, or on another device, is another one.
+    """
     return all(
         name in among
-        and x.shape == among[name].shape
+        and _kind(x) == _kind(among[name])
         and torch.allclose(x, among[name], rtol=0, atol=0, equal_nan=True)
         for name, x in some.items()
     )
+
+
+def _kind(x: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:
+    return x.shape, x.dtype, x.device
 
 
 def some_elements(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,6 @@ The state of one step: *opened* (its backward passes run), *finished* (the gradi
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from cockpit.backward.evaluate import Direction
 from cockpit.backward.questions import FIRST_ORDER
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.budget import Budget, by_group
+from cockpit.cautions import warn
 from cockpit.distributed import Agreement, Local, RanksApart, agree
 from cockpit.linalg import widened
 from cockpit.log import LogWriter, SilentWriter
@@ -34,14 +34,10 @@ from cockpit.quantities.base import Quantity
 from cockpit.step import StepInfo
 from cockpit.timing import Stopwatch
 
-__all__ = ["CockpitWarning", "Tracker"]
+__all__ = ["Tracker"]
 
 
 Level = Literal["info", "caution", "warning"]
-
-
-class CockpitWarning(UserWarning):
-    """Something about tracking, not about the training, needs the user's attention."""
 
 
 @dataclass
@@ -97,6 +93,13 @@ class Tracker:
             return []
         budget, due = self.budget, self.agenda.due(step)
         return due if budget is None else [q for q in due if budget.allows(q, ahead)]
+
+    def due_at_any(self, steps: range) -> list[Quantity]:
+        """The quantities that are tracked if the next step is one of these."""
+        if len(steps) == 1:
+            return self.due(steps[0], ahead=1)
+        found = {q.name: q for step in steps for q in self.due(step, ahead=1)}
+        return [q for q in self.agenda.quantities if q.name in found]
 
     @property
     def following(self) -> bool:
@@ -156,11 +159,16 @@ class Tracker:
         return True
 
     def _meet_new_parameters(self, opened: OpenStep) -> None:
-        """Parameters that were added or replaced: where they are now, they began."""
+        """Parameters that were added or replaced: where they are now, they began.
+
+        Those that were moved to another device began where they began.
+        """
         for name, now in opened.before.items():
             start = self.initial.get(name)
-            if start is None or start.shape != now.shape:
+            if start is None or start.shape != now.shape or start.is_meta:
                 self.initial[name] = now
+            elif start.device != now.device:
+                self.initial[name] = start.to(now.device)
         unknown = [name for name in opened.before if name not in opened.info["layers"]]
         if unknown:
             text = (
@@ -297,7 +305,7 @@ class Tracker:
         if (None, message) not in self._said:
             self.event("caution", kind, message, step=step)
             if self.engine.ranks.leads:  # one rank says it for all
-                warnings.warn(f"Cockpit: {message}", CockpitWarning, stacklevel=5)
+                warn(message)
 
     def write(self, function: Callable[[], None]) -> None:
         """Write to the log; a fault of the disk ends the log, not the training."""
@@ -309,11 +317,9 @@ class Tracker:
             self._writing = False
             if self.strict:
                 raise
-            warnings.warn(
-                f"Cockpit can't write {self.writer.path}: {error}. The training goes on; nothing "
-                "more of it is recorded.",
-                CockpitWarning,
-                stacklevel=2,
+            warn(
+                f"can't write {self.writer.path}: {error}. The training goes on; nothing more of "
+                "it is recorded"
             )
 
     def fault(self, error: Exception, step: int | None) -> None:
@@ -399,7 +405,7 @@ class Tracker:
         self.agenda = self.agenda.without(name)
         text = f"{name} is switched off: {type(error).__name__}: {error}"
         self.event("caution", "fault", text, step=step, quantity=name)
-        warnings.warn(f"Cockpit: {text}", CockpitWarning, stacklevel=2)
+        warn(text)
 
     def _write_step(self, record: Record, overhead: dict[str, float] | None) -> None:
         self.write(

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from cockpit import RunLog
+from cockpit import Cockpit, RunLog
 from tests.training import Training, beside_references, mlp
 
 N = 5
@@ -84,7 +84,7 @@ def test_an_order_that_torch_keeps_is_followed(tmp_path: Path) -> None:
     assert log.events == []
 
 
-def test_the_test_costs_two_passes_once(tmp_path: Path) -> None:
+def test_the_test_costs_two_passes_more_and_more_rarely(tmp_path: Path) -> None:
     passes = []
     model = mlp()
 
@@ -93,7 +93,20 @@ def test_the_test_costs_two_passes_once(tmp_path: Path) -> None:
 
     model[1].register_forward_hook(count)
     training = Training(tmp_path, model, known=False)
-    for step in range(4):
+    for step in range(40):
         training.differentiate(step)
     training.close()
-    assert len(passes) == 4 + 2
+    assert len(passes) == 40 + 2 * len([0, 1, 2, 4, 8, 16, 32])
+
+
+def test_a_loss_that_is_only_looked_at_teaches_nothing(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, loss_fn = nn.Linear(3, 3).double(), nn.CrossEntropyLoss()
+    with Cockpit(model, loss_fn, logdir=tmp_path, strict=True) as cockpit:
+        for step in range(5):
+            x, y = torch.randn(N, 3, dtype=torch.float64), torch.randint(0, 3, (N,))
+            output = model(x)
+            with cockpit(step):
+                loss_fn(output.roll(1, 0), y)
+                loss_fn(output, y).backward()
+    assert list(RunLog(tmp_path).series("NormTest").step) == list(range(5))

@@ -227,6 +227,10 @@ class Capture:
         """The uses of parameters since the last forward pass began, without gradients."""
         return list(dict.fromkeys(call for call, *_ in self._edges))
 
+    def uses_at(self, nodes: Collection[Any]) -> set[Any]:
+        """The uses of the last forward pass that have an output at one of these nodes."""
+        return {call for call, _, edge in self._edges if edge.node in nodes}
+
     def living(self) -> dict[LayerCall, list[Any]]:
         """The layer calls of all forward passes that have not been differentiated.
 

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from cockpit.backward.randomness import RandomState, random_state_kept
+
 __all__ = [
     "ModelCall",
     "NotRepeated",
@@ -27,6 +29,7 @@ __all__ = [
     "plain_name",
     "uncompiled",
     "watch_calls",
+    "why_unseen",
 ]
 
 WRAPPER = "_orig_mod"  # how torch.compile calls the model inside
@@ -48,7 +51,7 @@ def is_compiled(model: nn.Module) -> bool:
 
 def uncompiled(module: Any) -> Any:
     """What ``torch.compile`` was given."""
-    return module._modules.get(WRAPPER, module) if isinstance(module, nn.Module) else module
+    return getattr(module, WRAPPER, module) if isinstance(module, nn.Module) else module
 
 
 def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -60,6 +63,16 @@ def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 def plain_name(name: str) -> str:
     """The name of a module or parameter in the uncompiled model."""
     return ".".join(part for part in name.split(".") if part != WRAPPER)
+
+
+def why_unseen(model: nn.Module) -> str:
+    """Why nothing can be seen of a model's forward passes; empty if something can."""
+    if not isinstance(uncompiled(model), torch.jit.ScriptModule):
+        return ""
+    return (
+        "the model is a torch.jit.ScriptModule, which takes no hooks. Train the nn.Module that it "
+        "was made of, compiled with torch.compile if need be, and script that for deployment"
+    )
 
 
 class _CallHandle:
@@ -100,7 +113,7 @@ class ModelCall:
     Attributes:
         args, kwargs: Its arguments, tensors detached.
         versions: Version counters of the arguments when the model ran.
-        random: State of the random generators before it: the CPU's, then those of the GPUs.
+        random: State of the random generators before it.
         autocast: Whether autocast was on, and its precision, by kind of device.
         buffers: Copies of the buffers before it, by module and name.
         outputs: The tensors that it returned and that carry a gradient.
@@ -110,7 +123,7 @@ class ModelCall:
     args: tuple
     kwargs: dict[str, Any]
     versions: tuple[int, ...]
-    random: tuple[Tensor, ...]
+    random: RandomState
     autocast: dict[str, tuple[bool, torch.dtype]]
     buffers: dict[tuple[nn.Module, str], Tensor]
     outputs: list[Tensor] = field(default_factory=list)
@@ -125,7 +138,7 @@ class ModelCall:
             tree_map_only(Tensor, Tensor.detach, args),
             tree_map_only(Tensor, Tensor.detach, kwargs),
             _versions(args, kwargs),
-            _random_state(),
+            RandomState.now(),
             {n: (torch.is_autocast_enabled(n), torch.get_autocast_dtype(n)) for n in names},
             {
                 (module, name): buffer.detach().clone()
@@ -255,16 +268,13 @@ def _agree(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
 @contextmanager
 def _as_before(model: nn.Module, call: ModelCall) -> Iterator[None]:
     """Random state, autocast and the modules' state as before the call; afterwards as now."""
-    now = _random_state()
     with ExitStack() as stack:
+        stack.enter_context(random_state_kept())
         for kind, (enabled, dtype) in call.autocast.items():
             stack.enter_context(torch.autocast(kind, dtype, enabled=enabled))
         stack.enter_context(_set_aside(model, call.buffers))
-        _set_random_state(call.random)
-        try:
-            yield
-        finally:
-            _set_random_state(now)
+        call.random.restore()
+        yield
 
 
 @contextmanager
@@ -291,14 +301,3 @@ def _restore(now: dict[str, Any], before: Mapping[str, Any]) -> None:
 
 def _versions(*nested: Any) -> tuple[int, ...]:
     return tuple(x._version for x in tree_leaves(nested) if isinstance(x, Tensor))
-
-
-def _random_state() -> tuple[Tensor, ...]:
-    others = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return (torch.random.get_rng_state(), *others)
-
-
-def _set_random_state(state: tuple[Tensor, ...]) -> None:
-    torch.random.set_rng_state(state[0])
-    if len(state) > 1:
-        torch.cuda.set_rng_state_all(list(state[1:]))

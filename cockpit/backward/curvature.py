@@ -79,7 +79,7 @@ def diag_hutchinson(
     Reference: Bekas et al. (2007); Hutchinson (1990) for the trace.
     """
     like = next(iter(parameters.values()))
-    total = torch.zeros(hessian.size, dtype=like.dtype, device=like.device)
+    total = torch.zeros(hessian.size, dtype=like.dtype.to_real(), device=like.device)
     for _ in range(samples):
         draws = torch.randint(0, 2, total.shape, generator=generator, device=total.device)
         signs = (2 * draws - 1).to(total.dtype)

@@ -15,7 +15,7 @@ from cockpit.backward.backward_pass import BackwardPass
 from cockpit.backward.capture import Capture
 from cockpit.backward.combine import Part, combine, mean_gradient
 from cockpit.backward.compiled import NotRepeated, Repetition, named_parameters
-from cockpit.backward.coupling import couples_samples
+from cockpit.backward.coupling import couples_samples, keeps_samples_apart
 from cockpit.backward.elements import Elements
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.exact_hessian import ExactDiagHessian
@@ -25,7 +25,7 @@ from cockpit.backward.nodes import uses_beside
 from cockpit.backward.objective import factor_of
 from cockpit.backward.passes import reaches_parameters_beside, undisturbed
 from cockpit.backward.questions import FIRST_ORDER, Questions
-from cockpit.backward.sample_axis import SampleAxis
+from cockpit.backward.sample_axis import Findings, SampleAxis
 from cockpit.backward.second_order import BESIDE, SecondOrder
 from cockpit.backward.stats import BackwardStats
 from cockpit.backward.user_passes import Watcher, watched
@@ -49,9 +49,6 @@ class BackwardEngine:
         seed: Of the engine's own random generators, from which all estimates draw.
         ranks: The processes that train this model.
 
-    Attributes:
-        generator: Draws what belongs to the samples, other numbers on each rank.
-        common: Draws what belongs to the network, the same numbers on all ranks.
     """
 
     def __init__(
@@ -62,9 +59,8 @@ class BackwardEngine:
         self.probe = probe
         self.capture = Capture(model)
         self.exact_hessian = ExactDiagHessian(model, probe.loss_fn)
-        device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        self.generator = torch.Generator(device).manual_seed(seed + SEEDS_APART * self.ranks.rank)
-        self.common = torch.Generator(device).manual_seed(seed + 1)
+        self._seed = seed
+        self._generators: dict[tuple[torch.device, int], torch.Generator] = {}
         self.warm_start: Tensor | None = None
         self.searches = 0  # for eigenvalues, with this warm start
         for parameter in {p.dtype: p for p in model.parameters()}.values():
@@ -73,6 +69,24 @@ class BackwardEngine:
         self._sample_axis = SampleAxis()
         self._elements = Elements()
         self._watching: list[BackwardPass] = []
+        self._findings: dict[BackwardPass, Findings] = {}
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Draws what belongs to the samples, other numbers on each rank."""
+        return self._generator(self._seed + SEEDS_APART * self.ranks.rank)
+
+    @property
+    def common(self) -> torch.Generator:
+        """Draws what belongs to the network, the same numbers on all ranks."""
+        return self._generator(self._seed + 1)
+
+    def _generator(self, seed: int) -> torch.Generator:
+        """Where the parameters are: a model may be moved after its cockpit was made."""
+        device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
+        if (device, seed) not in self._generators:
+            self._generators[device, seed] = torch.Generator(device).manual_seed(seed)
+        return self._generators[device, seed]
 
     def attach(self, requests: frozenset[st.Statistic]) -> None:
         """See the forward passes from now on, for a step with these requests."""
@@ -80,6 +94,8 @@ class BackwardEngine:
         self.probe.attach()
         if any(isinstance(r, st.DiagCurvature) and r.curvature == "hessian" for r in requests):
             self.exact_hessian.attach()
+        else:
+            self.exact_hessian.detach()
 
     def detach(self) -> None:
         """See nothing any more; forget what was seen."""
@@ -100,7 +116,7 @@ class BackwardEngine:
     def _unwatch(self) -> None:
         for backward in self._watching:
             backward.unwatch()
-        self._watching = []
+        self._watching, self._findings = [], {}
 
     def begin(
         self,
@@ -214,6 +230,8 @@ class BackwardEngine:
             self._finish_repetition(backward, backward.repetition)
         try:
             backward.finish(one_of_several=not told and len(self.probe.differentiated) > 1)
+            if backward in self._findings:
+                self._sample_axis.learn(self._findings[backward])
         finally:
             self._unwatch()
 
@@ -254,14 +272,23 @@ class BackwardEngine:
         backward.uses = uses_beside(loss, parameters, calls, size)
         backward.superseded = {call: call.superseded for call in calls}
         capture.watch(backward.uses)
-        # torch's own losses are sums over the samples.
-        if not (self.probe.is_torchs_own and self.probe.is_of(loss)):
-            output = capture.output if self.probe.output is None else self.probe.output
-            backward.is_coupled = couples_samples(loss, output, size, self.generator)
+        backward.is_coupled = self._is_coupled(loss, size)
         losses = partial(self.probe.individual_graph, size)
-        backward.tested = self._sample_axis.layouts(
+        findings = self._sample_axis.find(
             capture, losses, size, self.generator, backward.is_coupled
         )
+        self._findings[backward], backward.tested = findings, findings.known
+
+    def _is_coupled(self, loss: Tensor, batch_size: int) -> bool:
+        """Whether the samples are compared on the way from the model to the loss."""
+        probe, output = self.probe, self.capture.output
+        if probe.is_torchs_own and probe.is_of(loss):
+            # It is a sum over the elements that it is given.
+            if keeps_samples_apart(probe.arguments, output):
+                return False
+        else:
+            output = output if probe.output is None else probe.output
+        return couples_samples(loss, output, batch_size, self.generator)
 
     def answer(
         self,

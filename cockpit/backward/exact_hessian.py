@@ -91,7 +91,10 @@ class ExactDiagHessian:
         if self.reason:
             raise Unsupported(self.reason)
         if not self._handles:
-            raise Unsupported("BackPACK's exact Hessian diagonal needs the model uncompiled")
+            raise Unsupported(
+                "BackPACK's exact Hessian diagonal needs the model uncompiled, and a step that was "
+                "foreseen"
+            )
         ignored = getattr(probe.loss_fn, "ignore_index", None)
         if ignored is not None and bool((probe.target == ignored).any()):
             raise Unsupported("BackPACK's exact Hessian diagonal counts targets that are ignored")

@@ -26,6 +26,7 @@ from cockpit.backward.nodes import NodeUse
 from cockpit.backward.questions import Questions
 from cockpit.backward.sample_axis import UNKNOWN, Layouts, layout_of
 from cockpit.backward.stats import Absent, BackwardStats
+from cockpit.linalg import widened
 from cockpit.log.record import Bins, Counts1d
 
 __all__ = ["IndividualGradients", "contributions_by_name"]
@@ -34,8 +35,8 @@ TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}  # of Σgₙ against N·�
 HALF_TOLERANCE = 3e-2
 UNACCOUNTED = (
     "the samples do not account for its gradient: it is also used outside this layer's own "
-    "call, the loss has a term that is no function of single samples, or a hook changes gradients "
-    "on their way"
+    "call, a hook of yours changes a gradient or an output, or the loss has a term that is no "
+    "function of single samples"
 )
 
 
@@ -168,7 +169,7 @@ class IndividualGradients:
         factor = questions.update_over_grad(name)
         if factor is not None:
             del directions[st.DotUpdate()]
-        counters = _counters(requests, questions.info.parameters[name])
+        counters = _counters(requests, widened(questions.info.parameters[name]))
         wanted = Wanted(
             vectors=[grad, *directions.values()],
             first_is_mean=own is grad,
@@ -188,7 +189,11 @@ class IndividualGradients:
 def _tolerance(tensors: Iterable[Tensor]) -> float:
     """Of a sum computed from these, relative to the size of its terms."""
     return max(
-        (TOLERANCE.get(x.dtype, HALF_TOLERANCE) for x in tensors if x.is_floating_point()),
+        (
+            TOLERANCE.get(x.dtype.to_real(), HALF_TOLERANCE)
+            for x in tensors
+            if x.is_floating_point() or x.is_complex()
+        ),
         default=0.0,
     )
 

@@ -15,7 +15,7 @@ from cockpit.backward.combine import BY_SAMPLE, SUMS
 from cockpit.backward.extensions import Unsupported
 from cockpit.backward.stats import Absent, BackwardStats
 from cockpit.distributed import Ranks, Share
-from cockpit.linalg import ByParameter
+from cockpit.linalg import ByParameter, widened
 from cockpit.log.record import Counts1d
 
 __all__ = ["mean_over_ranks", "of_all_ranks", "without_gaps"]
@@ -48,8 +48,8 @@ def mean_over_ranks(
 
 def _part(part: Tensor | None, p: Tensor, weight: float) -> Tensor:
     """What a rank contributes for a parameter, in a kind of number that all ranks know."""
-    dtype = torch.promote_types(p.dtype, torch.float32)
-    return torch.zeros_like(p, dtype=dtype) if part is None else part.to(dtype) * weight
+    like = widened(p.detach())
+    return torch.zeros_like(like) if part is None else part.to(like.dtype) * weight
 
 
 def of_all_ranks(

@@ -17,7 +17,7 @@ class HessianOperator:
     """v ↦ H_B v for the parameters of a loss, by a second backward pass (Pearlmutter, 1994).
 
     Built before the user's own backward pass frees the graph; costs one gradient, and each product
-    about two. Nothing accumulates in ``.grad``.
+    about two. Nothing accumulates in ``.grad``. A complex parameter counts as two real ones.
 
     Args:
         loss: The loss of this step, as the user's loop computes it.
@@ -39,14 +39,13 @@ class HessianOperator:
         # A gradient without a graph is constant: its Hessian block is zero.
         self._live = [i for i, g in enumerate(grads) if g is not None and g.requires_grad]
         self._grads = [grads[i] for i in self._live]
-        self.size = sum(p.numel() for p in self._parameters)
+        self._shapes = [_real(p.detach()).shape for p in self._parameters]
+        self.size = sum(shape.numel() for shape in self._shapes)
 
     def split(self, flat: Tensor) -> list[Tensor]:
         """A flat vector of shape [D], cut into the shapes of the parameters."""
-        sizes = [p.numel() for p in self._parameters]
-        return [
-            part.view_as(p) for part, p in zip(flat.split(sizes), self._parameters, strict=True)
-        ]
+        parts = flat.split([shape.numel() for shape in self._shapes])
+        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def __call__(self, flat: Tensor) -> Tensor:
         """The product with a flat vector, shape [D] to [D]."""
@@ -56,7 +55,7 @@ class HessianOperator:
         products = torch.autograd.grad(
             self._grads,
             self._parameters,
-            [parts[i].to(self._grads[k].dtype) for k, i in enumerate(self._live)],
+            [_numbers(parts[i], self._grads[k].dtype) for k, i in enumerate(self._live)],
             retain_graph=True,
             allow_unused=True,
         )
@@ -71,11 +70,23 @@ class HessianOperator:
 
     def _flatten(self, parts: Sequence[Tensor | None], dtype: torch.dtype) -> Tensor:
         flattened = [
-            torch.zeros_like(p).flatten() if x is None else x.flatten()
+            _real(torch.zeros_like(p) if x is None else x).flatten()
             for x, p in zip(parts, self._parameters, strict=True)
         ]
         flat = torch.cat([part.to(dtype) for part in flattened])
         return flat if self._scale == 1.0 else flat.mul_(self._scale)
+
+
+def _real(x: Tensor) -> Tensor:
+    """Complex numbers as pairs of real ones, shape [*, 2]."""
+    return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+
+
+def _numbers(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Real numbers, or pairs of these as complex numbers, of a precision."""
+    if not dtype.is_complex:
+        return x.to(dtype)
+    return torch.view_as_complex(x.to(dtype.to_real()).clone())  # a part of it may be unaligned
 
 
 class GlobalHessian:

@@ -69,11 +69,11 @@ class LayerCall:
 def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:
     """The modules that own parameters, frozen ones too: they may be thawed.
 
-    An attention layer stands for its projections.
+    An attention layer stands for its projections. Scripted parts take no hooks.
     """
     inside: set[nn.Module] = set()
     for module in model.modules():
-        if module in inside:
+        if module in inside or isinstance(module, torch.jit.ScriptModule):
             continue
         if _is_unit(module):
             inside.update(module.children())

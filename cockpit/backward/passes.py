@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cockpit.backward.randomness import random_state_kept
 from cockpit.backward.user_passes import own_pass
 
 __all__ = [
@@ -49,9 +50,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     buffers = [(b, b.detach().clone()) for b in model.buffers()]
     for p in hooked:
         p._backward_hooks = OrderedDict()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     try:
-        with torch.random.fork_rng(devices), own_pass():
+        with random_state_kept(), own_pass():
             yield
     finally:
         for p, hooks in hooked.items():

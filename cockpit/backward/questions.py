@@ -90,4 +90,4 @@ class Questions:
 
     def _along(self, update: Mapping[str, Direction], name: str) -> Direction:
         # A parameter that was frozen then did not move.
-        return update[name] if name in update else torch.zeros_like(self.info.parameters[name])
+        return update[name] if name in update else torch.zeros_like(self.grad[name])

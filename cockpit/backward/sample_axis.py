@@ -8,7 +8,8 @@ that weighs the samples differently can tell which part belongs to which sample.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,14 +21,15 @@ from cockpit.backward.extensions.base import Coverage, coverage
 from cockpit.backward.extensions.normalization import CHANNEL_NORMS, uses_batch_statistics
 from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.layout import Layout, layouts_along
+from cockpit.backward.mixing import behind_batch_statistics
 from cockpit.backward.nodes import NodeUse
 
-__all__ = ["UNKNOWN", "Layouts", "SampleAxis", "layout_of"]
+__all__ = ["UNKNOWN", "Findings", "Layouts", "SampleAxis", "layout_of"]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 UNKNOWN = "it can't be told which rows of its output belong to which sample"
-UNTESTED = Layout(-1)
+AGAIN = 64
 # Of the largest gradient: to tell layouts apart, and to see whether samples are in another order
 # (autocast computes in half precision what arrives here in single).
 EXACT, ROUGH = 1e-3, 5e-2
@@ -69,28 +71,51 @@ def _is_declared(use: Use) -> bool:
     return is_attention or coverage(use.module) is Coverage.EVERY_USE
 
 
+@dataclass
+class Findings:
+    """What is known of the uses of one forward pass, as the samples of one loss see it.
+
+    Attributes:
+        batch_size: N.
+        known: The layout of a use, by its identity; ``None`` where there is none.
+        tested: What a test has found of a use, and whether the axis is folded.
+        believed: Uses whose shape was believed.
+    """
+
+    batch_size: int
+    known: dict[object, Layout | None] = field(default_factory=dict)
+    tested: dict[tuple, tuple[Layout | None, bool]] = field(default_factory=dict)
+    believed: set[tuple] = field(default_factory=set)
+
+
 class SampleAxis:
-    """Tests every use once, and remembers the verdicts.
+    """Tests every use, and remembers the verdicts.
 
     Where a layer has its samples is a matter of the model's code, not of the lengths of this batch:
-    what was found once holds for other lengths too, and what was refused once stays refused. Where
-    nothing can be tested, a shape that leaves no doubt is believed; it does not tell whether the
-    model has put its samples in another order.
+    what was found once holds for other lengths too, and what was refused once stays refused. Only
+    an axis that has just the samples says nothing of what it is folded with at other lengths, and a
+    single sample says nothing at all. Code may depend on the data (samples sorted by length): so
+    all is tested again after 1, 2, 4, … steps, and then every :data:`AGAIN` steps.
+
+    Where nothing can be tested, a shape that leaves no doubt is believed; it does not tell whether
+    the model has put its samples in another order.
     """
 
     def __init__(self) -> None:
-        self._verdicts: dict[tuple, Layout | None] = {}
+        self._verdicts: dict[tuple, Layout] = {}  # of a use, with its axis folded or not
+        self._refused: set[tuple] = set()
         self._believed: set[tuple] = set()
+        self._steps = 0
 
-    def layouts(
+    def find(
         self,
         capture: Capture,
         losses: Callable[[], Tensor | None],
         batch_size: int,
         generator: torch.Generator,
         coupled: bool = False,
-    ) -> dict[object, Layout | None]:
-        """What is known of the uses of this step beyond their shapes, by their identity.
+    ) -> Findings:
+        """What is known of the uses of this step beyond their shapes.
 
         Args:
             capture: Holds the uses of the forward pass and its graph.
@@ -99,36 +124,84 @@ class SampleAxis:
             generator: Draws the samples' weights.
             coupled: Whether the loss compares samples: then nothing can be tested.
         """
-        known: dict[object, Layout | None] = {}
+        findings = Findings(batch_size)
         unknown: dict[Use, tuple] = {}
         turns: Counter[tuple] = Counter()
+        again = _is_time(self._steps)
         for use in capture.calls():
             if next(use.parameters(), None) is None:
                 continue
             key = (*use.signature(), turns[use.signature()])
             turns[use.signature()] += 1
+            if key in self._refused:
+                findings.known[use.identity] = None
+                continue
             possible, certain = _possible(use, batch_size)
-            verdict = self._verdicts.get(key, UNTESTED)
-            if verdict is None or verdict in possible:
-                known[use.identity] = verdict
-            elif not (certain and (key in self._believed or _is_opaque(use))):
+            fitting = self._fitting(use, key, possible, batch_size)
+            if len(fitting) == 1:
+                (findings.known[use.identity],) = fitting
+            elif certain and (_is_opaque(use) or (key in self._believed and not again)):
+                continue
+            if again or len(fitting) != 1:
                 unknown[use] = key
                 if certain:
-                    self._believed.add(key)  # unless it is refuted now
+                    findings.believed.add(key)  # unless it is refuted now
         start = None
-        if unknown and not coupled and not _are_coupled(capture):
+        if unknown and not coupled:
             start = _start(capture, losses(), batch_size)
-        if start is not None:
-            found = _test(capture, start, set(unknown), batch_size, generator)
+        if start is not None and (testable := _testable(capture, start[0], unknown)):
+            found = _test(capture, start, testable, batch_size, generator)
+            findings.known.update(found)
             for use, key in unknown.items():
                 if use.identity in found:
-                    known[use.identity] = self._verdicts[key] = found[use.identity]
-        return known
+                    layout = found[use.identity]
+                    folded = layout is not None and _is_folded(use, layout, batch_size)
+                    findings.tested[key] = layout, folded
+        return findings
+
+    def learn(self, findings: Findings) -> None:
+        """Remember what was found, now that this loss is the one that was differentiated."""
+        self._steps += 1
+        if findings.batch_size == 1:
+            return
+        self._believed |= findings.believed
+        for key, (layout, folded) in findings.tested.items():
+            if layout is None:
+                self._refused.add(key)
+            else:
+                self._verdicts[key, folded] = layout
+
+    def _fitting(
+        self, use: Use, key: tuple, possible: list[Layout], batch_size: int
+    ) -> list[Layout]:
+        """What was found of a use, as far as it says something of these lengths."""
+        found = (self._verdicts.get((key, folded)) for folded in (False, True))
+        return [
+            verdict
+            for verdict, folded in zip(found, (False, True), strict=True)
+            if verdict in possible and _is_folded(use, verdict, batch_size) == folded
+        ]
 
 
-def _are_coupled(capture: Capture) -> bool:
-    """Whether weights of one sample reach the others: then nothing can be tested."""
-    return any(uses_batch_statistics(module) for module in capture.model.modules())
+def _is_time(steps: int) -> bool:
+    """Whether all is tested again after so many steps."""
+    return steps % AGAIN == 0 or steps & (steps - 1) == 0
+
+
+def _is_folded(use: Use, layout: Layout, batch_size: int) -> bool:
+    """Whether the samples share their axis with something else."""
+    if isinstance(use, NodeUse):
+        return use.output_shape[layout.axis] != batch_size
+    shape = use.shapes.get(0)
+    return shape is not None and _packed(use) is None and shape[layout.axis] != batch_size
+
+
+def _testable(capture: Capture, begin: Tensor, uses: Iterable[Use]) -> set[Use]:
+    """Those where the weights of one sample do not reach the others by batch statistics."""
+    found = set(uses)
+    if any(uses_batch_statistics(module) for module in capture.model.modules()):
+        found -= capture.uses_at(behind_batch_statistics(begin.grad_fn))
+    return found
 
 
 def _start(
@@ -165,7 +238,8 @@ def _test(
     except RuntimeError:  # the graph takes no passes of ours (reentrant checkpoints)
         return found
     for one, other in zip(plain, weighed, strict=True):
-        if one.grads[min(one.grads)].any():  # else any would do, and tell nothing of other steps
+        grad = one.grads[min(one.grads)]
+        if grad.any() and grad.isfinite().all():  # else it tells nothing of other steps
             found[one.identity] = _fitting(one, other, weights)
     return found
 

@@ -121,11 +121,6 @@ class SecondOrder:
 
     def _diag_ggn(self, samples: int | None) -> dict[str, Tensor]:
         engine, probe = self._engine, self._engine.probe
-        if samples is None and self._coupled:
-            raise Unsupported(
-                "batch statistics couple the samples: the exact Gauss-Newton diagonal would take a "
-                "backward pass for each of them. Use curvature='ggn_mc' with many samples"
-            )
         output, repetition = probe.output, self._pass.repetition
         if output is None:
             output = engine.capture.output if repetition is None else repetition.call.outputs[0]
@@ -136,6 +131,13 @@ class SecondOrder:
         root = root_of_loss_hessian(
             self._loss, output, probe.loss_fn, probe.target, engine.generator
         )
+
+        if samples is None and self._coupled:
+            what = "the loss couples" if self._pass.is_coupled else "batch statistics couple"
+            raise Unsupported(
+                f"{what} the samples: the exact Gauss-Newton diagonal would take a backward pass "
+                "for each of them. Use curvature='ggn_mc' with many samples"
+            )
 
         def backpropagate(column: Tensor) -> list[LayerCall | NodeUse]:
             if repetition is None:
@@ -153,13 +155,17 @@ class SecondOrder:
             name, reason = next(iter(missing.items()))
             raise Unsupported(f"{name}: {reason}")
         square = squared_sum if self._coupled else sum_of_squares
-        shapes = {name: self._pass.parameters[name].shape for name in found}
+        shapes = {
+            name: linalg.widened(self._pass.parameters[name].detach()).shape for name in found
+        }
         return {name: square(part, shapes[name]) for name, part in found.items()}
 
     @property
     def _coupled(self) -> bool:
-        """Whether batch statistics couple the samples."""
-        return any(uses_batch_statistics(m) for m in self._engine.model.modules())
+        """Whether batch statistics couple the samples, or what the loss was computed from does."""
+        return self._pass.is_coupled or any(
+            uses_batch_statistics(m) for m in self._engine.model.modules()
+        )
 
     def _max_eigenvalue(self, request: st.MaxEigenvalue) -> linalg.Eigenpair:
         """All ranks run the same iteration, on products that they form together."""
@@ -197,11 +203,11 @@ class SecondOrder:
         """
         engine, warm, size = self._engine, self._engine.warm_start, operator.size
         like = next(iter(self._pass.parameters.values()))
-        dtype = torch.promote_types(like.dtype, torch.float32)
+        dtype = torch.promote_types(like.dtype.to_real(), torch.float32)
         gradient = operator.gradient(dtype)
         start = torch.empty_like(gradient).uniform_(-1, 1, generator=engine.common)
         start.mul_(0.3 / float(start.norm()))
         length = float(gradient.norm())
         if 0 < length < math.inf:
             start.add_(gradient, alpha=0.2 / length)
-        return start.add_(warm) if warm is not None and len(warm) == size else start
+        return start.add_(warm.to(start)) if warm is not None and len(warm) == size else start

@@ -17,7 +17,11 @@ __all__ = ["GradientTest"]
 
 
 class GradientTest(Quantity):
-    """A dimensionless measure of gradient noise, from ‖gₙ‖², gₙᵀḡ and ‖ḡ‖²."""
+    """A dimensionless measure of gradient noise, from ‖gₙ‖², gₙᵀḡ and ‖ḡ‖².
+
+    Where the samples nearly agree, it is the small difference of these: in single precision a
+    value below 3e-4/√N is mostly rounding, and says no more than that there is next to no noise.
+    """
 
     tier: ClassVar[Tier | None] = "economy"
     kind: ClassVar[Literal["per_layer"]] = "per_layer"

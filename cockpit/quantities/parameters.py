@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from cockpit.backward.stats import BackwardStats
+from cockpit.linalg import widened
 from cockpit.log.record import Arrays
 from cockpit.quantities.base import Quantity
 from cockpit.step import StepInfo
@@ -19,7 +19,8 @@ __all__ = ["Parameters"]
 class Parameters(Quantity):
     """All parameter values θ(t), flattened, one array for each named parameter.
 
-    Large: D numbers for each record. Meant for toy problems. Reference: thesis table C.1.
+    Large: D numbers for each record, two for each complex one. Meant for toy problems.
+    Reference: thesis table C.1.
     """
 
     kind: ClassVar[Literal["arrays"]] = "arrays"
@@ -30,8 +31,4 @@ class Parameters(Quantity):
 
 
 def _array(parameter: Tensor | None) -> np.ndarray | None:
-    if parameter is None:
-        return None
-    # Of numpy's number formats none is bfloat16.
-    wide = parameter if parameter.dtype == torch.float64 else parameter.float()
-    return wide.flatten().cpu().numpy()
+    return None if parameter is None else widened(parameter).flatten().cpu().numpy()

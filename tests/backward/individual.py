@@ -37,12 +37,12 @@ def seen(
     if not testable:
         capture.output = None
     generator = torch.Generator().manual_seed(0)
-    tested = SampleAxis().layouts(capture, lambda: losses if testable else None, size, generator)
+    found = SampleAxis().find(capture, lambda: losses if testable else None, size, generator)
     with capture.into(calls):
         losses.sum().backward(retain_graph=True)
     assert capture.fault is None
     capture.detach()
-    return calls, tested, losses
+    return calls, found.known, losses
 
 
 def by_hooks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from cockpit.backward.capture import Capture
 from cockpit.backward.layout import Layout, layouts_along
 from cockpit.backward.nodes import uses_beside
-from cockpit.backward.sample_axis import UNKNOWN, SampleAxis
+from cockpit.backward.sample_axis import AGAIN, UNKNOWN, SampleAxis
 from tests.backward.individual import assert_exact, by_hooks, losses_of
 
 N, D = 4, 3
@@ -93,25 +94,79 @@ def verdicts(axis: SampleAxis, model: nn.Module, x: Tensor, **given: Any) -> lis
     """What is known of the layouts of one forward pass."""
     capture = Capture(model)
     capture.attach()
-    losses = losses_of(model(x))
-    capture.watch(uses_beside(losses.sum(), model.parameters(), capture.living(), N))
+    losses, size = losses_of(model(x)), given.get("size", N)
+    capture.watch(uses_beside(losses.sum(), model.parameters(), capture.living(), size))
     losses = given.get("losses", losses)
-    found = axis.layouts(capture, lambda: losses, N, torch.Generator().manual_seed(0))
+    found = axis.find(capture, lambda: losses, size, torch.Generator().manual_seed(0))
+    axis.learn(found)
     capture.detach()
-    return list(found.values())
+    return list(found.known.values())
 
 
 def test_a_verdict_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     model, axis = Arranged(*ARRANGED["positions first"]).double(), SampleAxis()
-    assert set(verdicts(axis, model, numbers(N, N, D))) == {Layout(1)}
-    passes = []
+    passes, tested = [], []
     plain = Capture.backpropagate
     monkeypatch.setattr(Capture, "backpropagate", lambda *args: passes.append(1) or plain(*args))
-    for length in (N, 5, 2 * N):  # a matter of the model, not of the lengths
-        assert set(verdicts(axis, model, numbers(N, length, D))) == {Layout(1)}
-    assert passes == []
-    verdicts(SampleAxis(), model, numbers(N, N, D))
-    assert len(passes) == 2
+    for step in range(3 * AGAIN):  # a matter of the model, not of the lengths
+        before = len(passes)
+        assert set(verdicts(axis, model, numbers(N, (N, 5, 2 * N)[step % 3], D))) == {Layout(1)}
+        if len(passes) > before:
+            tested.append(step)
+    assert tested == [0, 1, 2, 4, 8, 16, 32, AGAIN, 2 * AGAIN]
+    assert len(passes) == 2 * len(tested)
+
+
+class Views(nn.Module):
+    """Several views of each sample, one after the other in the batch of the layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(D, D)
+
+    def forward(self, x: Tensor) -> Tensor:
+        views = self.layer(torch.cat(x.unbind(1))).tanh()
+        return torch.stack(views.chunk(x.shape[1])).mean(0)
+
+
+@pytest.mark.parametrize("before", [(N, 1), (1, 3), (1, 1)], ids=["one view", "N = 1", "both"])
+def test_a_batch_that_leaves_the_order_open_decides_nothing(before: tuple[int, int]) -> None:
+    model, axis = Views().double(), SampleAxis()
+    for _ in range(3):
+        verdicts(axis, model, numbers(*before, D), size=before[0])
+    for views, found in ((3, Layout(0, minor=True)), (1, Layout(0)), (2, Layout(0, minor=True))):
+        assert set(verdicts(axis, model, numbers(N, views, D))) == {found}
+
+
+class Sorting(nn.Module):
+    """Puts the longest samples first for its layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(D, D)
+
+    def forward(self, x: Tensor) -> Tensor:
+        order = (x != 0).sum((1, 2)).argsort(descending=True, stable=True)
+        return self.layer(x[order].sum(1)).tanh()[order.argsort()]
+
+
+def test_an_order_that_depends_on_the_data_is_found_out_later() -> None:
+    model, axis = Sorting().double(), SampleAxis()
+    equal, mixed = numbers(N, 6, D), numbers(N, 6, D)
+    mixed[0, 2:], mixed[2, 4:] = 0, 0
+    assert set(verdicts(axis, model, equal)) == {Layout(0)}
+    for _ in range(3):
+        assert set(verdicts(axis, model, mixed)) == {None}
+    assert set(verdicts(axis, model, equal)) == {None}
+
+
+def test_a_gradient_that_is_not_finite_refuses_nothing() -> None:
+    model, axis = Arranged(*ARRANGED["positions first"]).double(), SampleAxis()
+    x = numbers(N, 6, D)
+    verdicts(axis, model, x * math.nan)
+    assert set(verdicts(axis, model, x)) == {Layout(1)}
+    assert set(verdicts(axis, model, x * math.inf)) == {Layout(1)}
+    assert set(verdicts(axis, model, x)) == {Layout(1)}
 
 
 def test_what_was_refused_once_stays_refused() -> None:
@@ -155,12 +210,37 @@ def test_the_output_serves_where_there_are_no_losses() -> None:
     assert verdicts(SampleAxis(), model, numbers(N, N, D), losses=None) == []
 
 
-def test_batch_statistics_leave_nothing_to_test() -> None:
+def test_behind_batch_statistics_nothing_can_be_tested() -> None:
     model = nn.Sequential(nn.Flatten(0, 1), nn.Linear(D, D), nn.BatchNorm1d(D)).double()
     capture = Capture(model)
     capture.attach()
     losses = losses_of(model(numbers(N, 6, D)).view(N, 6, D))
-    assert SampleAxis().layouts(capture, lambda: losses, N, torch.Generator()) == {}
+    found = SampleAxis().find(capture, lambda: losses, N, torch.Generator()).known
+    assert list(found.values()) == [Layout(0)]  # of the normalization itself
+
+
+class Prototypes(nn.Module):
+    """As many classes as samples, with a vector for each that a layer computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Linear(D, 5), nn.BatchNorm1d(5)
+        self.prototype = nn.Linear(2, 5)
+        self.attributes = numbers(N, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        vectors = self.prototype(self.attributes)
+        return self.norm(self.first(x)) @ vectors.T
+
+
+def test_what_comes_after_batch_statistics_is_tested() -> None:
+    model = Prototypes().double()
+    made, missing, _ = by_hooks(model, lambda: model(numbers(N, D)))
+    assert {name: missing[name] for name in missing} == {
+        "prototype.weight": UNKNOWN,
+        "prototype.bias": UNKNOWN,
+    }
+    assert set(made) == {"first.weight", "first.bias", "norm.weight", "norm.bias"}
 
 
 def test_layouts_of_a_shape() -> None:

@@ -11,8 +11,8 @@ import torch.distributed as dist
 from torch import nn
 
 from cockpit import Cockpit, Configuration, quantities
+from cockpit.cautions import CockpitWarning
 from cockpit.log import RunLog
-from cockpit.tracker import CockpitWarning
 from tests.cases.case import Case
 from tests.cases.expected import Finished, Wrong
 from tests.cases.run import Run

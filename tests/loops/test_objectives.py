@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.loops.loops import batch, mlp
 from torch import Tensor, nn
 
 from cockpit import Cockpit, RunLog, quantities
 from cockpit.tracker import CockpitWarning
-from tests.loops.loops import batch, mlp
 
 STEPS = 3
 

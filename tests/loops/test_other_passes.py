@@ -10,9 +10,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
-from cockpit import Cockpit, RunLog
 from tests.loops.loops import (
     assert_equal,
     assert_inert,
@@ -24,6 +21,9 @@ from tests.loops.loops import (
     start,
     traces,
 )
+from torch import Tensor, nn
+
+from cockpit import Cockpit, RunLog
 
 STEPS = 3
 Pass = Callable[[nn.Module, nn.Module, Tensor, Tensor], None]

@@ -25,6 +25,7 @@ from cockpit.backward.extensions.base import (
 )
 from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.layout import Layout
+from cockpit.backward.randomness import random_state_kept
 
 __all__ = ["generic", "one_by_one", "vectorized"]
 
@@ -40,15 +41,13 @@ def generic(call: LayerCall, layout: Layout, batch_size: int) -> dict[str, Contr
         raise Unsupported(f"{type(module).__name__} uses it beside layers of its own")
     _refuse_random(module)
     names = [name for name, _ in call.parameters()]
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        before = torch.random.get_rng_state()
+    with random_state_kept() as before:
         try:
             with torch.enable_grad():
                 gradients = vectorized(call, names, layout.axis)
         except (RuntimeError, ValueError, NotImplementedError, TypeError, AttributeError):
             gradients = one_by_one(call, names, layout.axis)
-        if not torch.equal(before, torch.random.get_rng_state()):
+        if not before.is_the_present():
             raise Unsupported(f"{type(module).__name__} draws random numbers")
     rows = Layout(0, layout.minor)
     return {name: Chunked.of(rows.rows(widened(g), batch_size)) for name, g in gradients.items()}

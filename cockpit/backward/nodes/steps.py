@@ -17,7 +17,7 @@ from torch import Tensor
 from cockpit.backward.extensions.base import Chunked, Contribution, Outer
 from cockpit.backward.nodes.use import Pull, shape_of_input
 
-__all__ = ["VIEWS", "pull_of", "summed_to"]
+__all__ = ["POINTWISE", "VIEWS", "pull_of", "summed_to"]
 
 # Nodes that save no tensor, so they can be run at any time; their outputs are linear in the input.
 VIEWS = {
