@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cockpit import Cockpit, RunLog, quantities
 from cockpit.tracker import CockpitWarning
-from tests.loops.loops import batch, mlp
+from tests.training import batch, mlp
 
 STEPS = 3
 
