@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cockpit import Cockpit, RunLog
+from cockpit import Cockpit, CockpitWarning, RunLog
 from cockpit.losses import LossProbe
 from cockpit.quantities import Alpha, NormTest, Quantity
-from cockpit.tracker import CockpitWarning
 
 N, T, C = 4, 3, 5
 Way = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

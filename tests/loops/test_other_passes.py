@@ -10,20 +10,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.loops.loops import (
-    assert_equal,
-    assert_inert,
-    batch,
-    every_quantity,
-    mlp,
-    norm_test,
-    numbers,
-    start,
-    traces,
-)
 from torch import Tensor, nn
 
 from cockpit import Cockpit, RunLog
+from tests.comparison import assert_inert, assert_same_logs, traces
+from tests.training import Training, batch, every_quantity, mlp, norm_test
 
 STEPS = 3
 Pass = Callable[[nn.Module, nn.Module, Tensor, Tensor], None]
@@ -84,16 +75,14 @@ def a_loss_only_looked_at(model: nn.Module, loss_fn: nn.Module, x: Tensor, y: Te
 
 
 def train(folder: Path | None, one_pass: Pass) -> nn.Module:
-    model = mlp()
-    cockpit, optimizer, loss_fn = start(model, folder)
+    training = Training(folder, config=every_quantity())
     for step in range(STEPS):
-        x, y = batch(step)
-        optimizer.zero_grad()
-        with cockpit(step):
-            one_pass(model, loss_fn, x, y)
-        optimizer.step()
-    cockpit.close()
-    return model
+        training.optimizer.zero_grad()
+        with training.cockpit(step):
+            one_pass(training.model, training.loss_fn, *batch(step))
+        training.optimizer.step()
+    training.close()
+    return training.model
 
 
 OTHERS = [
@@ -107,7 +96,7 @@ def test_passes_of_another_purpose_are_passed_over(one_pass: Pass, tmp_path: Pat
     train(tmp_path / "plain", plain)
     train(tmp_path / "other", one_pass)
     assert RunLog(tmp_path / "other").events == []
-    assert_equal(numbers(tmp_path / "other"), numbers(tmp_path / "plain"))
+    assert_same_logs(tmp_path / "other", tmp_path / "plain")
 
 
 def test_the_loss_that_is_differentiated_need_not_be_the_last(tmp_path: Path) -> None:
@@ -142,9 +131,9 @@ def test_gradients_that_are_reset_inside_are_no_micro_batch(tmp_path: Path) -> N
 def test_torch_is_as_before_when_nobody_watches(tmp_path: Path) -> None:
     entry = torch.autograd._engine_run_backward
     model = mlp()
-    cockpits = [start(model, tmp_path / str(i))[0] for i in range(2)]
-    x, y = batch(0)
-    loss = cockpits[0]._engine.probe.loss_fn(model(x), y)
+    trainings = [Training(tmp_path / str(i), model) for i in range(2)]
+    cockpits = [training.cockpit for training in trainings]
+    loss = trainings[0].loss(*batch(0))
     with cockpits[0](0, loss=loss):
         with cockpits[1](0, loss=loss):
             loss.backward(retain_graph=True)
@@ -186,21 +175,14 @@ def test_two_cockpits_in_each_other_do_not_see_each_other(
     told: bool, turned: bool, tmp_path: Path
 ) -> None:
     model = mlp()
-    alone = mlp()
     both(tmp_path, [model, model], told, turned)
-    loss_fn = None if told else nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(alone.parameters(), lr=0.3)
     folder = tmp_path / "alone"
-    with Cockpit(alone, loss_fn, optimizer, every_quantity(), folder, strict=True) as cockpit:
-        for step in range(STEPS):
-            x, y = batch(step)
-            optimizer.zero_grad()
-            loss = (loss_fn or F.cross_entropy)(alone(x), y)
-            with cockpit(step, **({"loss": loss} if told else {})):
-                loss.backward()
-            optimizer.step()
+    options = {"loss": lambda loss: loss} if told else {}
+    loss_fn = F.cross_entropy if told else nn.CrossEntropyLoss()
+    training = Training(folder, loss_fn=loss_fn, config=every_quantity())
+    training.run(range(STEPS), **options).close()
     for place in ("0", "1"):
-        assert_equal(numbers(tmp_path / place), numbers(folder))
+        assert_same_logs(tmp_path / place, folder)
 
 
 @pytest.mark.parametrize("told", [True, False])

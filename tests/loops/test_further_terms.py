@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.loops.loops import batch, mlp
 from torch import Tensor, nn
 
-from cockpit import Cockpit, RunLog, quantities
-from cockpit.tracker import CockpitWarning
+from cockpit import Cockpit, CockpitWarning, RunLog, quantities
+from tests.training import batch, mlp
 
 STEPS = 3
 
