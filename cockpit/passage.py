@@ -205,7 +205,7 @@ class Passage:
             text = WRONG_LOSSES.format(size, list(given.shape))
             self._tracker.caution("absent", text, self.opened.info["step"])
             given = None
-        losses = engine.individual_losses(given, size)
+        losses = engine.individual_losses(loss, given, size)
         with torch.enable_grad():
             self._part = self._tracker.begin(self.opened, loss, losses, size, told)
         self._of = loss

@@ -89,7 +89,9 @@ class Capture:
         self._repeating = False
         self._edges: list[tuple[Any, int, GradientEdge]] = []
         self._live: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._sizes: dict[int, int] = {}  # of the forward passes, by the number of an output's node
+        # Of the forward passes, by the number of an output's node.
+        self._sizes: dict[int, int] = {}
+        self._outputs: dict[int, weakref.ref[Tensor]] = {}
         self.batch_size: int | None = None
         self.output: Tensor | None = None
         self.fault: Exception | None = None
@@ -154,7 +156,7 @@ class Capture:
             past.release()
         self._live.clear()
         self._others.clear()
-        self._sizes = {}
+        self._sizes, self._outputs = {}, {}
         self._new_forward()
 
     def _new_forward(self) -> None:
@@ -169,6 +171,13 @@ class Capture:
             return self.batch_size
         number = last_node_of(loss, self._sizes)
         return self.batch_size if number is None else self._sizes[number]
+
+    def output_behind(self, loss: Tensor) -> Tensor | None:
+        """First tensor that the model returned in the forward pass that a loss comes from."""
+        if len(self._outputs) <= 1:
+            return self.output
+        number = last_node_of(loss, self._outputs)
+        return self.output if number is None else self._outputs[number]()
 
     def leads_to(self, root: Tensor) -> bool:
         """Whether an output of the model is in the graph of a tensor."""
@@ -299,6 +308,8 @@ class Capture:
         if self._repeating:
             return
         self.output = first_tensor(output)
+        if self.output is not None and self.output.grad_fn is not None:
+            self._outputs[self.output.grad_fn._sequence_nr()] = weakref.ref(self.output)
         if self.batch_size is not None:
             nodes = (out.grad_fn for out in differentiable(output))
             numbers = [node._sequence_nr() for node in nodes if node is not None]

@@ -175,14 +175,17 @@ class BackwardEngine:
         """
         return reaches_parameters_beside(root, [], self.trained) or self.capture.leads_to(root)
 
-    def individual_losses(self, given: Tensor | None, batch_size: int) -> Tensor | None:
+    def individual_losses(
+        self, loss: Tensor, given: Tensor | None, batch_size: int
+    ) -> Tensor | None:
         """ℓₙ, shape [N]: those that the user has passed, or the loss function's; perhaps unknown.
 
         Args:
+            loss: Their mean or sum.
             given: Passed, shape [N].
             batch_size: N.
         """
-        probe, output = self.probe, self.capture.output
+        probe, output = self.probe, self.capture.output_behind(loss)
         probe.given = given
         if given is not None:
             return given.detach().flatten()
@@ -281,7 +284,7 @@ class BackwardEngine:
 
     def _is_coupled(self, loss: Tensor, batch_size: int) -> bool:
         """Whether the samples are compared on the way from the model to the loss."""
-        probe, output = self.probe, self.capture.output
+        probe, output = self.probe, self.capture.output_behind(loss)
         if probe.is_torchs_own and probe.is_of(loss):
             # It is a sum over the elements that it is given.
             if keeps_samples_apart(probe.arguments, output):
