@@ -11,13 +11,15 @@ PY     := $(VENV)/bin/python
 export PYTHON TORCH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test bench lint format browser data clean distclean
+.PHONY: help demo install test ux soak bench lint format browser data clean distclean
 
 help:
 	@echo 'make demo    train a network on Fashion-MNIST and watch its cockpit in the browser'
 	@echo '             ARGS="--steps 300 --no-wait --config full"; ARGS=--help lists the flags'
 	@echo 'make install VENV=path/to/environment   install Cockpit beside the torch that is there'
 	@echo 'make test    run all tests (ARGS="tests/log -x" runs some of them)'
+	@echo 'make ux      hold the page against its twenty checks, strictly; writes docs/ux.md'
+	@echo 'make soak    a run that writes 50 records a second, three pages (ARGS="--minutes 30")'
 	@echo 'make bench   measure what tracking costs (ARGS="--only MLP --parts memory", ARGS=--full)'
 	@echo 'make lint    check style and types; make format puts the style right'
 	@echo 'make clean   remove what was built; make distclean removes .venv as well'
@@ -37,6 +39,13 @@ test: $(VENV)/.cockpit-test browser
 	@$(PY) -m cockpit.problems.data
 	$(PY) -m pytest -n $(JOBS) \
 		$(if $(ARGS),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
+
+# Alone and in one process: what is measured is the page, not the machine's other work.
+ux: $(VENV)/.cockpit-test browser
+	COCKPIT_UX=docs/ux.md $(PY) -m pytest tests/ux $(ARGS)
+
+soak: $(VENV)/.cockpit-test browser
+	@$(PY) -m benchmarks.soak $(ARGS)
 
 bench: $(VENV)/.cockpit-bench
 	@$(PY) -m benchmarks $(ARGS)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cockpit.problems import get
 from cockpit.problems.data import Batches, load
+from cockpit.problems.networks import all_cnn_c
 
 Batch = tuple[Tensor, Tensor]
 ROOT = Path(__file__).parents[1]
@@ -65,33 +66,9 @@ def text(batch_size: int) -> Iterator[Batch]:
         yield pieces[:, :-1], pieces[:, 1:]
 
 
-class AllCNNC(nn.Sequential):
-    """Nine convolutions, no dense layer, for [N, 3, 32, 32]: 1,369,738 parameters for 10 classes.
-
-    Reference: Springenberg et al. (2015).
-    """
-
-    def __init__(self) -> None:
-        def block(inputs: int, outputs: int, size: int, **place: int) -> list[nn.Module]:
-            return [nn.Conv2d(inputs, outputs, size, **place), nn.ReLU()]
-
-        super().__init__(
-            *block(3, 96, 3, padding=1),
-            *block(96, 96, 3, padding=1),
-            *block(96, 96, 3, padding=1, stride=2),
-            *block(96, 192, 3, padding=1),
-            *block(192, 192, 3, padding=1),
-            *block(192, 192, 3, padding=1, stride=2),
-            *block(192, 192, 3),
-            *block(192, 192, 1),
-            *block(192, 10, 1),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-        )
-        for layer in self:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight)
-                nn.init.zeros_(layer.bias)
+def all_cnn_c_without_dropout() -> nn.Module:
+    """For [N, 3, 32, 32]: 1,369,738 parameters for 10 classes."""
+    return all_cnn_c(0, classes=10, dropout=False)
 
 
 class ResidualBlock(nn.Module):
@@ -182,7 +159,7 @@ def problem(name: str) -> Workload:
     return Workload(
         title=known.name,
         make=lambda: known.model(0),
-        batches=lambda: images(known.input_shape, known.batch_size),
+        batches=lambda: images(known.view.shape, known.batch_size),
         batch_size=known.batch_size,
         lr=known.lr,
         warm_up=100,
@@ -208,7 +185,7 @@ WORKLOADS = {
     "MLP": problem("mlp"),
     "2c2d": problem("2c2d"),
     "3c3d": problem("3c3d"),
-    "All-CNN-C": image_network("All-CNN-C", AllCNNC, 8),
+    "All-CNN-C": image_network("All-CNN-C", all_cnn_c_without_dropout, 8),
     "ResNet-18": image_network("ResNet-18", ResNet18, 8),
     "TF": Workload(
         "transformer",

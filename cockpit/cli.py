@@ -16,8 +16,11 @@ from cockpit._version import __version__
 # Name of the command: its module, what it does.
 COMMANDS = {
     "demo": ("cockpit.demo", "train a network on Fashion-MNIST and watch it live"),
+    "problems": ("cockpit.problems.list_command", "list the test problems and their data"),
+    "train": ("cockpit.problems.train_command", "train a test problem with the cockpit around it"),
     "ui": ("cockpit.dashboard.command", "serve the live page of one or more runs"),
     "tail": ("cockpit.tail_command", "show a run's instruments as text in the terminal"),
+    "export": ("cockpit.export_command", "write a run as one HTML file, or its numbers as CSV"),
     "plot": ("cockpit.plot_command", "draw a run as PDF, PNG or SVG"),
 }
 

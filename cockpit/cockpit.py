@@ -17,8 +17,9 @@ from torch.nn.parameter import is_lazy
 from cockpit.backward.compiled import why_unseen
 from cockpit.backward.context import further_extensions
 from cockpit.backward.engine import BackwardEngine
-from cockpit.backward.passes import inside_backward, own_arithmetic
+from cockpit.backward.passes import own_arithmetic
 from cockpit.backward.stats import Absent
+from cockpit.backward.user_passes import inside_backward
 from cockpit.budget import Budget, checked_budget
 from cockpit.configuration import Configuration, resolve
 from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_untracked
@@ -56,7 +57,8 @@ class Cockpit:
         model: The model that is trained. In DistributedDataParallel, each rank makes a cockpit
             and enters it at the same steps; rank 0 writes one record of the global batch.
         loss_fn: The loss function. As an ``nn.Module`` with a ``reduction`` it tells loss and
-            individual losses by itself; otherwise pass ``loss=`` (and ``losses=``) at each step.
+            individual losses by itself; otherwise, or where it is not the whole objective, pass
+            ``loss=`` (and ``losses=``) at each step.
         optimizer: The optimizer, or several.
         config: ``economy``, ``business``, ``full``, a :class:`Configuration`, or a list of
             quantities.
@@ -67,6 +69,7 @@ class Cockpit:
         budget: Share of the training time that tracking may cost over any minute: 0.1 for 10 %.
             Tracked steps are spaced accordingly, dense at first; schedules still hold.
         ui: Open the live page beside the training.
+        about: What the log's header says of the run besides, e.g. ``{"data": "CIFAR-10"}``.
 
     Attributes:
         logdir: Folder of this run.
@@ -90,6 +93,7 @@ class Cockpit:
         seed: int = 0,
         budget: float | None = None,
         ui: bool = False,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model is an nn.Module; got {type(model).__name__}.")
@@ -111,6 +115,7 @@ class Cockpit:
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
         header["environment"]["ranks"] = ranks.size
+        header |= {"about": dict(about)} if about else {}
         writer = _writer(ranks, self.logdir, {**header, "time": self._stopwatch.began})
         self._layers = tuple(layer.name for layer in header["layers"])
         self._tracker = Tracker(
@@ -157,9 +162,10 @@ class Cockpit:
         Args:
             step: The step's number; counts optimizer steps.
             *extensions: Further BackPACK extensions to run in the same pass.
-            loss: The loss, where ``loss_fn`` is no module; of a micro-batch its mean, before it is
-                divided by the number of micro-batches.
-            losses: Individual losses, shape [N], where they can't be found out.
+            loss: The loss, where ``loss_fn`` is no module or not the whole objective; of a
+                micro-batch its mean, before it is divided by the number of micro-batches.
+            losses: Individual losses of the same objective, shape [N], where they can't be found
+                out.
             batch_size: N, where the model's first argument doesn't tell.
             info: The same by name (``loss``, ``individual_losses``, ``batch_size``), and
                 whatever a quantity of yours wants to see.
@@ -286,13 +292,7 @@ class Cockpit:
                 if opened is None:
                     return None
                 opened.info["details"] |= details
-                passage = Passage(self._tracker, opened, loss, losses, batch_size)
-                passage.begin()
-                return passage
-            except Absent as reason:
-                self._tracker.abandon()
-                self._say_absent(reason, step)
-                return None
+                return Passage(self._tracker, opened, loss, losses, batch_size)
             except Exception as error:
                 self._open = None
                 self._tracker.fault(error, step)
@@ -375,7 +375,7 @@ class Cockpit:
 
     def _finish(self, passage: Passage) -> None:
         try:
-            passage.finish(self._stopwatch.elapsed())
+            passage.finish()
         except Exception as error:
             self._open = None
             self._tracker.fault(error, passage.opened.info["step"])

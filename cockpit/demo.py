@@ -12,17 +12,11 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+
+from cockpit.console import load_data, positive, training_bar
 
 if TYPE_CHECKING:
     from cockpit.cockpit import Cockpit
@@ -57,11 +51,11 @@ LOOK_AT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``cockpit demo``."""
     add = parser.add_argument
-    add("--steps", type=_positive(int), default=300, help="optimizer steps (%(default)s)")
+    add("--steps", type=positive(int), default=300, help="optimizer steps (%(default)s)")
     add("--config", choices=tuple(LOOK_AT), default="economy", help="what to track (%(default)s)")
     add("--optimizer", default="sgd", help="sgd, momentum, adam or adamw (%(default)s)")
-    add("--lr", type=_positive(float), help="learning rate (one that suits the optimizer)")
-    add("--batch-size", type=_positive(int), help="samples per step (128)")
+    add("--lr", type=positive(float), help="learning rate (one that suits the optimizer)")
+    add("--batch-size", type=positive(int), help="samples per step (128)")
     add("--seed", type=int, default=0, help="seed of network, data and estimates (%(default)s)")
     add("--device", default="cpu", help="where to train, e.g. cuda (%(default)s)")
     add("--data", default=None, help="fashion-mnist or digits (what can be had, in this order)")
@@ -146,23 +140,7 @@ def has_display() -> bool:
 
 def _load(name: str | None, console: Console) -> ImageSet:
     """The data, with a word on where it comes from."""
-    from cockpit.problems.data import load
-
-    with Progress(console=console, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(file: str, done: int, total: int) -> None:
-            if file not in tasks:
-                tasks[file] = bar.add_task(file)
-            bar.update(tasks[file], completed=done, total=total or None)
-
-        images = load(
-            name or "fashion-mnist",
-            fallback=name is None,
-            report=bar.console.print,
-            progress=progress,
-        )
-    console.print(f"Data: {images.title}, {len(images.train):,} images from {images.found}")
+    images: ImageSet = load_data(name or "fashion-mnist", console, fallback=name is None)
     return images
 
 
@@ -212,15 +190,8 @@ def _train(arguments: argparse.Namespace, images: ImageSet, logdir: Path, consol
         seed=arguments.seed,
         device=arguments.device,
     )
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-    )
     began = time.monotonic()
-    bar = Progress(*columns, console=console) if console.is_terminal else None
+    bar = training_bar(console) if console.is_terminal else None
     with bar or nullcontext():
         task = bar.add_task("", total=settings.steps) if bar else None
         every = max(1, settings.steps // PLAIN_LINES)
@@ -231,9 +202,11 @@ def _train(arguments: argparse.Namespace, images: ImageSet, logdir: Path, consol
             elif (step + 1) % every == 0:
                 console.print(f"step {step + 1:>6} of {settings.steps}   {gauges(cockpit)}")
 
-        accuracy = train(problems.get(PROBLEM), images, settings, watch)
+        score = train(problems.get(PROBLEM), images, settings, watch).score
     seconds = time.monotonic() - began
-    console.print(f"Trained in {seconds:.0f} s; {accuracy:.1%} of the test images are right.")
+    if score is not None and score.metric is not None:
+        right = f"{score.metric:.1%} of the test images are right"
+        console.print(f"Trained in {seconds:.0f} s; {right}.")
 
 
 def _configuration(tier: Tier) -> Configuration:
@@ -292,18 +265,3 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _positive(kind: type[Any]) -> Any:
-    """A parser of positive numbers of this kind."""
-
-    def parse(text: str) -> Any:
-        try:
-            number = kind(text)
-        except ValueError:
-            number = 0
-        if not number > 0:
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
-        return number
-
-    return parse

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,8 +13,50 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from cockpit.backward.compiled import uncompiled
+from cockpit.backward.layout import Layout
 
-__all__ = ["LossProbe", "checked_reduction", "individual_losses", "why_untrackable"]
+__all__ = [
+    "LossCall",
+    "LossProbe",
+    "checked_reduction",
+    "individual_losses",
+    "unreduced_loss",
+    "why_untrackable",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class LossCall:
+    """One call of the loss function.
+
+    Attributes:
+        loss: What it returned.
+        args, kwargs: What it was given.
+        output: The model's output: the first argument that carries a gradient.
+        target: The first other argument.
+        version: Version counter of the loss at that time.
+    """
+
+    loss: Tensor
+    args: tuple
+    kwargs: dict[str, Any]
+    output: Tensor | None
+    target: Any
+    version: int
+
+    @classmethod
+    def of(cls, loss: Tensor, args: tuple, kwargs: dict[str, Any]) -> LossCall:
+        """The call that has just returned a loss."""
+        given = [*args, *kwargs.values()]
+        carrying = (x for x in given if isinstance(x, Tensor) and x.requires_grad)
+        output = next(carrying, None)
+        target = next((x for x in given if x is not output), None)
+        return cls(loss, args, kwargs, output, target, loss._version)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the loss has been overwritten since."""
+        return self.loss._version != self.version
 
 
 class LossProbe:
@@ -23,13 +67,11 @@ class LossProbe:
             callable the loss has to be passed to the cockpit.
 
     Attributes:
-        differentiated: How many of its calls the present backward pass goes through.
-        loss: The last loss it returned.
-        output: Its first argument, the model's output.
-        target: Its second argument.
+        calls: Those that may be differentiated yet: all while it ``keeps`` them, else the last.
+        receiving: Whether a backward pass runs that counts.
+        differentiated: The calls (by identity) that this pass, or these passes, went through.
         given: Individual losses that the user has passed, in the place of its own.
         fault: What went wrong in the hook, if anything did.
-        on_loss: Called after each of its calls, if not ``None``.
     """
 
     def __init__(self, loss_fn: Any) -> None:
@@ -37,8 +79,8 @@ class LossProbe:
         self._called = loss_fn
         self._handle: torch.utils.hooks.RemovableHandle | None = None
         self.fault: Exception | None = None
-        self.differentiated = 0
-        self.on_loss: Callable[[], None] | None = None
+        self.keeps = self.receiving = False
+        self.differentiated: set[int] = set()
         self.forget()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -61,11 +103,30 @@ class LossProbe:
 
     def forget(self) -> None:
         """Drop the references to the last call."""
-        self.loss: Tensor | None = None
-        self.output: Tensor | None = None
-        self.target: Any = None
+        self.calls: list[LossCall] = []
+        self._call: LossCall | None = None
         self.given: Tensor | None = None
-        self._arguments: tuple[tuple, dict[str, Any]] | None = None
+        self._elements: Tensor | None = None  # of the loss, unreduced
+        self._layout: Layout | None = None  # of the samples among them
+
+    def select(self, call: LossCall) -> None:
+        """All that is asked from now on refers to this call."""
+        self._call = call
+
+    @property
+    def loss(self) -> Tensor | None:
+        """What the call returned: the last one, unless another was selected."""
+        return None if self._call is None else self._call.loss
+
+    @property
+    def output(self) -> Tensor | None:
+        """The model's output, as the call was given it."""
+        return None if self._call is None else self._call.output
+
+    @property
+    def target(self) -> Any:
+        """The call's target."""
+        return None if self._call is None else self._call.target
 
     @property
     def reduction(self) -> str | None:
@@ -79,48 +140,63 @@ class LossProbe:
 
     @property
     def arguments(self) -> list[Tensor]:
-        """Of the last call, those that carry a gradient."""
-        return [
-            x for x in tree_leaves(self._arguments) if isinstance(x, Tensor) and x.requires_grad
-        ]
+        """Of the call, those that carry a gradient."""
+        given = [] if self._call is None else tree_leaves((self._call.args, self._call.kwargs))
+        return [x for x in given if isinstance(x, Tensor) and x.requires_grad]
 
     def individual_graph(self, batch_size: int) -> Tensor | None:
-        """As :meth:`individual`, with the graph down to the model."""
+        """Individual losses ℓₙ, shape [N], with the graph down to the model.
+
+        ``None`` if they can't be had.
+        """
         if self.given is not None and self.given.numel() == batch_size:
             return self.given.flatten() if self.given.requires_grad else None
-        if self._arguments is None or self.loss is None:
+        elements, layout, call = self._elements, self._layout, self._call
+        if elements is None or layout is None or call is None:
             return None
         with torch.enable_grad():
-            return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
+            return individual_losses(self.loss_fn, elements, layout, call.loss, batch_size)
 
     def is_of(self, loss: Tensor) -> bool:
         """Whether what was seen describes this loss: the same number from the same call."""
-        return self.loss is loss or (self.loss is not None and bool(self.loss == loss))
+        seen = self.loss
+        if seen is None or seen is loss:
+            return seen is loss
+        return seen.numel() == 1 and bool(seen == loss)
 
-    def individual(self, batch_size: int) -> Tensor | None:
-        """Individual losses ℓₙ of the last call, shape [N], or ``None`` if they can't be had."""
-        if self._arguments is None or self.loss is None:
-            return None
-        with torch.no_grad():
-            return individual_losses(self.loss_fn, *self._arguments, self.loss, batch_size)
+    def find_elements(self, layout: Callable[[Tensor], Layout | None]) -> None:
+        """Evaluate the elements of the loss, and ask which belong to which sample."""
+        self._evaluate_elements()
+        self._layout = None if self._elements is None else layout(self._elements)
+
+    def _evaluate_elements(self) -> None:
+        call = self._call
+        if call is not None:
+            with torch.enable_grad():
+                self._elements = unreduced_loss(self.loss_fn, call.args, call.kwargs)
+
+    def drop_elements(self) -> None:
+        """Let go of the elements and their graph."""
+        self._elements = self._layout = None
 
     def replace(self, tensors: Sequence[Tensor], others: Sequence[Tensor]) -> None:
         """Evaluate further on other tensors in place of these arguments of the last call."""
-        if self._arguments is not None:
+        call = self._call
+        if call is not None:
             place = {id(x): y for x, y in zip(tensors, others, strict=True)}
-            self._arguments = tree_map_only(Tensor, lambda x: place.get(id(x), x), self._arguments)
-
-    def _on_gradient(self, grad: Tensor) -> None:
-        self.differentiated += 1
+            arguments = call.args, call.kwargs
+            args, kwargs = tree_map_only(Tensor, lambda x: place.get(id(x), x), arguments)
+            self._call = replace(call, args=args, kwargs=kwargs)
+            if self._elements is not None:
+                self._evaluate_elements()
 
     def again(self) -> Tensor:
         """The loss of the last call, evaluated once more on the same graph."""
-        if self._arguments is None:
+        if self._call is None:
             raise RuntimeError("the loss function was not called in this step")
-        args, kwargs = self._arguments
         handle, self._handle = self._handle, None
         try:
-            return self.loss_fn(*args, **kwargs)
+            return self.loss_fn(*self._call.args, **self._call.kwargs)
         finally:
             self._handle = handle
 
@@ -129,47 +205,60 @@ class LossProbe:
             return
         if not isinstance(output, Tensor) or not output.requires_grad:
             return
-        output.register_hook(self._on_gradient)
-        self.loss, self._arguments = output, (args, kwargs)
-        tensors = [*args, *kwargs.values()]
-        self.output = tensors[0] if tensors and isinstance(tensors[0], Tensor) else None
-        self.target = tensors[1] if len(tensors) > 1 else None
-        if self.on_loss is not None:
-            self.on_loss()
+        self._call = LossCall.of(output, args, kwargs)
+        if not self.keeps:
+            self.calls.clear()
+        self.calls.append(self._call)
+        output.register_hook(partial(self._on_gradient, id(self._call)))
+
+    def _on_gradient(self, call: int, grad: Tensor) -> None:
+        if self.receiving:
+            self.differentiated.add(call)
+
+
+def unreduced_loss(loss_fn: Any, args: tuple, kwargs: dict[str, Any]) -> Tensor | None:
+    """The elements of a loss: a second evaluation of the module with ``reduction="none"``.
+
+    ``None`` if it has no reduction.
+    """
+    if getattr(loss_fn, "reduction", None) not in ("mean", "sum", "batchmean"):
+        return None
+    unreduced: Any = copy.copy(loss_fn)
+    unreduced.reduction = "none"
+    unreduced._forward_hooks, unreduced._compiled_call_impl = {}, None
+    return unreduced(*args, **kwargs)
 
 
 def individual_losses(
-    loss_fn: nn.Module, args: tuple, kwargs: dict[str, Any], loss: Tensor, batch_size: int
+    loss_fn: nn.Module, elements: Tensor, layout: Layout, loss: Tensor, batch_size: int
 ) -> Tensor | None:
-    """ℓₙ from a second evaluation of the loss module with ``reduction="none"``.
+    """ℓₙ from the elements of a loss.
 
     Elements that belong to one sample (pixels, tokens) are summed. A mean-reduced loss weighs its
     elements in its own way (class weights, ignored targets): the common factor is found by
     comparing with ``loss``, so that the mean of the result is the loss exactly.
 
+    Args:
+        loss_fn: The loss module.
+        elements: Of the loss, unreduced.
+        layout: Where the samples are among them.
+        loss: As the module reduces it.
+        batch_size: N.
+
     Returns:
-        Shape [N], in the scale where the mean over n is L_B; ``None`` if the module has no
-        reduction or its elements don't divide among the samples.
+        Shape [N], in the scale where the mean over n is L_B; ``None`` if the module's mean is of
+        a kind of its own.
     """
-    reduction = getattr(loss_fn, "reduction", None)
-    if reduction not in ("mean", "sum", "batchmean"):
-        return None
-    unreduced: Any = copy.copy(loss_fn)
-    unreduced.reduction = "none"
-    unreduced._forward_hooks, unreduced._compiled_call_impl = {}, None
-    elements = unreduced(*args, **kwargs)
-    if elements.dim() == 0 or elements.numel() % batch_size:
-        return None
-    sums = elements.reshape(batch_size, -1).sum(1)
+    sums = layout.split(elements, batch_size).reshape(batch_size, -1).sum(1)
     sums = sums if sums.dtype == torch.float64 else sums.float()
     total = sums.detach().sum()
-    if reduction == "sum" or total == 0 or not torch.isfinite(total):
+    if loss_fn.reduction == "sum" or total == 0 or not torch.isfinite(total):
         return sums
     factor = loss.detach().to(sums.dtype) / total
     common = (1 / elements.numel(), 1 / batch_size)
     weighted = isinstance(loss_fn, (nn.CrossEntropyLoss, nn.NLLLoss))
     if not weighted and not any(abs(float(factor) / c - 1) < 1e-3 for c in common):
-        return None  # the module's mean is of another kind, e.g. CTC's
+        return None  # e.g. CTC's
     return sums * factor * batch_size
 
 
@@ -201,6 +290,8 @@ def why_untrackable(loss: Any, batch_size: Any) -> str:
         return "the loss has no graph. Pass the loss that you call backward() on as loss=…"
     if loss.numel() != 1:
         return f"the loss must be a single number; got shape {tuple(loss.shape)}"
+    if batch_size == 0:
+        return "the mini-batch has no samples"
     if not batch_size:
         return (
             "the batch size was not seen: the model's first tensor argument has no axis, or the "

@@ -27,11 +27,13 @@ class StepPart:
         backward: The pass.
         loss: Lₖ, as the mean over its samples.
         losses: ℓₙ of its samples, shape [Nₖ]; ``None`` if unknown.
+        told: Whether the user has passed the loss.
     """
 
     backward: BackwardPass
     loss: float
     losses: Tensor | None
+    told: bool
 
 
 @dataclass

@@ -111,8 +111,8 @@ class Watched:
 
     def page(self) -> Page:
         """What there is to show now."""
-        from cockpit.dashboard.alerts import alerts
         from cockpit.instruments import panels
+        from cockpit.instruments.alerts import alerts
         from cockpit.instruments.run_summary import Fact, run_facts
         from cockpit.render.terminal import Page
 

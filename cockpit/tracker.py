@@ -117,7 +117,7 @@ class Tracker:
         return OpenStep(place, info, due, self._following, self.requests(due))
 
     def begin(
-        self, opened: OpenStep, loss: Tensor, losses: Tensor | None, batch_size: int
+        self, opened: OpenStep, loss: Tensor, losses: Tensor | None, batch_size: int, told: bool
     ) -> StepPart:
         """Begin a part of the step: serve what needs the graph of its forward pass."""
         for probe in (self.engine.capture, self.engine.probe):
@@ -134,15 +134,20 @@ class Tracker:
             opened.void = True
             raise
         mean = float(loss.detach()) / (batch_size if reduction == "sum" else 1)
-        return StepPart(backward, mean, losses)
+        return StepPart(backward, mean, losses, told)
 
-    def finish(self, opened: OpenStep, part: StepPart) -> None:
+    def finish(self, opened: OpenStep, part: StepPart) -> bool:
         """The backward pass is over: take the gradient and the parameters, before they change.
+
+        Returns:
+            Whether the pass gave any parameter a gradient; else it is no part.
 
         Raises:
             Absent: If the part can't be tracked, with the reason.
         """
-        self.engine.finish(part.backward)
+        self.engine.finish(part.backward, part.told)
+        if part.backward.parameters and not part.backward.stats.grad:
+            return False
         if not opened.parts:
             opened.before = {n: p.detach().clone() for n, p in part.backward.parameters.items()}
             self._meet_new_parameters(opened)
@@ -151,6 +156,7 @@ class Tracker:
                 self.skip_following(text, opened.info["step"])
                 opened.completing = []
         opened.parts.append(part)
+        return True
 
     def _meet_new_parameters(self, opened: OpenStep) -> None:
         """Parameters that were added or replaced: where they are now, they began.

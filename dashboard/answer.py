@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from cockpit.dashboard.alerts import alerts
 from cockpit.dashboard.comparing import Group, gather
-from cockpit.dashboard.question import Question
+from cockpit.dashboard.numbers import numbers
+from cockpit.dashboard.question import Question, make_view
 from cockpit.dashboard.runs import OpenRun, RunIndex, UnknownRunError
 from cockpit.instruments import Instrument
+from cockpit.instruments.alerts import alerts
 from cockpit.instruments.grouping import GROUPINGS, group_names
 from cockpit.instruments.layers import layer_quantities
 from cockpit.log import RunLog
@@ -56,7 +57,20 @@ def _run_parts(group: Group, question: Question) -> dict[str, str]:
     drawn = _panels(group, instruments, question)
     if drawn:
         parts["panels"] = _object(drawn)
-    return parts
+    return parts | _numbers(group, instruments, question)
+
+
+def _numbers(
+    group: Group, instruments: tuple[Instrument, ...], question: Question
+) -> dict[str, str]:
+    """The table of numbers, if one is on the page and may have changed."""
+    wish = question.numbers
+    if wish is None or wish.stamp == group.stamp:
+        return {}
+    chosen = next((one for one in instruments if one.name == wish.instrument), None)
+    log = group.run.log
+    view = make_view(question.view, log)
+    return _unless_known("numbers", numbers(log, view, chosen, wish.search), wish.digest)
 
 
 def _unless_known(name: str, content: Any, known: str) -> dict[str, str]:
@@ -96,6 +110,7 @@ def facts(run: OpenRun) -> dict[str, Any]:
         "overhead": _overhead(log),
         "attempts": log.attempts,
         "skipped": log.skipped_lines,
+        "read": run.reading.share,
         "alerts": alerts(log),
     }
 

@@ -79,35 +79,36 @@ def drawing_of(
     return Drawing(hashlib.blake2b(text.encode(), digest_size=8).hexdigest(), text)
 
 
-def _size(panel: Panel) -> str:
+def panel_size(panel: Panel) -> str:
     """How much room a panel needs: more for a map, or with panels at its sides."""
     roomy = panel.side or panel.multiples or any(isinstance(m, Heatmap) for m in panel.marks)
     return "tall" if roomy else "normal"
 
 
-def _panel_text(panel: Panel, theme: str, horizontal: str) -> str:
-    """A panel as JSON: its texts, its size on the page, and the figure.
+def panel_words(panel: Panel, theme: str, horizontal: str) -> dict[str, Any]:
+    """What the page hears of a panel: its texts, its size on the page, and the figure.
 
     ``history`` names the figure's axes that are the course of the run: the page zooms them
     together.
     """
-    drawn = figure_dict(panel, theme, all_names=True)
-    drawn["data"] = [lean(trace) for trace in drawn["data"]]
-    axes = [
-        name
-        for name, axis in drawn["layout"].items()
-        if name.startswith("xaxis") and _title(axis) == horizontal
-    ]
-    words = {
+    drawn = figure_dict(panel, theme)
+    return {
         "title": panel.title,
         "current": panel.current,
         "note": panel.note,
-        "size": _size(panel),
-        "history": axes if horizontal else [],
-        "figure": drawn,
+        "size": panel_size(panel),
+        "history": _history_axes(drawn["layout"], horizontal) if horizontal else [],
+        "figure": lean(drawn),
     }
-    return encode(words)
 
 
-def _title(axis: dict[str, Any]) -> str:
-    return str(axis["title"]["text"])
+def _panel_text(panel: Panel, theme: str, horizontal: str) -> str:
+    return encode(panel_words(panel, theme, horizontal))
+
+
+def _history_axes(layout: dict[str, Any], label: str) -> list[str]:
+    """The axes with this label, and those that are tied to one of them without a label."""
+    axes = {name: axis for name, axis in layout.items() if name.startswith("xaxis")}
+    leader = {name: axis.get("matches", name.replace("axis", "")) for name, axis in axes.items()}
+    named = {leader[name] for name, axis in axes.items() if axis["title"]["text"] == label}
+    return [name for name in axes if leader[name] in named]

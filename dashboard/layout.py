@@ -17,6 +17,7 @@ FACTS = {  # id: label, explanation
     "duration": ("Training time", "From the start to the last record"),
     "overhead": ("Overhead", "Time for tracking, relative to the training step without it"),
     "attempt": ("Attempt", "How often this run was started"),
+    "read": ("Log read", "Until all is read, an overview of some thousand records is shown"),
     "skipped": ("Lines skipped", "Lines of the log that could not be read"),
 }
 SHORTCUTS = {
@@ -24,7 +25,9 @@ SHORTCUTS = {
     "← →": "previous, next instrument in full screen",
     "Esc": "back to all instruments",
     "l": "live: the latest step",
+    "n": "numbers: the whole record at this step",
     "s e t": "horizontal axis: steps, epochs, time",
+    "g": "horizontal axis: linear or logarithmic",
     "a": "all of the horizontal axis (undo zoom)",
     "d": "dark or light",
     "r": "the table of runs",
@@ -136,6 +139,8 @@ def _table() -> html.Section:
 def _head_tools() -> list[Any]:
     return [
         html.Button("Runs", id="runs-button", type="button", className="quiet-button"),
+        html.Button("Numbers", id="record-button", type="button", className="quiet-button"),
+        html.Button("Export", id="export-button", type="button", className="quiet-button"),
         html.Button("Options", id="options-button", type="button", className="quiet-button"),
     ]
 
@@ -160,6 +165,14 @@ def _control(label: str, content: list[Any], kind: str) -> html.Div:
 def _axis() -> list[Any]:
     return [
         _choice("x", "Horizontal axis", {"step": "Step", "epoch": "Epoch", "time": "Time"}),
+        html.Button(
+            "Log",
+            id="xscale",
+            type="button",
+            className="quiet-button",
+            title="Logarithmic horizontal axis",
+            **{"aria-pressed": "false"},
+        ),
         html.Button("Undo zoom", id="whole", type="button", className="quiet-button", hidden=True),
     ]
 
@@ -174,7 +187,7 @@ def _smoothing() -> list[Any]:
             size="xs",
             label=None,
             w=96,
-            **_named("Smoothing"),
+            thumbLabel="Smoothing",
         ),
         html.Button(
             html.Span("auto", id="smoothing-text"),
@@ -214,7 +227,7 @@ def _scrubber() -> list[Any]:
             size="xs",
             updatemode="drag",
             className="scrubber",
-            **_named("Step that the distributions show"),
+            thumbLabel="Step that the distributions show",
         ),
         html.Output("latest step", id="scrubbed"),
         html.Button(

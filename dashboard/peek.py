@@ -58,14 +58,13 @@ def glance(path: Path) -> Glance:
             break
     if not status:  # a record longer than the tail is there all the same
         status = "open" if stat.st_size > TAIL_BYTES else "empty"
-    overhead = _inner(last, "overhead").get("run")
     loss = _inner(_inner(last, "values"), "Loss").get("value")
     return Glance(
         status,
         last.get("step"),
         stat.st_mtime,
         duration=_number(last.get("time")),
-        overhead=_number(overhead),
+        overhead=_overhead(_inner(last, "overhead")),
         loss=loss if loss in ("NaN", "Infinity", "-Infinity") else _number(loss),
         batch_size=last.get("batch_size") if isinstance(last.get("batch_size"), int) else None,
     )
@@ -74,6 +73,13 @@ def glance(path: Path) -> Glance:
 def _inner(record: dict[str, Any], key: str) -> dict[str, Any]:
     found = record.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _overhead(seconds: dict[str, Any]) -> float | None:
+    """Of the whole run where the log has it; else of the step."""
+    step, tracking = _number(seconds.get("step_s")), _number(seconds.get("tracking_s"))
+    of_step = tracking / step if tracking is not None and step else None
+    return _number(seconds.get("run", of_step))
 
 
 def _number(value: Any) -> float | None:

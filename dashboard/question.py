@@ -19,6 +19,23 @@ MAX_LABEL = 80
 FOCUS_POINTS = 2_000
 
 
+@dataclass(frozen=True)
+class NumbersWish:
+    """A table of numbers that the page shows.
+
+    Attributes:
+        instrument: Of which instrument; empty: the whole record.
+        search: Words that its rows contain.
+        stamp: The state of the run that it was made for.
+        digest: Tells which table the page has.
+    """
+
+    instrument: str
+    search: str
+    stamp: str
+    digest: str
+
+
 class BadQuestionError(ValueError):
     """The request is not one that the page makes."""
 
@@ -38,6 +55,7 @@ class Question:
         view: The wishes for the view, not yet checked against the run.
         compare: Name and style of each run to draw, the one in front first; empty: ``run`` alone.
         table: The state of the table of runs that it has; ``None``: it shows none.
+        numbers: The table of numbers that it shows, if one.
     """
 
     run: str
@@ -49,6 +67,7 @@ class Question:
     view: dict[str, Any]
     compare: tuple[tuple[str, RunStyle], ...] = ()
     table: str | None = None
+    numbers: NumbersWish | None = None
 
 
 def parse(body: Any) -> Question:
@@ -72,6 +91,7 @@ def parse(body: Any) -> Question:
         view=view,
         compare=_compared(body.get("compare") or []),
         table=None if body.get("table") is None else _text(body, "table"),
+        numbers=_numbers(body.get("numbers")),
     )
 
 
@@ -85,6 +105,7 @@ def make_view(wish: dict[str, Any], log: RunLog) -> View:
         layers=_layers(wish.get("layers"), log),
         quantity=quantity if isinstance(quantity, str) and quantity in log.quantities else None,
         x=x if x in ("step", "epoch", "time") else "step",
+        x_scale="log" if wish.get("xscale") == "log" else "linear",
         smoothing=_smoothing(wish.get("smoothing")),
         max_points=FOCUS_POINTS if wish.get("focus") else View().max_points,
         window=_window(wish.get("window")),
@@ -128,6 +149,14 @@ def _compared(given: Any) -> tuple[tuple[str, RunStyle], ...]:
             raise BadQuestionError("compare: expected name, color and label of each run")
         checked[name] = RunStyle(label[:MAX_LABEL] or name, color % STYLES)
     return tuple(checked.items())
+
+
+def _numbers(given: Any) -> NumbersWish | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise BadQuestionError("numbers: expected an object")
+    return NumbersWish(*(_text(given, key) for key in ("instrument", "search", "stamp", "digest")))
 
 
 def _is_text(value: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from cockpit.dashboard.drawing import KEPT, Drawing, Drawings
 from cockpit.dashboard.kept import Kept
 from cockpit.dashboard.peek import Glance, glance
+from cockpit.dashboard.reading import Reading
 from cockpit.dashboard.settings import settings
 from cockpit.dashboard.table import Row, table
 from cockpit.instruments import Instrument, Panel, View, instruments_for
@@ -30,14 +31,14 @@ class OpenRun:
     """A run that is being looked at.
 
     Attributes:
-        log: The reader.
+        reading: Reads the log.
         drawings: Panels drawn already.
         comparisons: Those of this run with others.
         lock: Held by whoever reads on or draws.
     """
 
     def __init__(self, path: Path) -> None:
-        self.log = RunLog(path, stalled_after=STALLED_AFTER_S)
+        self.reading = Reading(path, STALLED_AFTER_S)
         self.drawings = Drawings()
         self.comparisons: Kept[Drawing] = Kept(KEPT)
         self._panels: Kept[Panel | None] = Kept(KEPT)
@@ -47,13 +48,18 @@ class OpenRun:
         self._growth = 0
 
     @property
+    def log(self) -> RunLog:
+        """What was read so far."""
+        return self.reading.log
+
+    @property
     def stamp(self) -> str:
         """Changes whenever anything about the run does."""
-        return f"{self._opened:x}-{self._growth}-{self.log.status}"
+        return f"{self._opened:x}-{self._growth}-{self.log.status}-{self.reading.share}"
 
     def refresh(self) -> None:
         """Read on."""
-        if self.log.refresh():
+        if self.reading.refresh():
             self._growth += 1
 
     def instruments(self) -> tuple[Instrument, ...]:

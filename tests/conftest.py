@@ -10,6 +10,10 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
     from cockpit.problems.data import ImageSet
 
 # Read when torch and matplotlib are imported, here and in what the tests start.
@@ -30,6 +34,26 @@ def chromium() -> str:
         if name and (path := shutil.which(name)):
             return path
     pytest.fail("no Chromium found; run scripts/browser.sh, or set COCKPIT_CHROMIUM to its path")
+
+
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """The browser for all tests of the page."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

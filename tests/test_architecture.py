@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PLOTTING = ("matplotlib", "plotly", "dash")
 AFTER_THE_LOG = ("log", "instruments", "render", "synthetic")
-COMMANDS_WITHOUT_TORCH = ("cli.py", "views.py", "plot_command.py")
+COMMANDS_WITHOUT_TORCH = ("cli.py", "views.py", "plot_command.py", "export_command.py")
 
 
 def sources(*parts: str) -> list[Path]:

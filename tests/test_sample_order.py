@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from cockpit import Cockpit, RunLog
+from tests.training import Training, beside_references, mlp
 
 N = 5
 LENGTHS = torch.tensor([2, 4, 1, 4, 3])
@@ -57,21 +58,15 @@ def norm_test(model: nn.Module, x: Tensor, y: Tensor) -> float:
     return float(((g - g.mean(0)).square().sum() / (N * (N - 1))).sqrt() / g.mean(0).norm())
 
 
+def sequences(step: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(step)
+    x = torch.randn(N, 4, 3, generator=generator, dtype=torch.float64)
+    return x, torch.randint(0, 3, (N,), generator=generator)
+
+
 def run(model: nn.Module, folder: Path) -> tuple[RunLog, list[float]]:
-    model, loss_fn, expected = model.double(), nn.CrossEntropyLoss(), []
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
-    with Cockpit(model, loss_fn, optimizer, logdir=folder, strict=True) as cockpit:
-        for step in range(3):
-            generator = torch.Generator().manual_seed(step)
-            x = torch.randn(N, 4, 3, generator=generator, dtype=torch.float64)
-            y = torch.randint(0, 3, (N,), generator=generator)
-            expected.append(norm_test(model, x, y))
-            optimizer.zero_grad()
-            loss = loss_fn(model(x), y)
-            with cockpit(step):
-                loss.backward()
-            optimizer.step()
-    return RunLog(folder), expected
+    training = Training(folder, model.double(), batches=sequences)
+    return beside_references(training, reference=norm_test)
 
 
 @pytest.mark.parametrize("model", [Reversed(), Sorted(by_hand=True)], ids=["reversed", "sorted"])
@@ -91,20 +86,16 @@ def test_an_order_that_torch_keeps_is_followed(tmp_path: Path) -> None:
 
 def test_the_test_costs_two_passes_more_and_more_rarely(tmp_path: Path) -> None:
     passes = []
-    model, loss_fn = (
-        nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 3)),
-        nn.CrossEntropyLoss(),
-    )
+    model = mlp()
 
     def count(module: nn.Module, args: tuple, output: Tensor) -> None:
         output.register_hook(lambda grad: passes.append(grad.shape))
 
     model[1].register_forward_hook(count)
-    with Cockpit(model, loss_fn, logdir=tmp_path, strict=True) as cockpit:
-        for step in range(40):
-            loss = loss_fn(model(torch.randn(6, 3)), torch.randint(0, 3, (6,)))
-            with cockpit(step):
-                loss.backward()
+    training = Training(tmp_path, model, known=False)
+    for step in range(40):
+        training.differentiate(step)
+    training.close()
     assert len(passes) == 40 + 2 * len([0, 1, 2, 4, 8, 16, 32])
 
 

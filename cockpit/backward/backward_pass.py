@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from cockpit.backward import statistics as st
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.compiled import Repetition
 from cockpit.backward.first_order import IndividualGradients
 from cockpit.backward.gradients import GradientsOfPass
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.nodes import NodeUse
+from cockpit.backward.objective import MORE, is_multiple
 from cockpit.backward.questions import FIRST_ORDER, Questions
 from cockpit.backward.sample_axis import Layouts
 from cockpit.backward.stats import Absent, BackwardStats
@@ -53,6 +54,9 @@ class BackwardPass:
         self._individual: IndividualGradients | None = None
         self._handle: RemovableHandle | None = None
         self._loss_gradient: Tensor | None = None
+        self._loss: Tensor | None = None
+        self._root: Tensor | None = None  # what is differentiated
+        self._is_derived = False  # whether that is not the loss itself
         self._versions = {name: p._version for name, p in parameters.items()}
         self._names = {id(p): name for name, p in parameters.items()}
         self._gradients: GradientsOfPass | None = None
@@ -60,11 +64,6 @@ class BackwardPass:
     def name_of(self, parameter: nn.Parameter) -> str | None:
         """The name of a trainable parameter."""
         return self._names.get(id(parameter))
-
-    @property
-    def differentiated(self) -> bool:
-        """Whether the user's backward pass has begun."""
-        return self._loss_gradient is not None
 
     @property
     def weight(self) -> float:
@@ -83,13 +82,32 @@ class BackwardPass:
             loss: Differentiated itself, or through a multiple (AMP, accumulation).
         """
         self._gradients = GradientsOfPass(self.parameters)
+        self._loss = loss
 
         def see(grad: Tensor) -> None:
+            if not self.receiving:
+                return
             before, self._loss_gradient = self._loss_gradient, grad.detach()
             if before is not None:
                 self._loss_gradient = before + grad.detach()
 
         self._handle = loss.register_hook(see)
+
+    def begins_from(self, root: Tensor, grad: Tensor | None) -> None:
+        """The user's pass, or a further one of this loss, begins here with this gradient."""
+        self._is_derived = self._is_derived or root is not self._loss
+        value = root.detach().sum() if grad is None else (root.detach() * grad.detach()).sum()
+        self._root = value if self._root is None else self._root + value
+
+    @property
+    def receiving(self) -> bool:
+        """Whether the user's pass runs at present; to be set around it."""
+        return self._gradients is not None and self._gradients.receiving
+
+    @receiving.setter
+    def receiving(self, runs: bool) -> None:
+        if self._gradients is not None:
+            self._gradients.receiving = runs
 
     def unwatch(self) -> None:
         """Take the hooks away."""
@@ -117,11 +135,14 @@ class BackwardPass:
                 "the loss function was called more than once in this step. Pass the loss that you "
                 "call backward() on as loss=…"
             )
-        if self._loss_gradient is None:
+        if self._loss_gradient is None or self._root is None or self._loss is None:
             raise Absent(
                 "the loss was not differentiated inside the context. Pass the loss that you call "
                 "backward() on, or that it is computed from, as loss=…"
             )
+        loss, self._loss = self._loss.detach(), None
+        if self._is_derived and not is_multiple(self._root, loss, self._loss_gradient):
+            raise Absent(MORE)
         if any(p._version != self._versions[name] for name, p in self.parameters.items()):
             raise Absent(
                 "the parameters changed before the backward pass was over, or before the context "

@@ -13,7 +13,7 @@ import functools
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -29,92 +29,13 @@ from cockpit.backward.compiled import (
     is_compiled,
     watch_calls,
 )
+from cockpit.backward.layer_call import LayerCall, capturable_modules
+from cockpit.backward.passes import last_node_of
 
 if TYPE_CHECKING:
     from cockpit.backward.nodes.use import NodeUse
 
-__all__ = ["Capture", "LayerCall", "capturable_modules", "first_tensor", "unit_parameters"]
-
-
-@dataclass(eq=False)
-class LayerCall:
-    """One call of one layer in a forward pass.
-
-    Attributes:
-        module: The layer.
-        inputs: Its positional arguments, tensors detached.
-        keywords: Its keyword arguments, tensors detached.
-        versions: Version counters of the input tensors when the layer ran.
-        shapes: Shapes of the output tensors that carry a gradient, by their place.
-        grads: Gradient with respect to each output tensor, by its place among the outputs.
-        order: When the output was there, counted in nodes of the graph.
-        superseded: Parameters (by identity) that other uses of theirs stand for in its stead.
-        identity: The same for all copies of a call that carry other gradients.
-    """
-
-    module: Any  # an nn.Module; rules know which
-    inputs: tuple[Any, ...]
-    keywords: dict[str, Any]
-    versions: tuple[int, ...]
-    shapes: dict[int, torch.Size] = field(default_factory=dict)
-    grads: dict[int, Tensor] = field(default_factory=dict)
-    order: int = 0
-    superseded: set[int] = field(default_factory=set)
-    identity: object = field(default_factory=object)
-
-    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """The trainable parameters that this call stands for, by name within the module."""
-        for name, p in unit_parameters(self.module):
-            if p.requires_grad and id(p) not in self.superseded:
-                yield name, p
-
-    def receive(self, place: int, grad: Tensor) -> None:
-        """Take the gradient at an output."""
-        self.grads[place] = grad if place not in self.grads else self.grads[place] + grad
-
-    def signature(self) -> tuple:
-        """Equal for the calls of a layer that differ in lengths at most."""
-        return (id(self.module), *((place, len(s)) for place, s in self.shapes.items()))
-
-    def release(self) -> None:
-        """Let go of all tensors, however long the graph that refers to this call lives."""
-        self.inputs, self.keywords, self.versions, self.grads = (), {}, (), {}
-
-    def tensors(self) -> list[Tensor]:
-        """The tensors among the arguments."""
-        return [x for x in tree_leaves((self.inputs, self.keywords)) if isinstance(x, Tensor)]
-
-    def is_intact(self) -> bool:
-        """Whether no input has been overwritten since the layer ran."""
-        return self.versions == tuple(x._version for x in self.tensors())
-
-
-def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:
-    """The modules that own parameters, frozen ones too: they may be thawed.
-
-    An attention layer stands for its projections. Scripted parts take no hooks.
-    """
-    inside: set[nn.Module] = set()
-    for module in model.modules():
-        if module in inside or isinstance(module, torch.jit.ScriptModule):
-            continue
-        if _is_unit(module):
-            inside.update(module.children())
-        if next(unit_parameters(module), None) is not None:
-            yield module
-
-
-def unit_parameters(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """The parameters that a call of this module uses itself, by name within the module."""
-    if _is_unit(module):
-        yield from module.named_parameters()
-    else:  # at each tracked step for each layer, so without torch's detours
-        yield from ((name, p) for name, p in module._parameters.items() if p is not None)
-
-
-def _is_unit(module: nn.Module) -> bool:
-    """Whether the module uses the weights of its children without calling them."""
-    return isinstance(module, nn.MultiheadAttention)
+__all__ = ["Capture", "first_tensor"]
 
 
 def first_tensor(*nested: Any) -> Tensor | None:
@@ -168,6 +89,7 @@ class Capture:
         self._repeating = False
         self._edges: list[tuple[Any, int, GradientEdge]] = []
         self._live: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._sizes: dict[int, int] = {}  # of the forward passes, by the number of an output's node
         self.batch_size: int | None = None
         self.output: Tensor | None = None
         self.fault: Exception | None = None
@@ -232,6 +154,7 @@ class Capture:
             past.release()
         self._live.clear()
         self._others.clear()
+        self._sizes = {}
         self._new_forward()
 
     def _new_forward(self) -> None:
@@ -239,6 +162,17 @@ class Capture:
         self.output = None
         self.batch_size = None
         self.call = None
+
+    def size_behind(self, loss: Tensor | None) -> int | None:
+        """Number of samples of the forward pass that a loss comes from, the last one of several."""
+        if loss is None or len(set(self._sizes.values())) <= 1:
+            return self.batch_size
+        number = last_node_of(loss, self._sizes)
+        return self.batch_size if number is None else self._sizes[number]
+
+    def leads_to(self, root: Tensor) -> bool:
+        """Whether an output of the model is in the graph of a tensor."""
+        return last_node_of(root, self._sizes) is not None
 
     def repeat(self) -> Repetition:
         """The last call of a compiled model once more: its layer calls are seen now.
@@ -365,6 +299,10 @@ class Capture:
         if self._repeating:
             return
         self.output = first_tensor(output)
+        if self.batch_size is not None:
+            nodes = (out.grad_fn for out in differentiable(output))
+            numbers = [node._sequence_nr() for node in nodes if node is not None]
+            self._sizes |= dict.fromkeys(numbers, self.batch_size)
         if self.call is not None:
             self.call.outputs = differentiable(output)
             for place, out in enumerate(self.call.outputs):

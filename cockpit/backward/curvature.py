@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.hessian import HessianOperator
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.loss_hessian import LossHessianRoot
 from cockpit.backward.nodes import NodeUse
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,16 +16,19 @@ from cockpit.backward.capture import Capture
 from cockpit.backward.combine import Part, combine, mean_gradient
 from cockpit.backward.compiled import NotRepeated, Repetition, named_parameters
 from cockpit.backward.coupling import couples_samples, keeps_samples_apart
+from cockpit.backward.elements import Elements
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.exact_hessian import ExactDiagHessian
 from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
 from cockpit.backward.histogram import prepare
 from cockpit.backward.nodes import uses_beside
+from cockpit.backward.objective import factor_of
 from cockpit.backward.passes import reaches_parameters_beside, undisturbed
 from cockpit.backward.questions import FIRST_ORDER, Questions
 from cockpit.backward.sample_axis import Findings, SampleAxis
 from cockpit.backward.second_order import BESIDE, SecondOrder
 from cockpit.backward.stats import BackwardStats
+from cockpit.backward.user_passes import Watcher, watched
 from cockpit.distributed import Ranks, Share
 from cockpit.linalg import ByParameter
 from cockpit.losses import LossProbe
@@ -64,6 +67,7 @@ class BackwardEngine:
             prepare(parameter)
         self.costs: dict[type[st.Statistic], float] = {}
         self._sample_axis = SampleAxis()
+        self._elements = Elements()
         self._watching: list[BackwardPass] = []
         self._findings: dict[BackwardPass, Findings] = {}
 
@@ -135,6 +139,19 @@ class BackwardEngine:
         backward = BackwardPass(parameters, requests, batch_size, reduction)
         if self.ranks.synchronized:
             backward.rough = "SyncBatchNorm couples the samples of several processes"
+        with self._own_passes():
+            seen = self._repeat(backward, loss) if self.capture.compiled else loss
+            if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
+                self._find_uses(backward, seen)
+            SecondOrder(self, backward, loss, seen, place).serve()
+        self.probe.drop_elements()
+        backward.watch(loss)
+        self._watching.append(backward)
+        self.probe.differentiated.clear()
+        return backward
+
+    @contextmanager
+    def _own_passes(self) -> Iterator[None]:
         # Where the user has extended the model for BackPACK, our own passes must neither run their
         # extensions nor clear what those will need.
         with (
@@ -144,43 +161,79 @@ class BackwardEngine:
             self.capture.paused(),
             undisturbed(self.model),
         ):
-            seen = self._repeat(backward, loss) if self.capture.compiled else loss
-            if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
-                self._find_uses(backward, seen)
-            SecondOrder(self, backward, loss, seen, place).serve()
-        backward.watch(loss)
-        self._watching.append(backward)
-        self.capture.collect(backward.calls)
-        self.probe.differentiated = 0
-        return backward
+            yield
 
-    @contextmanager
-    def watching(self, on_loss: Callable[[], None]) -> Iterator[None]:
-        """The context of the user's backward passes.
+    def is_in_scale(self, root: Tensor, grad: Tensor | None, loss: Tensor) -> bool:
+        """Whether a loss is a term of what is about to be differentiated, with a factor of 1."""
+        with self._own_passes():
+            return factor_of(root, grad, loss) == 1
+
+    def concerns(self, root: Tensor) -> bool:
+        """Whether a pass that begins here goes through the model.
+
+        A reentrant checkpoint hides the parameters from the graph, but not the model's output.
+        """
+        return reaches_parameters_beside(root, [], self.trained) or self.capture.leads_to(root)
+
+    def individual_losses(self, given: Tensor | None, batch_size: int) -> Tensor | None:
+        """ℓₙ, shape [N]: those that the user has passed, or the loss function's; perhaps unknown.
 
         Args:
-            on_loss: Called when the loss function has been called inside.
+            given: Passed, shape [N].
+            batch_size: N.
         """
-        self.probe.on_loss = on_loss
+        probe, output = self.probe, self.capture.output
+        probe.given = given
+        if given is not None:
+            return given.detach().flatten()
+        with self._own_passes():
+            probe.find_elements(
+                lambda elements: self._elements.layout(
+                    elements, probe.output, output, batch_size, self.generator
+                )
+            )
+        losses = probe.individual_graph(batch_size)
+        return None if losses is None else losses.detach()
+
+    @property
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters that are trained."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    @contextmanager
+    def watching(self, watcher: Watcher) -> Iterator[None]:
+        """The context of the user's backward passes, of which ``watcher`` is told."""
+        self.probe.keeps = True
         try:
-            with self.exact_hessian.quiet():
+            with self.exact_hessian.quiet(), watched(watcher):
                 yield
         finally:
-            self.probe.on_loss = None
-            self.capture.collect(None)
+            self.probe.keeps = False
+            self.receive(None)
 
-    def finish(self, backward: BackwardPass) -> None:
-        """The user's backward pass is over; see :meth:`BackwardPass.finish`."""
-        self.capture.collect(None)
+    def receive(self, backward: BackwardPass | None) -> None:
+        """What hooks see from now on belongs to this pass; ``None``: it is not looked at."""
+        for other in self._watching:
+            other.receiving = other is backward
+        self.probe.receiving = backward is not None
+        self.capture.collect(None if backward is None else backward.calls)
+
+    def finish(self, backward: BackwardPass, told: bool) -> None:
+        """The user's backward pass is over; see :meth:`BackwardPass.finish`.
+
+        Args:
+            backward: The pass.
+            told: Whether the user said which loss it is of.
+        """
+        self.receive(None)
         if backward.repetition is not None:
             self._finish_repetition(backward, backward.repetition)
-        seen = self.probe.loss is not None
         try:
-            backward.finish(one_of_several=seen and self.probe.differentiated > 1)
+            backward.finish(one_of_several=not told and len(self.probe.differentiated) > 1)
             if backward in self._findings:
                 self._sample_axis.learn(self._findings[backward])
         finally:
-            self._unwatch()  # others that were begun were not differentiated
+            self._unwatch()
 
     def _repeat(self, backward: BackwardPass, loss: Tensor) -> Tensor:
         """A loss on the graph of a repeated forward pass, equal to ``loss`` in its derivatives."""

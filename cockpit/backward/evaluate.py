@@ -232,7 +232,7 @@ def multiple_of(
     factor = product / square
     if float((v - factor * o).norm()) > rounding * abs(factor) * math.sqrt(square):
         return None
-    expected = factor**2 * sq_norm_of_other
+    expected = factor * factor * sq_norm_of_other  # infinite where a power would raise
     return factor if abs(sq_norm - expected) <= 0.01 * rounding * sq_norm else None
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from cockpit.backward import statistics as st
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.evaluate import (
     Products,
     Wanted,
@@ -22,6 +21,7 @@ from cockpit.backward.evaluate import (
 from cockpit.backward.extensions import Chunked, Contribution, Unsupported, contributions
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.histogram import HistogramCounter, bin_index
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.nodes import NodeUse
 from cockpit.backward.questions import Questions
 from cockpit.backward.sample_axis import UNKNOWN, Layouts, layout_of

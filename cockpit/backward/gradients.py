@@ -21,9 +21,13 @@ class GradientsOfPass:
 
     Args:
         parameters: By name.
+
+    Attributes:
+        receiving: Whether the pass runs at present; what others give is passed over.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor]) -> None:
+        self.receiving = False
         self._names = tuple(parameters)
         self._sums: dict[str, Tensor] = {}
         self._handles = [p.register_hook(self._adder(name)) for name, p in parameters.items()]
@@ -42,6 +46,8 @@ class GradientsOfPass:
 
     def _adder(self, name: str) -> Callable[[Tensor], None]:
         def add(grad: Tensor) -> None:
+            if not self.receiving:
+                return
             grad, before = _dense(grad), self._sums.get(name)
             # A copy: autograd hands the same memory on to .grad.
             self._sums[name] = grad.clone() if before is None else before + grad

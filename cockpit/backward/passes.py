@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cockpit.backward.randomness import random_state_kept
+from cockpit.backward.user_passes import own_pass
 
-__all__ = ["inside_backward", "own_arithmetic", "reaches_parameters_beside", "undisturbed"]
-
-
-def inside_backward() -> bool:
-    """Whether a backward pass runs at present, and this is called from one of its hooks."""
-    return torch._C._current_graph_task_id() != -1
+__all__ = [
+    "last_node_of",
+    "nodes",
+    "own_arithmetic",
+    "reaches_parameters_beside",
+    "undisturbed",
+]
 
 
 def own_arithmetic() -> AbstractContextManager[object]:
@@ -36,18 +39,19 @@ def _without_autocast(devices: Iterable[str]) -> Iterator[None]:
 
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Keep hooks on parameters out of passes inside; put back the buffers and random state.
+    """Make passes inside Cockpit's own; put back the buffers and random state.
 
-    Hooks on parameters may change gradients (and would count these passes); activation
-    checkpointing runs layers again, batch norm's running averages included. Hooks on activations
-    and modules are in the graph already and run in these passes too, with what they draw.
+    They are reported to nobody, and hooks on parameters stay out of them (these may change
+    gradients, and count passes). Activation checkpointing runs layers again, batch norm's running
+    averages included. Hooks on activations and modules are in the graph already and run in these
+    passes too, with what they draw.
     """
     hooked = {p: p._backward_hooks for p in model.parameters() if p._backward_hooks}
     buffers = [(b, b.detach().clone()) for b in model.buffers()]
     for p in hooked:
         p._backward_hooks = OrderedDict()
     try:
-        with random_state_kept():
+        with random_state_kept(), own_pass():
             yield
     finally:
         for p, hooks in hooked.items():
@@ -63,14 +67,32 @@ def reaches_parameters_beside(
     """Whether the loss's graph leads to a parameter by a path that avoids ``outputs``."""
     known = {id(p) for p in parameters}
     barriers = {(output.grad_fn, output.output_nr) for output in outputs}
-    seen, waiting = set(), [(loss.grad_fn, 0)]
+    return any(id(getattr(node, "variable", None)) in known for node in nodes(loss, barriers))
+
+
+def last_node_of(loss: Tensor, numbers: Container[int]) -> int | None:
+    """The largest of these sequence numbers that a node of the loss's graph has."""
+    found = (node._sequence_nr() for node in nodes(loss, set()))
+    return max((number for number in found if number in numbers), default=None)
+
+
+def nodes(loss: Tensor, barriers: set[tuple[Any, int]]) -> Iterator[Any]:
+    """The nodes of a graph, as far as one comes without passing some edges.
+
+    Args:
+        loss: Where it begins.
+        barriers: The edges; those that are met are taken out of the set.
+    """
+    closed = frozenset(barriers)
+    seen, waiting = set(), [(loss.grad_fn, loss.output_nr)]
     while waiting:
         edge = waiting.pop()
         node = edge[0]
-        if node is None or edge in barriers or edge in seen:
+        if node is None or edge in seen:
             continue
         seen.add(edge)
-        if id(getattr(node, "variable", None)) in known:
-            return True
+        if edge in closed:
+            barriers.discard(edge)
+            continue
+        yield node
         waiting.extend(node.next_functions)
-    return False

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.capture import Capture
 from cockpit.backward.extensions.base import Coverage, coverage
 from cockpit.backward.extensions.normalization import CHANNEL_NORMS, uses_batch_statistics
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.layout import Layout, layouts_along
 from cockpit.backward.mixing import behind_batch_statistics
 from cockpit.backward.nodes import NodeUse

@@ -12,13 +12,13 @@ from torch import Tensor
 from cockpit import linalg
 from cockpit.backward import statistics as st
 from cockpit.backward.backward_pass import BackwardPass
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.curvature import diag_ggn, diag_hutchinson
 from cockpit.backward.evaluate import squared_sum, sum_of_squares
 from cockpit.backward.extensions import Unsupported
 from cockpit.backward.extensions.normalization import uses_batch_statistics
 from cockpit.backward.first_order import contributions_by_name
 from cockpit.backward.hessian import GlobalHessian, HessianOperator
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.loss_hessian import root_of_loss_hessian
 from cockpit.backward.nodes import NodeUse
 from cockpit.backward.passes import reaches_parameters_beside

@@ -25,6 +25,7 @@ from cockpit.instruments.panel import (
     Text,
 )
 from cockpit.instruments.registry import Help, View, instrument
+from cockpit.instruments.scales import median
 
 if TYPE_CHECKING:
     from cockpit.log import RunLog
@@ -88,7 +89,7 @@ def alpha(log: RunLog, view: View) -> Panel | None:
         y=Axis("density", range=(0.0, highest / FILLED), visible=False),
         y2=Axis(range=(-0.3, TOP), visible=False),
         marks=tuple(marks),
-        current=format_number(np.median(steps.recent), 2) if len(steps.recent) else "none",
+        current=format_number(median(steps.recent), 2) if len(steps.recent) else "none",
         note=steps.note,
         side={"below": below} if (below := _history(log, view)) else {},
     )
@@ -110,8 +111,8 @@ def _read(log: RunLog, view: View) -> _Steps:
     if view.step is not None:
         seen = int(np.searchsorted(series.step, view.step, side="right"))
     values = series.value[:seen]
-    concave = np.array([bool(n.get("concave")) for n in notes[:seen]], dtype=bool)
-    equal = sum(n.get("weights") == "equal" for n in notes[:seen])
+    concave = notes.where(lambda n: bool(n.get("concave")))[:seen]
+    equal = int(notes.where(lambda n: n.get("weights") == "equal")[:seen].sum())
     usable = np.isfinite(values) & ~concave
     late = np.arange(seen) >= seen - max(1, round(RECENT * seen))
     texts = []
@@ -128,7 +129,7 @@ def _ball(sample: np.ndarray, role: Role) -> list[Mark]:
     """The median on the parabola, at the edge if it lies beyond."""
     if len(sample) == 0:
         return []
-    at = np.clip(np.array([np.median(sample)]), -LIMIT, LIMIT)
+    at = np.clip(np.array([median(sample)]), -LIMIT, LIMIT)
     return [Points(at, at**2, role=role, secondary_y=True)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cockpit.instruments.scales import sampled
+
 FINE_BINS = 400
 SMALLEST_BANDWIDTH = 0.02  # of the range
 
@@ -32,7 +34,7 @@ def kernel_density(sample: np.ndarray, low: float, high: float, points: int = 16
         return np.zeros(points)
     counts, edges = np.histogram(inside, FINE_BINS, (low, high))
     centers = 0.5 * (edges[:-1] + edges[1:])
-    quartiles = np.quantile(inside, (0.25, 0.75))
+    quartiles = np.quantile(sampled(inside), (0.25, 0.75))
     spread = min(float(inside.std()), float(quartiles[1] - quartiles[0]) / 1.34)
     bandwidth = max(0.9 * spread * inside.size**-0.2, SMALLEST_BANDWIDTH * (high - low))
     kernel = np.exp(-0.5 * ((grid[:, None] - centers) / bandwidth) ** 2)

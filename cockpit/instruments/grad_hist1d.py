@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,7 +60,7 @@ def histogram_panel(log: RunLog, view: View, name: str, label: str) -> Panel | N
     counts, layer = _chosen_counts(log, view, histogram)
     total = counts.under + int(counts.counts.sum()) + counts.over
     note = joined(
-        f"{format_share(counts.zeros, total)} exactly zero",
+        f"{format_share(counts.zeros, total)} exactly zero" if total else "",
         f"{counts.nonfinite:,} not finite" if counts.nonfinite else "",
         layer,
     )
@@ -70,10 +71,15 @@ def histogram_panel(log: RunLog, view: View, name: str, label: str) -> Panel | N
     return Panel(
         x=Axis(label, range=(bins.low - edge, bins.high + edge), ticks=range_ticks(bins)),
         y=Axis("elements", "log", range=(0.7, top)),
-        marks=tuple(_marks(bins, counts)),
+        marks=tuple(_marks(bins, counts)) if total else _no_marks(bins, counts),
         current=f"{format_count(total)} at step {step:,}",
         note=note,
     )
+
+
+def no_finite_element() -> Text:
+    """What a histogram says in place of bars or cells."""
+    return Text(0.5, 0.5, "no finite element\nat this step", align="center")
 
 
 def _chosen_counts(log: RunLog, view: View, histogram: Histogram1d) -> tuple[Counts1d, str]:
@@ -97,13 +103,19 @@ def range_ticks(bins: Bins) -> tuple[tuple[float, str], ...]:
     return tuple((float(a), format_number(a)) for a in at)
 
 
+def _no_marks(bins: Bins, counts: Counts1d) -> tuple[Mark, ...]:
+    """Of no element: bars without height, beside which those of another run may stand."""
+    bars = [mark for mark in _marks(bins, counts) if isinstance(mark, Bars)]
+    return (*(replace(bar, label="") for bar in bars), no_finite_element())
+
+
 def _marks(bins: Bins, counts: Counts1d) -> list[Mark]:
     edges, span = bins.edges(), bins.high - bins.low
     near, far = GAP * span, (GAP + OUTER) * span
     below = f"below {format_number(bins.low)}: {format_count(counts.under)}"
     above = f"above {format_number(bins.high)}: {format_count(counts.over)}"
     marks: list[Mark] = [
-        Bars(edges, counts.counts, "elements"),
+        Bars(edges, counts.counts),
         Bars(bins.low - np.array([far, near]), np.array([counts.under]), "outside", "secondary"),
         Bars(bins.high + np.array([near, far]), np.array([counts.over]), "outside", "secondary"),
         Text(0.01, 0.99, below),

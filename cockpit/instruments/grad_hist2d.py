@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cockpit.instruments.grad_hist1d import range_ticks
+from cockpit.instruments.grad_hist1d import no_finite_element, range_ticks
 from cockpit.instruments.layer_history import chosen_layers
 from cockpit.instruments.notes import joined
 from cockpit.instruments.numbers import format_count, format_share
@@ -67,12 +67,13 @@ def joint_panel(log: RunLog, view: View, name: str, x_label: str, y_label: str) 
     over_x, over_y = counts.sum(axis=1), counts.sum(axis=0)
     top = Panel(x=x, y=_count_axis(over_x), marks=(Bars(x_edges, over_x),))
     right = Panel(x=_count_axis(over_y), y=y, marks=(Bars(y_edges, over_y, horizontal=True),))
+    cells = Heatmap(x_edges, y_edges, z, "elements", "log")
     return Panel(
         x=x, y=y,
-        marks=(Heatmap(x_edges, y_edges, z, "elements", "log"), *bounds),
+        marks=(cells, *bounds) if total else (cells, no_finite_element()),
         current=f"{format_count(total)} at step {step:,}",
-        note=joined(f"{format_share(outside, total)} outside", layer),
-        side={"top": top, "right": right},
+        note=joined(f"{format_share(outside, total)} outside" if total else "", layer),
+        side={"top": top, "right": right} if total else {},
     )  # fmt: skip
 
 

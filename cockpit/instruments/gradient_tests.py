@@ -94,7 +94,7 @@ def _zones(now: dict[str, float | None], reach: float) -> list[Mark]:
             continue
         if not np.isfinite(value):
             zero = np.zeros(1)
-            marks.append(Points(zero, zero, f"{label} not finite", "warning", "cross"))
+            marks.append(Points(zero, zero, "not finite", "warning", "cross"))
             continue
         low = 0.0 if SHAPES[label] == "disc" else -value
         marks.append(Region(low, value, SHAPES[label], label, role, outlined=True))
@@ -106,7 +106,7 @@ def _reference() -> list[Mark]:
     angle = np.linspace(0, 2 * np.pi, 121)
     zero = np.zeros(1)
     return [
-        Line(LIMIT * np.cos(angle), LIMIT * np.sin(angle), f"limit {LIMIT}", "muted", dash=True),
+        Line(LIMIT * np.cos(angle), LIMIT * np.sin(angle), role="muted", dash=True),
         Line(np.zeros(2), np.array([-1.0, 0.0]), role="muted"),
         Points(zero, zero, role="muted", symbol="up"),
     ]

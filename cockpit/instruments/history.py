@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cockpit.instruments.decimation import decimate, envelope
+from cockpit.instruments.decimation import averages, decimate, envelope
 from cockpit.instruments.horizontal import Horizontal
 from cockpit.instruments.numbers import format_number
 from cockpit.instruments.panel import Axis, Band, Line, Mark, Panel, Points, Region, Role, Rule
 from cockpit.instruments.scales import choose_axis, from_scale, to_scale
-from cockpit.instruments.smoothing import smooth, smoothing_radius
+from cockpit.instruments.smoothing import radii_on_log_axis, smooth, smoothing_radius
 
 if TYPE_CHECKING:
     from cockpit.instruments.registry import View
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_REGIONS, MOST_CROSSES = 20, 100  # more say no more
 MOST_DOTS = 40
+SMOOTHED_POINTS = 16_384  # of more, averages of neighbors are smoothed: the same, but cheaper
 MOST_CURRENT = 4
 SERIES_ROLES: tuple[Role, ...] = ("primary", "secondary", "tertiary", "quaternary")
 
@@ -69,21 +70,36 @@ def curve_marks(x: np.ndarray, curve: Curve, axis: Axis, view: View) -> list[Mar
         finite = np.where(finite > 0, finite, np.nan)
     radius = smoothing_radius(len(finite), view.smoothing) if curve.smoothed else 0
     marks: list[Mark] = []
-    line = finite
+    at, line, points = x, finite, view.max_points
     if radius > 0:
-        line = from_scale(smooth(to_scale(finite, axis), radius), axis)
+        at, line = _smoothed(x, finite, axis, radius, view)
         if len(finite) > view.max_points:
-            low_high = envelope(x, finite, view.max_points // 2)
+            points //= 2  # it is smooth
+            low_high = envelope(x, finite, points, view.x_scale)
             marks.append(Band(*low_high, role=curve.role, secondary_y=curve.secondary_y))
         else:
-            marks.append(replace(_line(x, finite, curve), label="", faint=True))
-    marks.append(_line(*decimate(x, line, view.max_points), curve))
+            marks.append(replace(_line(x, finite, curve), faint=True))
+    drawn = _line(*decimate(at, line, points, view.x_scale), curve)
+    marks.append(replace(drawn, smoothed=radius > 0))
     few = curve.dotted and len(line) <= MOST_DOTS
     dots = np.isfinite(line) if few else isolated(line)
     if dots.any() and dots.sum() <= view.max_points:
-        dotted = Points(x[dots], line[dots], role=curve.role, secondary_y=curve.secondary_y)
+        dotted = Points(at[dots], line[dots], role=curve.role, secondary_y=curve.secondary_y)
         marks.append(dotted)
     return marks
+
+
+def _smoothed(
+    x: np.ndarray, values: np.ndarray, axis: Axis, radius: int, view: View
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smoothed values, and where they stand."""
+    at, mapped, radii = x, to_scale(values, axis), np.full(len(x), radius)
+    if view.x_scale == "log":
+        radii = radii_on_log_axis(len(x), radius)
+    elif not view.every_point:
+        at, mapped = averages(x, mapped, SMOOTHED_POINTS)
+        radii = np.full(len(at), max(1, round(radius * len(at) / len(x))))
+    return at, from_scale(smooth(mapped, radii), axis)
 
 
 def _line(x: np.ndarray, y: np.ndarray, curve: Curve) -> Line:
@@ -128,6 +144,8 @@ def nonfinite_marks(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[Mark
 def _nonfinite(x: np.ndarray, values: np.ndarray) -> list[tuple[float, float]]:
     """First and last position of each stretch of values that are NaN or ±Inf."""
     bad = ~np.isfinite(values)
+    if not bad.any():
+        return []
     starts = np.flatnonzero(bad & ~np.concatenate([[False], bad[:-1]]))
     ends = np.flatnonzero(bad & ~np.concatenate([bad[1:], [False]]))
     return list(zip(x[starts].tolist(), x[ends].tolist(), strict=True))

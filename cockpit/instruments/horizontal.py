@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cockpit.instruments.history import Curve
     from cockpit.instruments.registry import View
     from cockpit.log import RunLog
+    from cockpit.log.columns import Series
 
 # From how many seconds on a unit is used, its seconds, its name.
 UNITS = ((2 * 86400.0, 86400.0, "d"), (2 * 3600.0, 3600.0, "h"), (120.0, 60.0, "min"), (0, 1, "s"))
@@ -23,6 +24,8 @@ Knots = tuple[np.ndarray, np.ndarray]  # steps and positions of a piecewise line
 
 class Horizontal:
     """Where a step is drawn.
+
+    A logarithmic axis has no 0: what is there stands at half the first position beyond.
 
     Attributes:
         axis: The axis, with its label and, where the view has a window, its range.
@@ -37,10 +40,24 @@ class Horizontal:
             label = "epoch" if self._knots else "step (fewer than two epochs logged)"
         elif view.x == "time":
             self._knots, label = _times(log, view.unit)
-        self.axis = Axis(label, range=view.window)
+        self._least = -np.inf
+        window = view.window
+        if view.x_scale == "log":
+            self._least = _start(self._linear(_longest(log).step))
+            window = self._positive(window)
+        self.axis = Axis(label, view.x_scale, range=window)
 
     def positions(self, steps: np.ndarray) -> np.ndarray:
         """Where steps are drawn, shape as given; beyond the known ones by their last slope."""
+        return np.maximum(self._linear(steps), self._least)
+
+    def _positive(self, window: tuple[float, float] | None) -> tuple[float, float] | None:
+        """The part of a window that a logarithmic axis can show, if there is one."""
+        if window is None or max(window) <= self._least:
+            return None
+        return max(min(window), self._least), max(window)
+
+    def _linear(self, steps: np.ndarray) -> np.ndarray:
         steps = np.asarray(steps, dtype=float)
         if self._knots is None:
             return steps
@@ -56,17 +73,31 @@ class Horizontal:
         ends = self.positions(np.array([s for c in curves if len(c.step) for s in c.step[[0, -1]]]))
         if self.axis.range is not None or ends.size == 0 or np.ptp(ends) > 0:
             return self.axis
-        return replace(self.axis, range=(float(ends[0]) - 1, float(ends[0]) + 1))
+        at = float(ends[0])
+        around = (at / 2, at * 2) if self.axis.scale == "log" else (at - 1, at + 1)
+        return replace(self.axis, range=around)
 
     def clip(self, curve: Curve) -> Curve:
         """The curve within the view's window, and one point beyond on either side."""
-        if self._view.window is None:
+        if self.axis.range is None:
             return curve
         x = self.positions(curve.step)
-        low, high = sorted(self._view.window)
+        low, high = sorted(self.axis.range)
         start = max(int(np.searchsorted(x, low)) - 1, 0)
         end = int(np.searchsorted(x, high, side="right")) + 1
         return replace(curve, step=curve.step[start:end], value=curve.value[start:end])
+
+
+def _start(positions: np.ndarray) -> float:
+    """Where a logarithmic axis has what lies at 0: half the first position beyond."""
+    beyond = positions[positions > 0]
+    return 0.5 * float(beyond.min()) if beyond.size else 0.5
+
+
+def _longest(log: RunLog) -> Series:
+    """The quantity that was recorded most often; empty in an empty run."""
+    nothing = log.series("")
+    return max((log.series(n) for n in log.quantities), key=len, default=nothing)
 
 
 def _epochs(log: RunLog) -> Knots | None:
@@ -84,13 +115,14 @@ def _epochs(log: RunLog) -> Knots | None:
 
 def _times(log: RunLog, wanted: str | None) -> tuple[Knots | None, str]:
     """When each step was taken, and the label with the unit."""
-    longest = max((log.series(n) for n in log.quantities), key=lambda s: len(s.step), default=None)
-    if longest is None or len(longest.step) < 2:
+    longest = _longest(log)
+    known = np.isfinite(longest.time)
+    if known.sum() < 2:
         return None, "step (fewer than two times logged)"
-    seconds = np.maximum.accumulate(longest.time)
+    steps, seconds = longest.step[known], np.maximum.accumulate(longest.time[known])
     unit = wanted or time_unit(seconds[-1])
     size = next(size for _, size, name in UNITS if name == unit)
-    return (longest.step.astype(float), seconds / size), f"time [{unit}]"
+    return (steps.astype(float), seconds / size), f"time [{unit}]"
 
 
 def time_unit(seconds: float) -> str:

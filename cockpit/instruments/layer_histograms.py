@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cockpit.instruments.grad_hist1d import range_ticks
+from cockpit.instruments.grad_hist1d import no_finite_element, range_ticks
 from cockpit.instruments.grad_hist2d import with_outside
 from cockpit.instruments.layer_history import chosen_layers
 from cockpit.instruments.layer_rows import Row, layer_rows, picked_marks, rows_axis, rows_note
@@ -58,6 +58,7 @@ def layer_histograms(log: RunLog, view: View) -> Panel | None:
         y_edges = np.arange(len(rows) + 1.0)
         marks = [Heatmap(edges, y_edges, z, "of its elements", "log", names, tuple(headings))]
         marks += [Rule(at, "vertical") for at in (histogram.bins.low, histogram.bins.high)]
+        marks += [] if np.isfinite(z).any() else [no_finite_element()]
         marks += picked_marks(log, view, rows, edges[0])
         note = _narrow(z, edges)
     ticks = range_ticks(histogram.bins)

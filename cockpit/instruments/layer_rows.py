@@ -32,17 +32,22 @@ class Row:
             a folded group; none for the heading of an open one.
         heading: Whether it stands for a group.
         size: How many layers it stands for: those of its group, folded or not; else one.
+        group: The group whose heading it stands under.
     """
 
     name: str
     members: tuple[int, ...]
     heading: bool = False
     size: int = 1
+    group: str = ""
 
     def label(self, length: int) -> str:
-        """The name, shortened; for a group also whether it is open, and how many it has."""
+        """The name, shortened; for a group also whether it is open, and how many it has.
+
+        What the heading above says already is left out.
+        """
         if not self.heading:
-            return shorten(self.name, length)
+            return shorten(self.name.removeprefix(f"{self.group}."), length)
         sign, count = "▸" if self.members else "▾", f" ({self.size})"
         return f"{sign} {shorten(self.name, length - len(count))}{count}"
 
@@ -66,7 +71,7 @@ def layer_rows(layers: Sequence[Layer], view: View) -> tuple[Row, ...]:
         folded = name in view.folded
         rows.append(Row(name, tuple(inside) if folded else (), heading=True, size=len(inside)))
         if not folded:
-            rows += [Row(layers[i].name, (i,)) for i in inside]
+            rows += [Row(layers[i].name, (i,), group=name) for i in inside]
     return tuple(rows)
 
 

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cockpit.instruments.decimation import stretches
 from cockpit.instruments.history import nonfinite_marks
 from cockpit.instruments.horizontal import Horizontal
 from cockpit.instruments.layer_history import chosen_layers, kind_of, quantity_panel
 from cockpit.instruments.layer_rows import Row, layer_rows, picked_marks, rows_axis, rows_note
 from cockpit.instruments.notes import joined
-from cockpit.instruments.panel import Heatmap, Mark, Panel, Place, Rule, Text
+from cockpit.instruments.panel import Heatmap, Mark, Panel, Place, Rule, Scale, Text
 from cockpit.instruments.registry import Help, View, instrument
-from cockpit.instruments.scales import choose_axis
+from cockpit.instruments.scales import choose_axis, from_scale, to_scale
 
 if TYPE_CHECKING:
     from cockpit.log import RunLog
 
 PREFERRED = ("GradNorm", "UpdateSize", "NormTest", "HessTrace", "Distance")
 MAX_COLUMNS = 200
+MIN_COLUMNS = 20
 MAX_SAMPLE = 100  # steps that a median is taken of
 
 
@@ -59,9 +61,11 @@ def layers(log: RunLog, view: View) -> Panel | None:
     marks: list[Mark] = [Text(0.5, 0.5, f"No layer matches “{view.search}”.", align="center")]
     axis = horizontal.axis
     if rows:
-        x, values = _visible(horizontal.positions(steps), values, view.window)
-        edges, cells = summarize(x, values, min(MAX_COLUMNS, view.max_points // 8))
-        start, end = view.window or (float(edges[0]), float(edges[-1]))
+        x, values = _visible(horizontal.positions(steps), values, axis.range)
+        most = view.max_points if view.every_point else most_columns(view, len(rows))
+        edges, cells = summarize(to_scale(x, axis), values, most, axis.scale)
+        edges = from_scale(edges, axis)
+        start, end = axis.range or (float(edges[0]), float(edges[-1]))
         axis = replace(axis, range=(start, end))
         marks = [heatmap(name, edges, cells, rows), *picked_marks(log, view, rows, start)]
     marks += nonfinite_marks([(horizontal.positions(network.step), network.value)])
@@ -101,6 +105,12 @@ def heatmap(name: str, edges: np.ndarray, cells: np.ndarray, rows: Sequence[Row]
     return Heatmap(edges, y_edges, z, name, scale, tuple(row.name for row in rows), headings)
 
 
+def most_columns(view: View, rows: int) -> int:
+    """How many columns a heat map has at most: fewer where there is little room, or many rows."""
+    wanted = min(MAX_COLUMNS, view.max_points // 8, 25 * view.max_points // rows)
+    return max(MIN_COLUMNS, wanted)
+
+
 def layer_quantities(log: RunLog) -> tuple[str, ...]:
     """The per-layer quantities of a run, the most telling ones first."""
     present = [name for name in log.quantities if kind_of(log, name) == "per_layer"]
@@ -120,22 +130,24 @@ def _visible(
     return x[part], values[part]
 
 
-def summarize(x: np.ndarray, values: np.ndarray, max_columns: int) -> tuple[np.ndarray, np.ndarray]:
+def summarize(
+    x: np.ndarray, values: np.ndarray, max_columns: int, scale: Scale = "linear"
+) -> tuple[np.ndarray, np.ndarray]:
     """Cells for at most ``max_columns`` columns: the median of each stretch of steps.
 
     Args:
-        x: Positions, shape [T], increasing.
+        x: Places along the axis, shape [T], increasing; exponents on a logarithmic one.
         values: Values, shape [T, L].
         max_columns: Upper bound of the columns.
+        scale: Of the axis.
 
     Returns:
         Edges, shape [columns + 1], halfway between the stretches; and medians of the finite
         values, shape [columns, L], NaN where there is none. Of a stretch of very many steps
         :data:`MAX_SAMPLE` evenly spaced ones are looked at.
     """
-    count = min(len(x), max_columns)
-    bounds = np.linspace(0, len(x), count + 1).astype(int)
-    cells = np.empty((count, values.shape[1]))
+    bounds = stretches(10.0**x if scale == "log" else x, max_columns, scale)
+    cells = np.empty((len(bounds) - 1, values.shape[1]))
     for i, (start, end) in enumerate(pairwise(bounds)):
         cells[i] = medians(values[start : end : -(-(end - start) // MAX_SAMPLE)])
     if len(x) == 1:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from cockpit.instruments.notes import joined
-from cockpit.instruments.panel import Heatmap, Mark, Panel
+from cockpit.instruments.panel import Axis, Heatmap, Mark, Panel, Points
 from cockpit.instruments.run_style import RunStyle
 from cockpit.instruments.scales import choose_axis
 
@@ -25,17 +25,23 @@ def side_by_side(parts: Sequence[tuple[RunStyle, Panel]], most: int) -> Panel:
     shown = able[:most]
     maps = [one for _, panel in shown if (one := _map(panel))]
     spread = np.concatenate([one.z[np.isfinite(one.z)] for one in maps])
+    x_axis = _covering([panel.x for _, panel in shown])
     scales = {one.scale for one in maps}
     scale = scales.pop() if len(scales) == 1 else choose_axis("", spread).scale
 
     def colored(mark: Mark) -> Mark:
-        return replace(mark, spread=spread, scale=scale) if isinstance(mark, Heatmap) else mark
+        if isinstance(mark, Heatmap):
+            return replace(mark, spread=spread, scale=scale)
+        if isinstance(mark, Points) and mark.role != "warning":
+            return replace(mark, role="muted")  # colors are those of the runs
+        return mark
 
     made = tuple(
         replace(
             panel,
             title=style.label,
             role=style.role,
+            x=replace(panel.x, range=x_axis) if x_axis else panel.x,
             marks=tuple(colored(mark) for mark in panel.marks),
             current="",
             note="",
@@ -58,6 +64,14 @@ def side_by_side(parts: Sequence[tuple[RunStyle, Panel]], most: int) -> Panel:
         note=note,
         multiples=made,
     )
+
+
+def _covering(axes: Sequence[Axis]) -> tuple[float, float] | None:
+    """The range of all; none for axes that have ticks of their own, or an open range."""
+    ranges = [axis.range for axis in axes if axis.range is not None and not axis.ticks]
+    if len(ranges) < len(axes):
+        return None
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 def _runs(count: int) -> str:

@@ -24,12 +24,10 @@ CURVATURES = {
 
 def notes_at(log: RunLog, name: str, view: View) -> dict[str, Any]:
     """The notes of a quantity's last value at or before the view's step; empty if none."""
-    notes = log.notes(name) if name in log.quantities else []
-    if not notes:
-        return {}
+    notes = log.notes(name)
     steps = log.series(name).step
     end = len(steps) if view.step is None else int(np.searchsorted(steps, view.step, side="right"))
-    return notes[min(end, len(notes)) - 1] if end > 0 else {}
+    return notes[min(end, len(notes)) - 1] if end > 0 and notes else {}
 
 
 def curvature_note(notes: Mapping[str, Any]) -> str:

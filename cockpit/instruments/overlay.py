@@ -30,11 +30,12 @@ from cockpit.instruments.panel import (
 )
 from cockpit.instruments.run_style import SERIES_WORDS, RunStyle
 from cockpit.instruments.same import same
-from cockpit.instruments.scales import choose_axis
+from cockpit.instruments.scales import choose_axis, linear_threshold, median
 
 RAW_RUNS = 2  # of so many runs the measured values are drawn under the smoothed ones
-STAGGER = 0.07  # of the height, between the marks of two runs at the same edge
+STAGGER, STAGES = 0.05, 5  # of the height, between the marks of runs at the same edge
 NAMED = 3  # runs in a note
+APART = 10.0  # times: runs whose values differ that much need a logarithmic axis
 
 Part = tuple[RunStyle, Panel]
 
@@ -64,7 +65,7 @@ def overlay(parts: Sequence[Part], room: Room | None = None) -> Panel:
     """
     room = room or Room()
     front = parts[0][1]
-    if any(isinstance(mark, Heatmap) for mark in front.marks):
+    if any(isinstance(mark, Heatmap) for _, panel in parts for mark in panel.marks):
         return side_by_side(parts, room.maps)
     alike = [part for part in parts if _comparable(part[1], front)]
     drawn, series_note = _lay(alike, room)
@@ -76,6 +77,7 @@ def overlay(parts: Sequence[Part], room: Room | None = None) -> Panel:
     return replace(
         drawn,
         title=front.title,
+        group=front.group,
         current=front.current,
         note=joined(series_note, _left_out(left_out), front.note),
         side=side,
@@ -107,10 +109,11 @@ def _lay(parts: Sequence[Part], room: Room) -> tuple[Panel, str]:
     x = _joint([p.x for _, p in parts])
     y = bars.axis or _joint([p.y for _, p in parts])
     drawn: list[Mark] = []
-    for place, (style, _) in reversed(list(enumerate(parts))):
+    for place, (style, _) in enumerate(parts):
         run = _Run(style, place, len(parts), shown, own[place])
         drawn += [made for mark in own[place] for made in run.draw(mark, x, y)]
         drawn += [run.line(line, 0) for line in bars.line(place)]
+    drawn = [mark for _, mark in sorted(enumerate(reversed(drawn)), key=_layer)]
     if y.range is None:
         y = _chosen(y, _heights(drawn, False))
     y2 = None
@@ -142,7 +145,8 @@ class _Run:
             return [self.line(line, self.shown.index(name)) for line in lines]
         raw = self.place == 0 or self.count <= RAW_RUNS
         if isinstance(mark, Line | Band) and mark.role != "muted" and raw:
-            return [replace(mark, role=self.style.role)]
+            own = replace(mark, role=self.style.role)
+            return [replace(own, label="") if isinstance(own, Line) else own]  # named by its color
         if isinstance(mark, Points):
             return self._points(mark)
         in_front = isinstance(mark, Rule) or (isinstance(mark, Region) and mark.role == "warning")
@@ -170,7 +174,7 @@ class _Run:
         if mark.role == "muted":
             return []
         label = f"{self.style.label}: {mark.label}" if mark.label else ""
-        y = mark.y - STAGGER * self.place if mark.y_axes else mark.y
+        y = mark.y - STAGGER * (self.place % STAGES) if mark.y_axes else mark.y
         return [replace(mark, y=y, label=label, role=self.style.role)]
 
 
@@ -211,6 +215,14 @@ def _series_note(names: Sequence[str], shown: Sequence[str], always: bool) -> st
     return ", ".join(words)
 
 
+def _layer(placed: tuple[int, Mark]) -> tuple[int, int]:
+    """From back to front: what was measured, the lines, single points."""
+    place, mark = placed
+    if isinstance(mark, Points):
+        return (0 if mark.y_axes else 2), place
+    return int(isinstance(mark, Line) and not mark.faint), place
+
+
 def _heights(marks: Sequence[Mark], secondary: bool) -> list[np.ndarray]:
     """All values that a vertical axis has to show."""
     found = [np.zeros(0)]
@@ -239,5 +251,13 @@ def _joint(axes: Sequence[Axis]) -> Axis:
 
 
 def _chosen(axis: Axis, values: Sequence[np.ndarray]) -> Axis:
-    """The scale that suits the values of all."""
-    return replace(choose_axis(axis.label, *values), visible=axis.visible)
+    """The scale that suits the values of all: no run is flat at zero beside a larger one."""
+    chosen = replace(choose_axis(axis.label, *values), visible=axis.visible)
+    sizes = [np.abs(v[np.isfinite(v) & (v != 0)]) for v in values]
+    typical = [median(s) for s in sizes if s.size]
+    if chosen.scale != "linear" or not typical or max(typical) / APART <= min(typical):
+        return chosen
+    if all((v[np.isfinite(v)] > 0).all() for v in values):
+        return replace(chosen, scale="log", range=None)
+    threshold = linear_threshold(np.concatenate(sizes))
+    return replace(chosen, scale="symlog", range=None, linthresh=threshold)

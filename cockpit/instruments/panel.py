@@ -49,7 +49,7 @@ class Axis:
 class Line:
     """A polyline; NaN breaks it.
 
-    ``faint`` marks raw data under a smoothed line; ``dashes`` are those of a ``dash`` line.
+    ``faint`` marks raw data under a ``smoothed`` line; ``dashes`` are those of a ``dash`` line.
     """
 
     x: np.ndarray
@@ -60,6 +60,7 @@ class Line:
     dash: bool = False
     secondary_y: bool = False
     dashes: Dashes = "dash"
+    smoothed: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cockpit.log import RunLog
 
 FEWEST_POINTS = 20
+EVERY_POINT = 2**31  # no curve has more
 Builder = Callable[["RunLog", "View"], Panel | None]
 
 
@@ -44,6 +45,7 @@ class View:
         layers: Names of parameters to pick out (``None``: the whole network).
         quantity: What the layers instrument shows (``None``: it chooses).
         x: The horizontal axis of histories.
+        x_scale: Its scale; on a logarithmic one the start has its place at the left end.
         smoothing: 0 (none) to below 1; ``None`` chooses gently by the number of points.
         max_points: How many points a line has at most.
         window: The visible part of the horizontal axis, in its units (``None``: all).
@@ -69,6 +71,12 @@ class View:
     folded: tuple[str, ...] = ()
     large: bool = False
     unit: str | None = None
+    x_scale: Literal["linear", "log"] = "linear"
+
+    @property
+    def every_point(self) -> bool:
+        """Whether nothing is to be summarized, as for a table."""
+        return self.max_points >= EVERY_POINT
 
     def __post_init__(self) -> None:
         if self.unit not in (None, "s", "min", "h", "d"):
@@ -79,6 +87,8 @@ class View:
             raise ValueError(
                 f"grouping must be None or one of {', '.join(GROUPINGS)}, got {self.grouping!r}."
             )
+        if self.x_scale not in ("linear", "log"):
+            raise ValueError(f"x_scale must be 'linear' or 'log', got {self.x_scale!r}.")
         if self.smoothing is not None and not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing must be None or in [0, 1), got {self.smoothing}.")
         if self.max_points < FEWEST_POINTS:

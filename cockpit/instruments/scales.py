@@ -8,6 +8,7 @@ from cockpit.instruments.panel import Axis
 
 HEAVY_TAIL = 30.0  # symlog where the largest magnitude is this many times the median one
 CONSTANT = 1e-6  # what varies less, relative to its size, is drawn as a level line
+SAMPLE = 65_536  # so many values tell a median well enough
 DECADES = 6  # a symlog axis resolves at most this many decades to each side
 
 
@@ -18,7 +19,7 @@ def choose_axis(label: str, *values: np.ndarray) -> Axis:
         label: The axis label.
         values: All values that the axis has to show; non-finite ones do not count.
     """
-    finite = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.empty(0)
+    finite = np.concatenate([_finite(v) for v in values]) if values else np.empty(0)
     if finite.size == 0:
         return Axis(label)
     low, high = float(finite.min()), float(finite.max())
@@ -28,9 +29,28 @@ def choose_axis(label: str, *values: np.ndarray) -> Axis:
     if low > 0:
         return Axis(label, "log") if high > 10 * low else Axis(label)
     magnitudes = np.abs(finite[finite != 0])
-    if magnitudes.size == 0 or magnitudes.max() <= HEAVY_TAIL * np.median(magnitudes):
+    if magnitudes.size == 0 or magnitudes.max() / HEAVY_TAIL <= median(magnitudes):
         return Axis(label)
     return Axis(label, "symlog", linthresh=linear_threshold(magnitudes))
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    known = np.isfinite(values)
+    return values if known.all() else values[known]
+
+
+def sampled(values: np.ndarray) -> np.ndarray:
+    """At most some ten thousand of the values, evenly spread, for a median or the like."""
+    return values[:: 1 + len(values) // SAMPLE]
+
+
+def median(values: np.ndarray) -> float:
+    """The median, or nearly so of very many values.
+
+    Args:
+        values: Finite ones, at least one; even two near the largest float have a median.
+    """
+    return 2.0 * float(np.median(0.5 * sampled(values)))
 
 
 def linear_threshold(magnitudes: np.ndarray) -> float:
@@ -39,7 +59,7 @@ def linear_threshold(magnitudes: np.ndarray) -> float:
     Args:
         magnitudes: Positive finite values.
     """
-    smallest = max(np.quantile(magnitudes, 0.05), magnitudes.max() / 10**DECADES)
+    smallest = max(np.quantile(sampled(magnitudes), 0.05), magnitudes.max() / 10**DECADES)
     return float(10.0 ** np.floor(np.log10(smallest)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 AUTOMATIC_FROM = 60  # fewer points are shown as they are
+NEIGHBORS_ON_LOG = 8  # on a logarithmic axis a value's neighbors span a quarter of its position
 AUTOMATIC_PARTS = 40  # automatic smoothing looks at 1/40 of the run to each side
 
 
@@ -21,7 +22,20 @@ def smoothing_radius(length: int, smoothing: float | None) -> int:
     return round(0.5 * smoothing**3 * length)
 
 
-def _box(y: np.ndarray, radius: int) -> np.ndarray:
+def radii_on_log_axis(length: int, radius: int) -> np.ndarray:
+    """Radii that grow with the position, so that a logarithmic axis is smoothed evenly.
+
+    Args:
+        length: Number of points.
+        radius: The largest of them.
+
+    Returns:
+        int64, shape [length].
+    """
+    return np.minimum(radius, np.arange(length) // NEIGHBORS_ON_LOG)
+
+
+def _box(y: np.ndarray, radius: int | np.ndarray) -> np.ndarray:
     """Mean of the finite values at most ``radius`` away, of fewer at the start."""
     at = np.arange(len(y))
     # Nearly symmetric at the start, where averaging ahead would flatten a steep beginning.
@@ -34,19 +48,19 @@ def _box(y: np.ndarray, radius: int) -> np.ndarray:
     return np.where(number > 0, (sums[high] - sums[low]) / np.maximum(number, 1), np.nan)
 
 
-def smooth(y: np.ndarray, radius: int) -> np.ndarray:
+def smooth(y: np.ndarray, radius: int | np.ndarray) -> np.ndarray:
     """Average over neighbors, twice (a triangular window), centered: no lag.
 
     Args:
         y: Values, shape [T]; non-finite ones are left out and stay gaps (NaN).
-        radius: Neighbors to each side; 0 returns ``y`` with gaps.
+        radius: Neighbors to each side, for all values or for each; 0 leaves them as they are.
 
     Returns:
         Smoothed values, shape [T].
     """
     gaps = ~np.isfinite(y)
     result = np.where(gaps, np.nan, y)
-    if radius > 0:
-        half = max(1, radius // 2)
+    if np.any(np.asarray(radius) > 0):
+        half = np.where(np.asarray(radius) > 0, np.maximum(1, np.asarray(radius) // 2), 0)
         result = _box(_box(result, half), half)
     return np.where(gaps, np.nan, result)

@@ -10,7 +10,7 @@ from cockpit.instruments.history import Curve, history_panel, value_at
 from cockpit.instruments.numbers import format_number
 from cockpit.instruments.panel import Axis
 from cockpit.instruments.registry import Help, View, instrument
-from cockpit.instruments.scales import choose_axis
+from cockpit.instruments.scales import choose_axis, median
 
 if TYPE_CHECKING:
     from cockpit.instruments.panel import Panel
@@ -39,8 +39,9 @@ TOWERING = 8.0  # times the median
 def time(log: RunLog, view: View) -> Panel | None:
     """Milliseconds per step, and the overhead of tracking on a second axis."""
     step, milliseconds = step_times(log)
-    known = np.isfinite(log.overhead.value)  # unknown where the plain step took no time at all
-    tracked, percent = log.overhead.step[known], 100 * log.overhead.value[known]
+    overhead = log.overhead
+    known = np.isfinite(overhead.value)  # unknown where the plain step took no time at all
+    tracked, percent = overhead.step[known], 100 * overhead.value[known]
     plain = Curve(step, milliseconds, "time per step")
     tracking = Curve(tracked, percent, "tracking", "secondary", secondary_y=len(step) > 0)
     left = from_zero("ms per step", milliseconds, room=1.15)
@@ -62,7 +63,7 @@ def from_zero(label: str, values: np.ndarray, room: float) -> Axis:
     if finite.size == 0:
         return Axis(label)
     highest = float(finite.max())
-    if highest > TOWERING * float(np.median(finite)) or highest <= 0:
+    if highest / TOWERING > median(finite) or highest <= 0:
         return choose_axis(label, finite)
     return Axis(label, range=(0.0, room * highest))
 

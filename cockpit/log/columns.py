@@ -75,9 +75,35 @@ class Block:
         except TypeError:
             self.flat.fromlist([to_float(x) for x in numbers])
 
-    def matrix(self) -> np.ndarray:
-        """float64, shape [rows, width]."""
-        return np.array(self.flat).reshape(len(self.places), -1)
+    def matrix(self, first: int = 0) -> np.ndarray:
+        """The rows from the ``first`` on: float64, shape [rows, width]."""
+        width = len(self.flat) // max(len(self.places), 1)
+        return np.array(self.flat[first * width :]).reshape(len(self.places) - first, width)
+
+
+class NoteTexts:
+    """Notes beside the values of a column: most repeat, so that each is kept once.
+
+    Attributes:
+        distinct: JSON of each.
+        numbers: Number of the notes, by place in the column; −1 where there are none. Ends with
+            the last place that has any.
+    """
+
+    def __init__(self) -> None:
+        self.distinct: list[bytes] = []
+        self.numbers = array("q")
+        self._number_of: dict[bytes, int] = {}
+
+    def add(self, place: int, text: bytes) -> None:
+        """Append the notes of a place behind all others."""
+        numbers = self.numbers
+        if len(numbers) < place:
+            numbers.extend([-1] * (place - len(numbers)))
+        number = self._number_of.setdefault(text, len(self.distinct))
+        if number == len(self.distinct):
+            self.distinct.append(text)
+        numbers.append(number)
 
 
 class Column:
@@ -86,16 +112,15 @@ class Column:
     Attributes:
         rows: Row of the record in :class:`Records`.
         values: The network-wide number.
-        notes: JSON of the notes, by place in this column; only where there are any.
+        notes: What is noted beside the values.
         blocks: Rows of layers, by (attempt, width).
     """
 
     def __init__(self) -> None:
         self.rows = array("q")
         self.values = array("d")
-        self.notes: dict[int, bytes] = {}
+        self.notes = NoteTexts()
         self.blocks: dict[tuple[int, int], Block] = {}
-        self._last_notes = b""
         self._last_key = (-1, -1)
         self._last_block = Block()
 
@@ -108,10 +133,7 @@ class Column:
         if layers := value.layers:
             self._add_layers(place, layers, attempt)
         if value.notes is not msgspec.UNSET:
-            notes = bytes(value.notes)
-            if notes == self._last_notes:
-                notes = self._last_notes  # most repeat: keep one copy
-            self._last_notes = self.notes[place] = notes
+            self.notes.add(place, bytes(value.notes))
 
     def add_number(self, row: int, number: float) -> None:
         """Append a bare number."""

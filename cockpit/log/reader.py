@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time as clock
@@ -17,6 +18,7 @@ from cockpit.log.columns import Column, Series
 from cockpit.log.contents import Contents
 from cockpit.log.lines import LineReader
 from cockpit.log.live import LiveRows
+from cockpit.log.notes import Notes
 from cockpit.log.parse import parse_object, parse_value
 from cockpit.log.record import Arrays, Histogram1d, Histogram2d, Layer, Value
 from cockpit.log.writer import LOG_NAME
@@ -40,6 +42,8 @@ class RunLog:
     Args:
         path: The run's folder, or the log file itself.
         stalled_after: Seconds without growth after which a run without an end is ``stalled``.
+        overview: Read only some thousand records, spread over all of a log of more than 32 MiB.
+        read: Whether to read at once; else at the first :meth:`refresh`.
 
     Attributes:
         path: The log file.
@@ -48,23 +52,34 @@ class RunLog:
         FileNotFoundError: If there is no log.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, stalled_after: float = 120.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        stalled_after: float = 120.0,
+        overview: bool = False,
+        read: bool = True,
+    ) -> None:
         given = Path(path)
         self.path = given / LOG_NAME if given.is_dir() else given
         self._stalled_after = stalled_after
         self._lock = threading.RLock()
         try:
-            self._lines = LineReader(self.path)
+            self._lines = LineReader(self.path, sampled=overview)
         except OSError as error:
             raise FileNotFoundError(
                 f"No log at {self.path}. Give the folder of a run (the logdir of its Cockpit), "
                 f"which holds {LOG_NAME}."
             ) from error
         self._clear()
-        self.refresh()
+        if read:
+            self.refresh()
 
-    def refresh(self) -> bool:
+    def refresh(self, seconds: float = math.inf) -> bool:
         """Read what was added since; all over again if the file was truncated or replaced.
+
+        Args:
+            seconds: Stop after about so long; the next call goes on.
 
         Returns:
             Whether anything is new.
@@ -76,17 +91,32 @@ class RunLog:
             if change == "replaced":
                 self._clear()
             before = self._lines.offset
-            for offset, line in self._lines.lines():
+            for offset, line in self._lines.lines(seconds):
                 if line:
                     self._contents.add(line, offset)
             if change == "grown" and self._lines.offset == before:
                 return False
-            self._live = LiveRows(self._contents)
+            self._live.grown()
             return True
 
     def _clear(self) -> None:
         self._contents = Contents(self.path.resolve().parent.name)
         self._live = LiveRows(self._contents)
+
+    @property
+    def is_overview(self) -> bool:
+        """Whether most records were passed over."""
+        return self._lines.passed_over
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last :meth:`refresh` stopped before the end, because time was up."""
+        return self._lines.has_more
+
+    @property
+    def share_read(self) -> float:
+        """How much of the file was read, 0 to 1."""
+        return self._lines.offset / max(self._lines.size, 1)
 
     def _latest(self) -> Attempt:
         attempts = self._contents.attempts
@@ -156,9 +186,7 @@ class RunLog:
     def last_step(self) -> int | None:
         """The highest tracked step; None before the first."""
         with self._lock:
-            records = self._contents.steps
-            steps = np.array(records.step, dtype=np.int64)[self._live.alive(records)]
-            return int(steps.max()) if steps.size else None
+            return self._live.last_step(self._contents.steps)
 
     @property
     def duration(self) -> float:
@@ -174,8 +202,8 @@ class RunLog:
             contents = self._contents
             rows = [(name, column.rows) for name, column in contents.numbers.items()]
             rows += contents.stored.items()
-            alive = self._live.alive(contents.steps)
-            return tuple(dict.fromkeys(name for name, r in rows if alive[np.array(r)].any()))
+            live, records = self._live, contents.steps
+            return tuple(dict.fromkeys(name for name, r in rows if live.counts(r, records)))
 
     def series(self, name: str) -> Series:
         """The network-wide values of a scalar or per-layer quantity."""
@@ -198,20 +226,19 @@ class RunLog:
             names = [[x.name for x in attempt.layers] for attempt in self._contents.attempts]
             return self._live.matrix(column, names)
 
-    def notes(self, name: str) -> list[dict[str, Any]]:
+    def notes(self, name: str) -> Notes:
         """The notes of each value of :meth:`series`; ``{}`` where there are none."""
         with self._lock:
             column = self._contents.numbers.get(name, _NOTHING)
-            places = self._live.places(column.rows, self._contents.steps).tolist()
-            return [parse_object(column.notes.get(i, b"{}")) or {} for i in places]
+            return Notes(column.notes, self._live.places(column.rows, self._contents.steps))
 
     @property
     def user_names(self) -> tuple[str, ...]:
         """Names of the numbers that the user logged, in order of appearance."""
         with self._lock:
-            alive = self._live.alive(self._contents.user)
+            live, records = self._live, self._contents.user
             columns = self._contents.measured.items()
-            return tuple(name for name, c in columns if alive[np.array(c.rows)].any())
+            return tuple(name for name, c in columns if live.counts(c.rows, records))
 
     def user_series(self, name: str) -> Series:
         """What the user logged under ``name``, where it is a number."""

@@ -6,9 +6,25 @@ import importlib
 import pkgutil
 import re
 
-from cockpit.problems.problem import Problem, accuracy, evaluate, parameter_groups
+from cockpit.problems.problem import (
+    Problem,
+    Score,
+    accuracy,
+    evaluate,
+    evaluate_all,
+    parameter_groups,
+)
 
-__all__ = ["Problem", "accuracy", "all_problems", "evaluate", "get", "parameter_groups"]
+__all__ = [
+    "Problem",
+    "Score",
+    "accuracy",
+    "all_problems",
+    "evaluate",
+    "evaluate_all",
+    "get",
+    "parameter_groups",
+]
 
 
 def all_problems() -> tuple[Problem, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from cockpit.problems.data.views import Classified
 from cockpit.problems.networks import mlp
 from cockpit.problems.problem import Problem, accuracy
 
@@ -12,12 +13,12 @@ PROBLEM = Problem(
     name="mlp",
     title="multi-layer perceptron 784-1000-500-100-10 on Fashion-MNIST",
     dataset="fashion-mnist",
-    input_shape=(1, 28, 28),
+    view=Classified((1, 28, 28)),
     model=mlp,
     loss=nn.CrossEntropyLoss,
-    metric=accuracy,
     batch_size=128,
     epochs=100,
     lr=0.05,
+    metric=accuracy,
     source="thesis A.1.3, P11",
 )

@@ -1,30 +1,34 @@
-"""Train a problem with a cockpit around it, as `cockpit demo` does."""
+"""Train a problem with a cockpit around it, as `cockpit train` and `cockpit demo` do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cockpit.cockpit import Cockpit
 from cockpit.configuration import Configuration
-from cockpit.problems.data import Batches, ImageSet, fit_images
-from cockpit.problems.problem import Problem, evaluate, parameter_groups
-from cockpit.quantities.base import Tier
+from cockpit.problems import checkpoint
+from cockpit.problems.checkpoint import Checkpoint
+from cockpit.problems.data import Batches, DataSet, Samples
+from cockpit.problems.optimizers import OPTIMIZERS, learning_rate, make_optimizer
+from cockpit.problems.problem import Problem, Score, evaluate_all, parameter_groups
+from cockpit.quantities.base import Quantity, Tier
+
+__all__ = ["OPTIMIZERS", "Outcome", "Settings", "Stop", "Watch", "make_optimizer", "train"]
 
 Watch = Callable[[int, Cockpit], None]
 """Called after each step with its number and the cockpit."""
 
-ACCURACY_EVERY = 10
-VALIDATE_EVERY = 50
-VALIDATION_IMAGES = 1000
+Stop = Callable[[], bool]
+"""Asked after each step: whether to end here."""
 
-# With these each trains 2c2d well; plain SGD takes the problem's own.
-_LEARNING_RATES = {"momentum": 0.01, "adam": 0.001, "adamw": 0.001}
-OPTIMIZERS = ("sgd", *_LEARNING_RATES)
+METRIC_EVERY = 10
+SMALLEST_EVALUATION = 100  # samples at once; fewer would only take longer
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,13 @@ class Settings:
         lr: Learning rate.
         batch_size: Samples per step.
         config: What is tracked, see ``Cockpit``.
-        seed: Of the network, the order of the data, and the cockpit's own random numbers.
+        budget: What tracking may cost, see ``Cockpit``.
+        seed: Of the network, the order of the data, and all random numbers.
         device: Where to train.
+        validate_every: Steps from one evaluation on test samples to the next.
+        validation_samples: How many of them; None: all.
+        save: Whether checkpoints are written, at each evaluation and at the end.
+        plan: What a checkpoint says besides, of how to go on.
     """
 
     steps: int
@@ -47,81 +56,162 @@ class Settings:
     optimizer: str = "sgd"
     lr: float | None = None
     batch_size: int | None = None
-    config: Tier | Configuration = "economy"
+    config: Tier | Configuration | Iterable[Quantity] = "economy"
+    budget: float | None = None
     seed: int = 0
     device: str = "cpu"
+    validate_every: int = 50
+    validation_samples: int | None = 1000
+    save: bool = False
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    def recipe(self, problem: Problem, data: DataSet) -> dict[str, Any]:
+        """What decides the course of the run, as plain values."""
+        return {
+            "problem": problem.key,
+            "data": data.name,
+            "optimizer": self.optimizer,
+            "lr": learning_rate(self.optimizer, self.lr, problem.lr),
+            "batch_size": self.batch_size or problem.batch_size,
+            "l2": problem.l2,
+            "seed": self.seed,
+        }
 
 
-def make_optimizer(
-    name: str, groups: list[dict[str, Any]], lr: float | None, default_lr: float
-) -> torch.optim.Optimizer:
-    """An optimizer by name.
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        steps: How many steps the run has.
+        score: Of the last evaluation on test samples; None if there was none.
+        stopped: Whether it was ended early.
+    """
+
+    steps: int
+    score: Score | None
+    stopped: bool
+
+
+class _Run:
+    """A model on its way: what a step changes, and how a step is made."""
+
+    def __init__(self, problem: Problem, data: DataSet, settings: Settings) -> None:
+        self.problem, self.settings = problem, settings
+        self.recipe = settings.recipe(problem, data)
+        train, self.test = problem.view(data)
+        self.batches = Batches(
+            train, self.recipe["batch_size"], seed=settings.seed, device=settings.device
+        )
+        # Dropout and the like draw from the global generator.
+        torch.manual_seed(settings.seed)
+        self.model = problem.model(settings.seed).to(settings.device)
+        self.loss = problem.loss().to(settings.device)
+        groups = parameter_groups(self.model, problem.l2)
+        self.optimizer = make_optimizer(settings.optimizer, groups, settings.lr, problem.lr)
+
+    def step(self, step: int, inputs: Tensor, targets: Tensor, cockpit: Cockpit) -> Tensor:
+        """One step of the optimizer; returns the outputs."""
+        self.optimizer.zero_grad()
+        outputs = self.model(inputs)
+        loss = self.loss(outputs, targets)
+        with cockpit(step):
+            loss.backward()
+        self.optimizer.step()
+        return outputs.detach()
+
+    def log_metric(
+        self, step: int, epoch: int, outputs: Tensor, targets: Tensor, cockpit: Cockpit
+    ) -> None:
+        """Record the epoch, and the metric of the batch."""
+        metric = self.problem.metric
+        values = {} if metric is None else {f"train_{metric.__name__}": metric(outputs, targets)}
+        cockpit.log(step, epoch=epoch, **values)
+
+    def validate(self, step: int, cockpit: Cockpit) -> Score:
+        """Evaluate on test samples, and record it."""
+        samples: Samples = self.test
+        size = max(self.recipe["batch_size"], SMALLEST_EVALUATION)
+        limit = self.settings.validation_samples
+        score = evaluate_all(self.problem, self.model, samples, size, limit)
+        metric = self.problem.metric
+        values = {} if metric is None else {f"valid_{metric.__name__}": score.metric}
+        cockpit.log(step, valid_loss=score.loss, **values)
+        return score
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint, from which the run goes on at this step."""
+        if self.settings.save:
+            plan = self.settings.plan
+            now = checkpoint.take(step, self.recipe, self.model, self.optimizer, plan)
+            checkpoint.save(now, self.settings.logdir)
+
+
+def train(
+    problem: Problem,
+    data: DataSet,
+    settings: Settings,
+    watch: Watch,
+    *,
+    stop: Stop = lambda: False,
+    resumed: Checkpoint | None = None,
+) -> Outcome:
+    """Train ``problem`` on ``data``, recorded in ``settings.logdir``.
+
+    The global random numbers are set to the seed. The batch's metric is recorded every 10 steps.
+
+    Args:
+        problem: What to train.
+        data: On what; of the kind that the problem takes.
+        settings: How.
+        watch: Told after each step.
+        stop: Asked after each step.
+        resumed: Where the run goes on; the steps from there on are bit for bit those of a run that
+            was never interrupted.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If a setting cannot be, or is another than that of the run to be resumed.
     """
-    if name not in OPTIMIZERS:
-        raise ValueError(f"got optimizer {name!r}, expected one of {', '.join(OPTIMIZERS)}")
-    rate = _LEARNING_RATES.get(name, default_lr) if lr is None else lr
-    if name == "adam":
-        return torch.optim.Adam(groups, lr=rate)
-    if name == "adamw":
-        return torch.optim.AdamW(groups, lr=rate)
-    return torch.optim.SGD(groups, lr=rate, momentum=0.9 if name == "momentum" else 0.0)
-
-
-def train(problem: Problem, images: ImageSet, settings: Settings, watch: Watch) -> float:
-    """Train ``problem`` on ``images``, recorded in ``settings.logdir``.
-
-    Batch accuracy is recorded every 10 steps, loss and accuracy on 1,000 test images every 50.
-
-    Returns:
-        The metric on those test images at the end.
-
-    Raises:
-        ValueError: If a setting cannot be; says which.
-    """
-    model = problem.model(settings.seed).to(settings.device)
-    loss_function = problem.loss()
-    groups = parameter_groups(model, problem.l2)
-    optimizer = make_optimizer(settings.optimizer, groups, settings.lr, problem.lr)
-    batches = Batches(
-        images.train,
-        settings.batch_size or problem.batch_size,
-        shape=problem.input_shape,
-        seed=settings.seed,
-        device=settings.device,
-    )
-    held_out = _held_out(problem, images, settings.device)
-    metric = 0.0
+    run = _Run(problem, data, settings)
+    first = 0 if resumed is None else _checked(resumed, run.recipe, settings.steps).step
+    score = None
     with Cockpit(
-        model,
-        loss_function,
-        optimizer,
+        run.model,
+        run.loss,
+        run.optimizer,
         config=settings.config,
         logdir=settings.logdir,
         seed=settings.seed,
+        budget=settings.budget,
+        about={**run.recipe, "data": data.title, "found": data.found, "title": problem.title},
     ) as cockpit:
-        for step, (epoch, inputs, targets) in enumerate(batches.take(settings.steps)):
-            optimizer.zero_grad()
-            outputs = model(inputs)
-            loss = loss_function(outputs, targets)
-            with cockpit(step):
-                loss.backward()
-            optimizer.step()
-
-            if step % ACCURACY_EVERY == 0:
-                hits = problem.metric(outputs.detach(), targets)
-                cockpit.log(step, epoch=epoch, train_accuracy=hits)
-            if step % VALIDATE_EVERY == 0 or step == settings.steps - 1:
-                loss_value, metric = evaluate(problem, model, *held_out)
-                cockpit.log(step, valid_loss=loss_value, valid_accuracy=metric)
+        # Not earlier: distances are measured from where the cockpit found the model.
+        if resumed is not None:
+            checkpoint.restore(resumed, run.model, run.optimizer)
+        batches = run.batches.take(settings.steps, first)
+        for step, (epoch, inputs, targets) in enumerate(batches, first):
+            outputs = run.step(step, inputs, targets, cockpit)
+            stopped = stop()
+            if step % METRIC_EVERY == 0:
+                run.log_metric(step, epoch, outputs, targets, cockpit)
+            if step % settings.validate_every == 0 or step == settings.steps - 1:
+                score = run.validate(step, cockpit)
+                run.save(step + 1)
             watch(step, cockpit)
-    return metric
+            if stopped:
+                run.save(step + 1)
+                cockpit.close("interrupted")
+                return Outcome(step + 1, score, stopped=True)
+    return Outcome(settings.steps, score, stopped=False)
 
 
-def _held_out(problem: Problem, images: ImageSet, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first test images, framed for the network, with their labels."""
-    chosen = images.test.images[:VALIDATION_IMAGES].float().div(255)
-    framed = fit_images(chosen, problem.input_shape)
-    return framed.to(device), images.test.labels[:VALIDATION_IMAGES].to(device)
+def _checked(found: Checkpoint, recipe: dict[str, Any], steps: int) -> Checkpoint:
+    """The checkpoint, if it is one of this run."""
+    for key, value in recipe.items():
+        if found.recipe.get(key) != value:
+            raise ValueError(
+                f"got {key} {value!r}, but the run to be resumed has {found.recipe.get(key)!r}"
+            )
+    if found.step >= steps:
+        raise ValueError(f"the run has {found.step} steps already; give it more than {steps}")
+    return found

@@ -69,7 +69,7 @@ def fit_quadratic(start: Observation, end: Observation, length: float) -> Quadra
     relative = design / deviations[:, None]
     scale = np.abs(relative).max()
     w, *_ = np.linalg.lstsq(relative / scale, values / deviations / scale, rcond=None)
-    return QuadraticFit((w[0], w[1] / length, w[2] / length**2), weighted)
+    return QuadraticFit((w[0], w[1] / length, w[2] / (length * length)), weighted)
 
 
 def alpha(fit: QuadraticFit, length: float) -> tuple[float, bool]:

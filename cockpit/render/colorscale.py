@@ -56,7 +56,8 @@ def color_scale(heatmap: Heatmap) -> ColorScale:
 def _ticks(low: float, high: float, axis: Axis) -> tuple[Tick, ...]:
     """At both ends of the scale, roughly: a small color bar has no room for more."""
     if axis.scale == "log":
-        ticks = log_ticks(10.0**low, 10.0**high, most=4)
+        ticks = log_ticks(10.0**low, 10.0**high, most=3)
+        ticks = ticks[:: -(-len(ticks) // 3)]
         return tuple((float(np.log10(value)), text) for value, text in ticks)
     if axis.scale == "symlog":
         ends = [float(np.sign(e) * axis.linthresh * (10 ** abs(e) - 1)) for e in (low, high)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cockpit.instruments.panel import Band, Bars, Heatmap, Line, Panel, Place, Points, Region
+from cockpit.instruments.run_style import RUN_ROLES
 
 TITLE = 0.21
 NOTE = 0.135
@@ -80,10 +81,17 @@ def legend_marks(panel: Panel) -> list[Labelled]:
         return []
     found: dict[str, Labelled] = {}
     for mark in panel.marks:
-        if isinstance(mark, Labelled) and mark.label:
+        if isinstance(mark, Labelled) and mark.label and not getattr(mark, "faint", False):
             found.setdefault(mark.label, mark)
     marks = list(found.values())
+    if is_comparison(panel):
+        marks.reverse()  # what is drawn last is in front
     return marks if len(marks) > 1 or any(isinstance(m, Points) for m in marks) else []
+
+
+def is_comparison(panel: Panel) -> bool:
+    """Whether colors stand for runs."""
+    return any(getattr(mark, "role", "") in RUN_ROLES for mark in panel.marks)
 
 
 def color_bar_mark(panel: Panel) -> Heatmap | None:

@@ -26,9 +26,15 @@ from cockpit.render.geometry import (
     Box,
     Labelled,
     color_bar_mark,
+    columns,
     equal_ranges,
+    grid_shape,
+    header_height,
+    label_height,
+    left_margin,
     legend_marks,
     panel_boxes,
+    rows,
 )
 from cockpit.render.matplotlib_axes import finish_axis, scale_axis, style_frame
 from cockpit.render.matplotlib_marks import DASHES, MARKERS, draw_color_bar, draw_mark
@@ -37,6 +43,7 @@ from cockpit.render.theme import Theme, get_theme
 
 FONTS = ("Inter", "Source Sans 3", "Helvetica Neue", "Helvetica", "Arial", "Liberation Sans")
 SINGLE_WIDTH = 5.6  # inches
+CAPTION = 0.16  # inches, room for the title of one of several pictures
 TITLE_SIZE, NOTE_SIZE, LABEL_SIZE = 8.4, 6.4, 6.4
 
 
@@ -121,6 +128,8 @@ def draw(panel: Panel, figure: CockpitFigure, box: Box) -> dict[str, Axes]:
     """
     with figure.styled():
         _header(panel, figure, box)
+        if panel.multiples:
+            return _draw_multiples(panel, figure, box)
         boxes = panel_boxes(panel, box)
         panel = equal_ranges(panel, boxes["main"])
         axes = {"main": _draw_axes(panel, figure, boxes["main"])}
@@ -133,6 +142,23 @@ def draw(panel: Panel, figure: CockpitFigure, box: Box) -> dict[str, Axes]:
             axes["right"].set_ylim(axes["main"].get_ylim())
             axes["right"].tick_params(axis="y", labelleft=False, length=0)
         _legend(panel, figure, box, boxes["main"])
+    return axes
+
+
+def _draw_multiples(panel: Panel, figure: CockpitFigure, box: Box) -> dict[str, Axes]:
+    """Panels side by side, each under its title; one color bar is for all."""
+    _legend(panel, figure, box, box.inset(left_margin(panel.multiples[0]), 0, 0, 0))
+    across = grid_shape(len(panel.multiples))[1]
+    shown = list(panel.multiples)
+    lines = [shown[i : i + across] for i in range(0, len(shown), across)]
+    axes: dict[str, Axes] = {}
+    parts = rows(box.inset(0, 0, 0, header_height(panel)), [1.0] * len(lines), 0.06)
+    for line, part in zip(lines, parts, strict=True):
+        for one, cell in zip(line, columns(part, [1.0] * across, 0.06), strict=False):
+            main = cell.inset(left_margin(one), label_height(one), 0.04, CAPTION)
+            axes[f"multiple {len(axes)}"] = ax = _draw_axes(one, figure, main)
+            ax.set_title(one.title, fontsize=NOTE_SIZE, color=figure.theme.text, loc="left", pad=3)
+            ax.spines["top"].set(visible=True, color=figure.theme.colors[one.role], linewidth=1.6)
     return axes
 
 

@@ -50,6 +50,8 @@ def wanted_height(panel: Panel) -> float:
         return GAUGE
     if panel.side:
         return JOINT
+    if panel.multiples:
+        return JOINT
     if any(isinstance(mark, Heatmap) for mark in panel.marks):
         return LAYERS
     return HISTORY

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from cockpit.instruments.panel import Band, Line, Panel, Place, Points
 from cockpit.instruments.run_style import RUN_ROLES
-from cockpit.render.geometry import color_bar_mark, grid_shape, legend_marks
+from cockpit.render.geometry import color_bar_mark, grid_shape, is_comparison, legend_marks
 from cockpit.render.plotly_axes import (
     FONT,
     Canvas,
@@ -23,11 +23,10 @@ from cockpit.render.plotly_marks import DRAW, Plot
 from cockpit.render.theme import get_theme
 
 Span = tuple[float, float]
-HISTORY_TOP, GAUGE_BOTTOM = 0.24, 0.42  # fractions of a figure with a history strip below
+HISTORY_TOP, GAUGE_BOTTOM = 0.26, 0.38  # fractions of a figure with a history strip below
 MAP_BOTTOM = 0.36  # instead: a heat map has one only where there is much room
 SMALL_HEIGHT, ROW = 260, 14  # pixels: of a small figure, of a row of text
-EVERY = 1 << 30
-BETWEEN, CAPTION = (0.07, 0.04), 0.09  # fractions: gaps of a grid of pictures, room for a title
+BETWEEN, CAPTION = (0.07, 0.12), 0.09  # fractions: gaps of a grid of pictures, room for a title
 FONT_SMALL = 11
 MARGINAL_FROM, MAIN_TO = 0.86, 0.84  # fractions of a figure with marginals
 
@@ -50,19 +49,13 @@ def figure(
 
 
 def figure_dict(
-    panel: Panel,
-    theme: str = "light",
-    *,
-    header: bool = False,
-    height: int | None = None,
-    all_names: bool = False,
+    panel: Panel, theme: str = "light", *, header: bool = False, height: int | None = None
 ) -> dict[str, Any]:
     """As :func:`figure`: the ``data`` and ``layout`` that plotly.js reads, made much faster.
 
-    Arrays are numpy arrays. With ``all_names``, rows of names are not thinned.
+    Arrays are numpy arrays.
     """
-    fitting = max(4, ((height or SMALL_HEIGHT) - 90) // ROW)
-    canvas = Canvas(get_theme(theme), names=EVERY if all_names else fitting)
+    canvas = Canvas(get_theme(theme), names=max(4, ((height or SMALL_HEIGHT) - 90) // ROW))
     spans = _spans(panel)
     shared = {"showticklabels": False, "title": {"text": ""}}
     main = None if panel.multiples else _draw(canvas, panel, *spans["main"])
@@ -105,6 +98,7 @@ def _style(canvas: Canvas, panel: Panel, header: bool) -> dict[str, Any]:
         "legend": {
             "orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom",
             "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)", "itemwidth": 30,
+            "traceorder": "reversed" if is_comparison(panel) else "normal",
         },
     }  # fmt: skip
     if header:
@@ -157,12 +151,16 @@ def _draw(
     theme = canvas.theme
     grid = not bare and not panel.equal and panel.y.visible and color_bar_mark(panel) is None
     first, second = _axis_colors(panel, theme.colors) if panel.y2 and panel.y2.visible else ("", "")
-    x = canvas.add_axis("x", domain=x_span, **axis_settings(panel.x, theme, grid=grid))
+    x = canvas.add_axis(
+        "x", domain=x_span, **axis_settings(panel.x, theme, grid=grid, horizontal=True)
+    )
     y = canvas.add_axis(
         "y", domain=y_span, anchor=x,
         **axis_settings(panel.y, theme, grid=grid, color=first, most=canvas.names),
     )  # fmt: skip
     canvas.settings(x)["anchor"] = y
+    if panel.x.scale == "log":
+        canvas.settings(x).update(tickformat="~g", nticks=8)  # whole numbers between the decades
     if panel.equal:
         canvas.settings(y)["scaleanchor"] = x
     over = {"overlaying": y, "anchor": x}
@@ -184,7 +182,7 @@ def _draw(
         if axis.scale == "symlog":
             add_symlog_ticks(canvas.settings(name), axis, values)
         elif axis.scale == "log":
-            add_log_ticks(canvas.settings(name), values)
+            add_log_ticks(canvas.settings(name), axis, values)
     return plot
 
 
@@ -196,21 +194,28 @@ def _draw_multiples(canvas: Canvas, panels: Sequence[Panel]) -> None:
         row, column = divmod(place, columns)
         across = _cell(column, columns, BETWEEN[0])
         bottom, top = _cell(rows - 1 - row, rows, BETWEEN[1])
-        under = (top - bottom) * (1 - CAPTION)
-        drawn = _draw(canvas, panel, across, (bottom, bottom + under))
-        _caption(canvas, panel, across[0], bottom + under)
+        upward = (bottom * (1 - CAPTION), top * (1 - CAPTION))
+        drawn = _draw(canvas, panel, across, upward)
+        _caption(canvas, panel, across[0], upward[1])
         _few_ticks(canvas.settings(drawn.x_name))
-        if place + columns < len(panels):  # another one is below it
-            canvas.settings(drawn.x_name).update(showticklabels=False, title={"text": ""})
+        canvas.settings(drawn.x_name)["showticklabels"] = place + columns >= len(panels)
+        if row < rows - 1:
+            canvas.settings(drawn.x_name)["title"] = {"text": ""}
+        elif column:  # one title is for all; an empty one would take its neighbor's room
+            canvas.settings(drawn.x_name)["title"] |= {"text": " "}
+        if column or row:
+            canvas.settings(drawn.y_name)["title"] = {"text": ""}
         if first is None:
             first = drawn
             continue
         if panel.x.label == panels[0].x.label and not panel.x.ticks:
             canvas.settings(drawn.x_name)["matches"] = first.x_name
         if column and panel.y == panels[0].y:
-            canvas.settings(drawn.y_name).update(showticklabels=False, title={"text": ""})
-    for trace in [trace for trace in canvas.traces if trace["type"] == "heatmap"][1:]:
-        trace["showscale"] = False
+            canvas.settings(drawn.y_name)["showticklabels"] = False
+    maps = [trace for trace in canvas.traces if trace["type"] == "heatmap"]
+    told = next((trace for trace in maps if np.isfinite(trace["z"]).any()), None)
+    for trace in maps:  # plotly has no color bar for a map without a value
+        trace["showscale"] = trace is told
 
 
 def _few_ticks(axis: dict[str, Any]) -> None:

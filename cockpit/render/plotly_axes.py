@@ -67,7 +67,13 @@ def on_axis(values: np.ndarray, axis: Axis) -> np.ndarray:
 
 
 def axis_settings(
-    axis: Axis, theme: Theme, *, grid: bool, color: str = "", most: int = 1000
+    axis: Axis,
+    theme: Theme,
+    *,
+    grid: bool,
+    color: str = "",
+    most: int = 1000,
+    horizontal: bool = False,
 ) -> dict[str, Any]:
     """Plotly's settings of an axis.
 
@@ -77,6 +83,7 @@ def axis_settings(
         grid: Whether grid lines are drawn.
         color: Of the axis line, where it belongs to a series.
         most: How many of the axis's own ticks have room.
+        horizontal: Whether it lies: steps are counted in thousands (k) and millions (M).
     """
     settings: dict[str, Any] = {
         "visible": axis.visible,
@@ -92,8 +99,8 @@ def axis_settings(
         "ticklen": 3,
         "tickcolor": theme.axis,
         "tickfont": {"size": TICK_SIZE, "color": theme.muted_text},
-        "exponentformat": "power",
-        "minexponent": 3 if axis.scale == "log" else 5,
+        "exponentformat": "SI" if horizontal else "power",
+        "minexponent": 4 if horizontal else 3 if axis.scale == "log" else 5,
         "tickmode": "auto",
         "automargin": True,
     }
@@ -109,9 +116,10 @@ def axis_settings(
     return settings
 
 
-def add_log_ticks(settings: dict[str, Any], values: np.ndarray) -> None:
+def add_log_ticks(settings: dict[str, Any], axis: Axis, values: np.ndarray) -> None:
     """Give a log axis digits between the decades where what it shows spans few of them."""
     known = values[np.isfinite(values) & (values > 0)]
+    known = np.array(axis.range) if axis.range and not known.size else known
     decades = float(np.log10(known.max() / known.min())) if known.size else 9.0
     if decades < MANY_DECADES:
         settings["tickmode"] = "linear"

@@ -61,9 +61,19 @@ def _hover(axis: Axis) -> str:
     return "%{customdata:.5~g}" if axis.scale == "symlog" else "%{y:.5~g}"
 
 
+def _hover_name(mark: Line | Band) -> str:
+    """What a value under the mouse is: of which series, raw or smoothed."""
+    kind = "smoothed" if isinstance(mark, Line) and mark.smoothed else "measured"
+    if isinstance(mark, Line) and not (mark.faint or mark.smoothed):
+        return ""
+    return f"<extra>{plain(', '.join(text for text in (mark.label, kind) if text))}</extra>"
+
+
 def _line(plot: Plot, mark: Line) -> None:
     axis, name = plot.vertical(mark.secondary_y)
     width = 1.0 if mark.faint else 1.3 if mark.role == "muted" else 2.0
+    unnamed = {"name": plain(mark.label), "showlegend": False}
+    named = unnamed if mark.faint else plot.named(mark.label)
     plot.canvas.add_trace(
         "scatter",
         x=mark.x, y=on_axis(mark.y, axis), mode="lines",
@@ -73,9 +83,9 @@ def _line(plot: Plot, mark: Line) -> None:
             "dash": DASHES[mark.dashes] if mark.dash else "solid",
         },
         opacity=0.4 if mark.faint else 1.0,
-        hovertemplate=_hover(axis) + ("<extra>measured</extra>" if mark.faint else ""),
-        hoverinfo=None if mark.label or mark.faint else "skip",
-        xaxis=plot.x_name, yaxis=name, **plot.named(mark.label),
+        hovertemplate=_hover(axis) + _hover_name(mark),
+        hoverinfo=None if mark.label or mark.faint or mark.smoothed else "skip",
+        xaxis=plot.x_name, yaxis=name, **named,
     )  # fmt: skip
 
 
@@ -121,6 +131,32 @@ def _band(plot: Plot, mark: Band) -> None:
         line={"color": rgba(color, 0.5), "width": 0.7}, hoverinfo="skip",
         xaxis=plot.x_name, yaxis=name, **plot.named(mark.label),
     )  # fmt: skip
+    if not mark.label:
+        _extent_under_mouse(plot, mark, axis, name)
+
+
+def _extent_under_mouse(plot: Plot, mark: Band, axis: Axis, axis_name: str) -> None:
+    """An unseen line that tells the raw values' extent: an outline has no value of its own.
+
+    Half as many points as the band has are close enough to find with a mouse.
+    """
+    x, low, high = (_pairs(values) for values in (mark.x, mark.low, mark.high))
+    x, low, high = x[:, 0], low.min(axis=1), high.max(axis=1)
+    mapped = axis.scale == "symlog"  # plotly has positions instead of values
+    value = "%{customdata[0]:.5~g}" if mapped else "%{y:.5~g}"
+    other = "%{customdata[1]:.5~g}" if mapped else "%{customdata:.5~g}"
+    plot.canvas.add_trace(
+        "scatter",
+        x=x, y=on_axis(low, axis), customdata=np.stack([low, high], 1) if mapped else high,
+        mode="lines", line={"width": 0}, hovertemplate=f"{value} to {other}{_hover_name(mark)}",
+        xaxis=plot.x_name, yaxis=axis_name, showlegend=False,
+    )  # fmt: skip
+
+
+def _pairs(values: np.ndarray) -> np.ndarray:
+    """Neighbors side by side, shape [half of them, 2]; a last one alone is its own neighbor."""
+    alone = values[len(values) - len(values) % 2 :]
+    return np.concatenate([values, alone]).reshape(-1, 2)
 
 
 def _bars(plot: Plot, mark: Bars) -> None:
@@ -153,9 +189,11 @@ def _heatmap(plot: Plot, mark: Heatmap) -> None:
     steps = np.linspace(0, 1, len(colors))
     rows = np.array([plain(name) for name in mark.y_labels] or [""] * mark.z.shape[0], dtype=object)
     text = np.broadcast_to(rows[:, None], mark.z.shape)
-    where = "%{text}, %{x:.4~g}: " if mark.y_labels else "(%{x:.3~g}, %{y:.3~g}): "
-    meta = {
+    named = f"<b>%{{text}}</b><br>{plain(plot.x.label)} %{{x:.4~g}}: "
+    where = named if mark.y_labels else "(%{x:.3~g}, %{y:.3~g}): "
+    meta = {  # for a page that shows as many names as it has room for
         "rows": list(mark.y_labels),
+        "names": [text for _, text in plot.y.ticks],
         "headings": list(mark.headings),
         "scale": mark.scale,
         "linthresh": scale.linthresh,
@@ -172,7 +210,7 @@ def _heatmap(plot: Plot, mark: Heatmap) -> None:
             "y": 1.0, "yanchor": "bottom", "outlinewidth": 0, "xpad": 0, "ypad": 4,
             "tickvals": [at for at, _ in scale.ticks],
             "ticktext": [label for _, label in scale.ticks],
-            "tickfont": {"size": SMALL, "color": theme.muted_text},
+            "tickfont": {"size": SMALL, "color": theme.muted_text}, "tickangle": 0,
         },
     )  # fmt: skip
 

@@ -6,6 +6,7 @@
   const DEFAULTS = {
     run: null, // name of the run
     x: "step", // step, epoch or time
+    xscale: "linear", // linear or log
     smoothing: null, // 0 to 0.99; null: the instruments choose
     window: null, // [low, high] of the shared horizontal axis
     step: null, // null: live
@@ -15,6 +16,7 @@
     grouping: null, // of those rows: module, type or depth
     folded: null, // names of the groups that are one row
     focus: null, // instrument in full screen
+    record: null, // search in the view of all numbers; null: closed
     theme: "system", // system, light or dark
     refresh: "normal", // normal or fast
     compare: null, // names of the runs laid over each other; null: one run alone
@@ -29,6 +31,7 @@
     smoothing: number,
     step: number,
     x: (text) => (["step", "epoch", "time"].includes(text) ? text : "step"),
+    xscale: (text) => (text === "log" ? "log" : "linear"),
     refresh: (text) => (text === "fast" ? "fast" : "normal"),
     theme: (text) => (["system", "light", "dark"].includes(text) ? text : "system"),
     grouping: (text) => (["module", "type", "depth"].includes(text) ? text : null),
@@ -75,7 +78,8 @@
     const among = (patch.compare || state.compare || []).includes(patch.run);
     if (changed.includes("run") && !among) Object.assign(state, { window: null, step: null, layers: null });
     // A time axis may change its unit with the runs on it.
-    if (changed.includes("x") || (changed.includes("compare") && state.x === "time")) state.window = null;
+    const unit = changed.includes("compare") && state.x === "time";
+    if (changed.includes("x") || changed.includes("xscale") || unit) state.window = null;
     Object.assign(state, patch);
     writeAddress();
     for (const listener of listeners) listener(changed);

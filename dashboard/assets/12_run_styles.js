@@ -49,7 +49,7 @@
 
   const free = (taken) => [...Array(STYLES).keys()].find((color) => !taken.has(color));
 
-  /* Give each of these runs a style of its own; those that have one keep it. */
+  /* Give each of these runs a style of its own; those that have one keep it. Says whether any is new. */
   function settleColors(names) {
     const { colors } = memory();
     const shown = new Set();
@@ -66,6 +66,7 @@
       changed = true;
     }
     if (changed) write();
+    return changed;
   }
 
   const colorOf = (name) => memory().colors.get(name) ?? 0;

@@ -31,6 +31,7 @@
     }
   }
 
+  document.documentElement.lang = "en";
   cockpit.resolvedTheme = resolved;
   cockpit.applyTheme = apply;
   if (["light", "dark"].includes(remembered())) cockpit.state.theme = remembered();

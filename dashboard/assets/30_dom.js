@@ -30,11 +30,40 @@
     if (node && node.textContent !== text) node.textContent = text;
   }
 
-  window.cockpit.dom = { element, icon, setText };
+  /* A button of the head of a card. */
+  function toolButton(label, content, onclick) {
+    const button = element("button", { type: "button", class: "tool", title: label }, content);
+    button.setAttribute("aria-label", label);
+    if (onclick) button.addEventListener("click", onclick);
+    return button;
+  }
+
+  /* What opens beside a button, within the window. */
+  function popover(button, id, ...content) {
+    const made = element("div", { id, popover: "auto", class: "popover" }, ...content);
+    button.setAttribute("popovertarget", id);
+    made.addEventListener("toggle", (event) => {
+      if (event.newState === "open") place(made, button);
+    });
+    return made;
+  }
+
+  function place(opened, button) {
+    const at = button.getBoundingClientRect();
+    const box = opened.getBoundingClientRect();
+    const left = Math.min(Math.max(8, at.right - box.width), window.innerWidth - box.width - 8);
+    const below = at.bottom + 6 + box.height < window.innerHeight;
+    opened.style.left = `${left}px`;
+    opened.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - 6 - box.height)}px`;
+  }
+
+  window.cockpit.dom = { element, icon, setText, toolButton, popover };
   window.cockpit.icons = {
     expand: "M9.5 2.5h4v4M13.5 2.5l-4.5 4.5M6.5 13.5h-4v-4M2.5 13.5l4.5-4.5",
     shrink: "M13 7H9V3M9 7l4.5-4.5M3 9h4v4M7 9l-4.5 4.5",
-    image: "M2.5 3.5h11v9h-11zM3 11l3-3 2.5 2.5L11 8l2.5 2.5",
+    save: "M8 2.5v7M5 7l3 3 3-3M2.5 11.5v2h11v-2",
+    close: "M4 4l8 8M12 4l-8 8",
+    copy: "M5.5 5.5h8v8h-8zM3 10.5h-.5v-8h8V3",
     previous: "M10 3.5 5.5 8l4.5 4.5",
     next: "M6 3.5 10.5 8 6 12.5",
   };

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const cockpit = window.cockpit;
-  const { element, icon, setText } = cockpit.dom;
+  const { element, icon, setText, toolButton, popover } = cockpit.dom;
   const cards = new Map(); // instrument name -> card
   let made = 0;
 
@@ -22,43 +22,10 @@
     return list;
   }
 
-  function toolButton(label, content, onclick) {
-    const button = element("button", { type: "button", class: "tool", title: label }, content);
-    button.setAttribute("aria-label", label);
-    if (onclick) button.addEventListener("click", onclick);
-    return button;
-  }
-
   function helpButton(described, id) {
     const button = toolButton(`What ${described.title} means`, "?");
-    const popover = element(
-      "div",
-      { id, popover: "auto", class: "popover" },
-      element("h4", {}, described.title),
-      explanation(described.help),
-    );
-    button.setAttribute("popovertarget", id);
     button.classList.add("help");
-    popover.addEventListener("toggle", (event) => {
-      if (event.newState === "open") place(popover, button);
-    });
-    return [button, popover];
-  }
-
-  /* Beside its button, within the window. */
-  function place(popover, button) {
-    const at = button.getBoundingClientRect();
-    const box = popover.getBoundingClientRect();
-    const left = Math.min(Math.max(8, at.right - box.width), window.innerWidth - box.width - 8);
-    const below = at.bottom + 6 + box.height < window.innerHeight;
-    popover.style.left = `${left}px`;
-    popover.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - 6 - box.height)}px`;
-  }
-
-  function download(card, format) {
-    const filename = `${cockpit.state.run || "run"}-${card.name}`.replace(/[^\w.-]+/g, "_");
-    const { clientWidth: width, clientHeight: height } = card.plot;
-    window.Plotly.downloadImage(card.plot, { format, filename, width, height, scale: 2 });
+    return [button, popover(button, id, element("h4", {}, described.title), explanation(described.help))];
   }
 
   /* The buttons at the right of a card's title; some only in full screen. */
@@ -68,11 +35,9 @@
     const inFocus = [
       toolButton("Previous instrument", icon(cockpit.icons.previous), () => step(-1)),
       toolButton("Next instrument", icon(cockpit.icons.next), () => step(1)),
-      toolButton("Save as PNG", "PNG", () => download(card, "png")),
-      toolButton("Save as SVG", "SVG", () => download(card, "svg")),
     ];
     for (const button of inFocus) button.classList.add("focus-only");
-    return element("span", { class: "tools" }, ...inFocus, help, card.expand);
+    return element("span", { class: "tools" }, ...inFocus, ...cockpit.saveMenu(card), help, card.expand);
   }
 
   function make(described) {
@@ -83,18 +48,18 @@
     card.note = element("span", { class: "note" });
     card.plot = element("div", { class: "plot", role: "img", "aria-label": described.title });
     card.extra = element("span", { class: "extra" });
-    const title = element("h3", { id: `${id}-title` }, described.title);
-    const attributes = { class: "card", "data-name": card.name, "aria-labelledby": title.id };
+    card.title = element("h3", { id: `${id}-title` }, described.title);
+    const attributes = { class: "card", "data-name": card.name, "aria-labelledby": card.title.id };
     card.node = element(
       "section",
       attributes,
-      element("header", {}, title, card.extra, toolsOf(card, help)),
+      element("header", {}, card.title, card.extra, toolsOf(card, help)),
       element("p", { class: "reading" }, card.current, card.note),
       element(
         "div",
         { class: "body" },
         element("div", { class: "canvas" }, card.plot),
-        element("aside", { class: "focus-only" }, explanation(described.help)),
+        element("aside", { class: "focus-only" }, explanation(described.help), cockpit.numbersOf(card)),
       ),
       popover,
     );

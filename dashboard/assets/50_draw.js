@@ -14,10 +14,10 @@
 
   /* What a user zoomed or hid stays through new data, until the view itself is another. */
   function keepZoom(layout, history) {
-    const { run, x, window: range } = cockpit.state;
-    layout.uirevision = `${run}|${x}`;
+    const { run, x, xscale, window: range } = cockpit.state;
+    layout.uirevision = `${run}|${x}|${xscale}`;
     for (const name of history) {
-      if (layout[name]) layout[name].uirevision = `${run}|${x}|${JSON.stringify(range)}`;
+      if (layout[name]) layout[name].uirevision = `${layout.uirevision}|${JSON.stringify(range)}`;
     }
   }
 
@@ -33,6 +33,7 @@
     card.history = history;
     keepZoom(layout, history);
     layout.autosize = true;
+    card.figure = { data: figure.data, layout: structuredClone(layout) }; // as it is saved
     if (cockpit.state.focus !== card.name) compact(layout, history);
     cockpit.fillRows(card, figure);
     await window.Plotly.react(card.plot, figure.data, layout, CONFIG);
@@ -59,7 +60,8 @@
       if (change[`${name}.autorange`]) return null;
       const low = change[`${name}.range[0]`] ?? change[`${name}.range`]?.[0];
       const high = change[`${name}.range[1]`] ?? change[`${name}.range`]?.[1];
-      if (low !== undefined && high !== undefined) return [Number(low), Number(high)];
+      const value = cockpit.state.xscale === "log" ? (end) => 10 ** end : Number; // plotly has exponents
+      if (low !== undefined && high !== undefined) return [value(low), value(high)];
     }
     return undefined;
   }

@@ -3,6 +3,8 @@
   "use strict";
   const cockpit = window.cockpit;
   const ROW = 14; // pixels that a name needs
+  const LETTER = 6; // pixels that one needs
+  const NAMES = 0.3; // share of the width that names may take
   const STILL = 4; // pixels: more is a drag
   const TYPES = { f4: Float32Array, f8: Float64Array, i4: Int32Array };
 
@@ -17,7 +19,8 @@
     return new TYPES[dtype](bytes.buffer);
   }
 
-  const rowsOf = (data) => data.find((trace) => trace.meta && trace.meta.rows);
+  /* A text that plotly shows as it is: names from a log may look like markup. */
+  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
   /* Names and values for the hover text, which would be most of the bytes of the answer. */
   function complete(trace) {
@@ -28,11 +31,19 @@
     trace.customdata = rows.map((_, i) =>
       Array.from(flat.subarray(i * width, (i + 1) * width), value),
     );
-    trace.text = rows.map((name) => new Array(width).fill(name));
+    trace.text = rows.map((name) => new Array(width).fill(plain(name)));
+  }
+
+  /* The end of a name that is too long, from the beginning of one of its parts. */
+  function cut(text, letters) {
+    if (text.length <= letters) return text;
+    const end = text.slice(1 - Math.max(letters, 8));
+    const dot = end.indexOf(".");
+    return `…${dot >= 0 && dot < end.length / 2 ? end.slice(dot + 1) : end}`;
   }
 
   /* As many names as there is room for: groups first, then picked layers, then the others. */
-  function fitting({ names, rows, headings }, length, [bottom, top]) {
+  function fitting({ names, rows, headings }, letters, length, [bottom, top]) {
     const low = Math.min(bottom, top);
     const perRow = length / Math.abs(top - bottom);
     const picked = new Set(cockpit.state.layers || []);
@@ -50,50 +61,61 @@
       taken[slot] = at;
       kept.push(i);
     }
-    const text = (i) => (picked.has(rows[i]) ? `<b>${names[i]}</b>` : names[i]);
+    const name = (i) => plain(cut(names[i], letters));
+    const text = (i) => (picked.has(rows[i]) ? `<b>${name(i)}</b>` : name(i));
     return { tickvals: kept.map((i) => i + 0.5), ticktext: kept.map(text) };
   }
 
+  const lettersOf = (card) => Math.floor((card.plot.clientWidth * NAMES) / LETTER);
+
   /* Complete a figure that has come from the server, before it is drawn. */
   function fillRows(card, { data, layout }) {
-    const trace = rowsOf(data);
-    card.rows = null;
-    if (!trace) return;
-    complete(trace);
-    const axis = `yaxis${trace.yaxis.slice(1)}`;
-    const { rows, headings } = trace.meta;
-    card.rows = { axis, rows, headings: new Set(headings), names: layout[axis].ticktext };
-    layout[axis].uirevision = JSON.stringify(rows); // other rows: all of them are shown
-    const drawn = card.plot._fullLayout && card.plot._fullLayout[axis];
-    const [from, to] = layout[axis].domain;
-    const length = (to - from) * Math.max(60, card.plot.clientHeight - 80);
-    const kept = drawn && drawn.uirevision === layout[axis].uirevision;
-    const range = kept ? drawn.range : layout[axis].range;
-    Object.assign(layout[axis], fitting(card.rows, length, range));
+    const maps = data.filter((trace) => trace.meta && trace.meta.rows);
+    card.rows = maps.map((trace) => {
+      complete(trace);
+      const { rows, names, headings } = trace.meta;
+      const [x, y] = ["x", "y"].map((which) => `${which}axis${trace[`${which}axis`].slice(1)}`);
+      return { x, y, rows, names, headings: new Set(headings) };
+    });
+    card.plot.toggleAttribute("data-rows", card.rows.length > 0);
+    for (const map of card.rows) {
+      const axis = layout[map.y];
+      axis.uirevision = JSON.stringify(map.rows); // other rows: all of them are shown
+      const drawn = card.plot._fullLayout && card.plot._fullLayout[map.y];
+      const range = drawn && drawn.uirevision === axis.uirevision ? drawn.range : axis.range;
+      const [from, to] = axis.domain;
+      const length = (to - from) * Math.max(60, card.plot.clientHeight - 80);
+      Object.assign(axis, fitting(map, lettersOf(card), length, range));
+    }
   }
 
   /* After zooming or resizing: other names have room. */
   function fitRows(card) {
-    if (!card.rows) return;
-    const { axis } = card.rows;
-    const drawn = card.plot._fullLayout[axis];
-    const { tickvals, ticktext } = fitting(card.rows, drawn._length, drawn.range);
-    if (JSON.stringify(tickvals) === JSON.stringify(drawn.tickvals)) return;
-    window.Plotly.relayout(card.plot, { [`${axis}.tickvals`]: tickvals, [`${axis}.ticktext`]: ticktext });
+    const changes = {};
+    for (const map of card.rows) {
+      const drawn = card.plot._fullLayout[map.y];
+      const { tickvals, ticktext } = fitting(map, lettersOf(card), drawn._length, drawn.range);
+      if (JSON.stringify(ticktext) === JSON.stringify(drawn.ticktext)) continue;
+      Object.assign(changes, { [`${map.y}.tickvals`]: tickvals, [`${map.y}.ticktext`]: ticktext });
+    }
+    if (Object.keys(changes).length) window.Plotly.relayout(card.plot, changes);
   }
 
-  /* The row at a height of the window; on it, or beside it on its name. */
-  function rowAt(card, clientY) {
-    const y = card.plot._fullLayout[card.rows.axis];
-    const at = clientY - card.plot.getBoundingClientRect().top - y._offset;
-    return at >= 0 && at <= y._length ? Math.floor(y.p2d(at)) : -1;
-  }
-
+  /* The row under the pointer; beside a picture, where its name stands, as well. */
   function clicked(card, event) {
-    const row = card.rows ? rowAt(card, event.clientY) : -1;
-    const name = card.rows && card.rows.rows[row];
-    if (name === undefined || name === null) return;
-    if (card.rows.headings.has(row)) cockpit.toggleFold(name);
+    const box = card.plot.getBoundingClientRect();
+    const [across, down] = [event.clientX - box.left, event.clientY - box.top];
+    const layout = card.plot._fullLayout;
+    const map = card.rows.findLast((one, i) => {
+      const [x, y] = [layout[one.x], layout[one.y]];
+      const inside = down >= y._offset && down <= y._offset + y._length;
+      return inside && across <= x._offset + x._length && (i === 0 || across >= x._offset);
+    });
+    if (!map) return;
+    const row = Math.floor(layout[map.y].p2d(down - layout[map.y]._offset));
+    const name = map.rows[row];
+    if (name === undefined) return;
+    if (map.headings.has(row)) cockpit.toggleFold(name);
     else cockpit.togglePick(name);
   }
 

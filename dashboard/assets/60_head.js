@@ -39,6 +39,7 @@
     setFact("duration", duration(given.duration));
     setFact("overhead", overhead(given.overhead));
     setFact("attempt", given.attempts > 1 ? String(given.attempts) : "");
+    setFact("read", given.read === null ? "" : `${Math.round(100 * given.read)} %`);
     setFact("skipped", given.skipped ? integer(given.skipped) : "");
     showAlerts();
     tick();

@@ -73,6 +73,15 @@
     return button(label, picture, () => hide(name, !hidden), { class: "tool eye" });
   }
 
+  const TROUBLE = ["failed", "interrupted", "stalled"];
+
+  /* How a run ended, where that is worth a sign. */
+  function sign(name) {
+    const status = cockpit.statusOf(name);
+    if (!TROUBLE.includes(status)) return "";
+    return element("span", { class: "sign", "data-status": status, title: status }, `${cockpit.SIGNS[status]} ${status}`);
+  }
+
   function chip(name) {
     const label = cockpit.labelOf(name);
     const front = name === cockpit.state.run;
@@ -83,7 +92,7 @@
       { type: "button", class: "chip-name", title, "aria-pressed": String(front) },
       cockpit.swatch(name),
       element("span", {}, label),
-      gone ? element("span", { class: "gone" }, "missing") : "",
+      gone ? element("span", { class: "gone" }, "missing") : sign(name),
     );
     main.addEventListener("click", () => !gone && showRun(name));
     const remove = button(`Leave out ${label}`, "✕", () => tick(name, false), { class: "tool" });
@@ -93,8 +102,8 @@
   /* The row of names; none for one run alone. */
   function show() {
     const names = members();
-    cockpit.settleColors(names);
-    const state = names.map((n) => [n, cockpit.labelOf(n), cockpit.colorOf(n), isHidden(n), absent.has(n)]);
+    if (cockpit.settleColors(names)) cockpit.writeAddress();
+    const state = names.map((n) => [n, cockpit.labelOf(n), cockpit.colorOf(n), isHidden(n), absent.has(n), cockpit.statusOf(n)]);
     const signature = JSON.stringify([cockpit.state.run, state]);
     if (signature === shown) return;
     shown = signature;

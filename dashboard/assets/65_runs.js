@@ -246,5 +246,6 @@
   }
 
   cockpit.onChange(show);
+  window.setInterval(show, 10000); // ages
   Object.assign(cockpit, { setTable, toggleTable: () => toggle(), tableShown });
 })();

@@ -33,17 +33,23 @@
     return panels;
   }
 
-  function question() {
-    const { run, x, smoothing, window: range, step, layers, quantity, focus } = cockpit.state;
+  /* How the user looks at the run, for a question and for a file that the server makes. */
+  function view() {
+    const { x, xscale, smoothing, window: range, step, layers, quantity, focus } = cockpit.state;
     const { search, grouping, folded } = cockpit.state;
+    return { x, xscale, smoothing, window: range, step, layers, quantity, focus, search, grouping, folded };
+  }
+
+  function question() {
     return {
-      run: run || "",
+      run: cockpit.state.run || "",
       ...known,
       table: cockpit.tableShown() ? known.table : null,
       compare: cockpit.compared(),
       theme: cockpit.resolvedTheme(),
-      view: { x, smoothing, window: range, step, layers, quantity, focus, search, grouping, folded },
+      view: view(),
       panels: cockpit.cards.size ? wanted() : null,
+      numbers: cockpit.numbersWanted(),
     };
   }
 
@@ -64,6 +70,7 @@
   function forget() {
     known.stamp = "";
     known.offers = "";
+    cockpit.forgetNumbers();
     for (const card of cockpit.cards.values()) card.token = ["", ""];
   }
 
@@ -94,6 +101,7 @@
       cockpit.showTitle();
     }
     known.stamp = reply.stamp;
+    if (asked === viewAt) cockpit.setNumbers(reply);
     for (const [name, news] of Object.entries(reply.panels || {})) {
       const card = cockpit.cards.get(name);
       if (!card || asked !== viewAt) continue; // drawn for a view that is no more
@@ -155,6 +163,7 @@
   /* Another view: the same drawings may be right, so their digests stay; whether is asked anew. */
   function redraw() {
     viewAt += 1;
+    cockpit.doubtNumbers();
     for (const card of cockpit.cards.values()) card.token = ["", card.token[1]];
     refresh();
   }
@@ -166,5 +175,5 @@
   });
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
 
-  Object.assign(cockpit, { refresh, redraw, stats });
+  Object.assign(cockpit, { refresh, redraw, stats, view });
 })();

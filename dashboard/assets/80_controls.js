@@ -23,6 +23,7 @@
     find("smoothing-text").textContent = smoothing === null ? "auto" : `${Math.round(100 * smoothing)} %`;
     document.body.toggleAttribute("data-past", !live);
     find("whole").hidden = cockpit.state.window === null;
+    find("xscale").setAttribute("aria-pressed", String(cockpit.state.xscale === "log"));
   }
 
   let runs = [];
@@ -36,7 +37,10 @@
       status: run.status + (run.step === null ? "" : ` at ${run.step.toLocaleString("en-US")}`),
     }));
     setProps("run", { data });
+    cockpit.showCompared();
   }
+
+  const statusOf = (name) => (runs.find((run) => run.name === name) || {}).status;
 
   function offer(offers) {
     const { layers, epochs } = offers;
@@ -63,10 +67,15 @@
   const live = () => cockpit.set({ step: null });
   const cycleTheme = () =>
     cockpit.set({ theme: cockpit.resolvedTheme() === "dark" ? "light" : "dark" });
+  const toggleScale = () => cockpit.set({ xscale: cockpit.state.xscale === "log" ? "linear" : "log" });
   const toggle = (id) => find(id).togglePopover();
 
   const KEYS = {
-    Escape: () => cockpit.set({ focus: null }),
+    Escape: () => cockpit.set(cockpit.state.record === null ? { focus: null } : { record: null }),
+    n: (event) => {
+      event.preventDefault(); // or it is typed into the search that opens
+      cockpit.toggleNumbers();
+    },
     ArrowLeft: () => cockpit.state.focus && cockpit.stepFocus(-1),
     ArrowRight: () => cockpit.state.focus && cockpit.stepFocus(1),
     f: () => {
@@ -77,8 +86,12 @@
     s: () => cockpit.set({ x: "step" }),
     e: () => cockpit.set({ x: "epoch" }),
     t: () => cockpit.set({ x: "time" }),
+    g: toggleScale,
     d: cycleTheme,
-    r: () => cockpit.toggleTable(),
+    r: (event) => {
+      event.preventDefault(); // the letter would land in the field that gets the focus
+      cockpit.toggleTable();
+    },
     a: () => cockpit.set({ window: null }),
     "?": () => toggle("options"),
   };
@@ -89,6 +102,7 @@
     find("options-button").popoverTargetElement = find("options");
     find("live").addEventListener("click", live);
     find("runs-button").addEventListener("click", () => cockpit.toggleTable());
+    find("xscale").addEventListener("click", toggleScale);
     find("whole").addEventListener("click", () => cockpit.set({ window: null }));
     find("smoothing-auto").addEventListener("click", () => cockpit.set({ smoothing: null }));
     find("scrubber").addEventListener("pointerdown", () => (dragging = true));
@@ -96,7 +110,7 @@
     document.addEventListener("keydown", (event) => {
       const typing = event.target.closest("input, select, textarea, [role=slider], [role=option]");
       if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
-      if (KEYS[event.key]) KEYS[event.key]();
+      if (KEYS[event.key]) KEYS[event.key](event);
     });
   }
 
@@ -108,6 +122,8 @@
       cockpit.started = true;
       cockpit.applyTheme();
       listen();
+      cockpit.offerExport();
+      cockpit.offerNumbers();
       show();
       cockpit.showCompared();
       cockpit.onChange(show);
@@ -128,5 +144,5 @@
       if (value !== shown) cockpit.set({ step: value >= lastStep ? null : value });
     },
   };
-  Object.assign(cockpit, { offerRuns, offer, offerSteps, showControls: show });
+  Object.assign(cockpit, { offerRuns, statusOf, offer, offerSteps, showControls: show });
 })();

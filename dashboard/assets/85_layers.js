@@ -8,6 +8,7 @@
   const ROLES = ["primary", "secondary", "tertiary", "quaternary"];
   const MOST_STYLES = 8;
   const GROUPINGS = { "": "not grouped", module: "by module", type: "by layer type", depth: "by depth" };
+  const HINT = "Click a row, here or in the picture: that layer gets a line, and the histograms are its own.";
   let offers = null;
   let view = null; // the nodes of the layer view
   let listed = ""; // what the list was made for
@@ -54,6 +55,10 @@
       window.clearTimeout(timer);
       timer = window.setTimeout(() => cockpit.set({ search: field.value.trim() }), TYPING_MS);
     });
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !field.value) return;
+      event.stopPropagation(); // empties the field, and does not leave the layer view
+    });
     return field;
   }
 
@@ -73,7 +78,8 @@
         const every = groupsOf(cockpit.state.grouping);
         cockpit.set({ folded: (cockpit.state.folded || []).length ? null : every });
       }),
-      clear: button("Clear", () => cockpit.set({ layers: null })),
+      clear: button("", () => cockpit.set({ layers: null })),
+      hint: element("p", { class: "layer-hint" }, HINT),
       list: element("div", { class: "layer-list", role: "group", "aria-label": "Layers to pick" }),
     };
     view.grouping.classList.add("focus-only");
@@ -83,16 +89,18 @@
     const aside = card.node.querySelector("aside");
     explained.append(...aside.childNodes);
     aside.classList.add("layer-view");
-    aside.append(view.search, tools, view.list, explained);
+    aside.append(view.search, tools, view.hint, view.list, explained);
     listed = "";
   }
 
-  /* One line of the list: a box to pick the layer, in the color of its lines. */
-  function line(name, type) {
-    const box = element("input", { type: "checkbox" });
+  /* One line of the list: a box to pick the layer, in the color of its lines; in a group without
+   * what its heading says already. */
+  function line(name, type, group) {
+    const own = name.startsWith(`${group}.`) ? name.slice(group.length + 1) : name;
+    const box = element("input", { type: "checkbox", "aria-label": name });
     box.addEventListener("change", () => togglePick(name));
-    const swatch = element("i", { class: "swatch", "aria-hidden": "true" });
-    const label = element("span", { class: "name", title: name }, name);
+    const swatch = element("i", { class: "pick-swatch", "aria-hidden": "true" });
+    const label = element("span", { class: "name", title: name }, element("bdi", { dir: "ltr" }, own));
     const node = element("label", { class: "pick" }, box, swatch, label, element("small", {}, type));
     Object.assign(node, { box, swatch, layer: name, words: `${name} ${type}`.toLowerCase() });
     return node;
@@ -111,9 +119,10 @@
 
   function makeList() {
     const { grouping } = cockpit.state;
-    view.lines = offers.layers.map((name, i) => line(name, offers.types[i]));
+    const groupOf = grouping ? offers.groups[grouping] : [];
+    view.lines = offers.layers.map((name, i) => line(name, offers.types[i], groupOf[i]));
     const groups = groupsOf(grouping).map((name) =>
-      folder(name, view.lines.filter((_, i) => offers.groups[grouping][i] === name)),
+      folder(name, view.lines.filter((_, i) => groupOf[i] === name)),
     );
     view.folders = groups;
     view.list.replaceChildren(...(grouping ? groups : view.lines));
@@ -132,17 +141,19 @@
     }
     const picked = (cockpit.state.layers || []).length;
     const total = view.lines.length;
-    const count = shown === total ? `${total} parameters` : `${shown} of ${total} parameters`;
-    setText(view.count, picked ? `${count} · ${picked} picked` : count);
+    setText(view.count, shown === total ? `${total} parameters` : `${shown} of ${total} parameters`);
+    setText(view.clear, `Clear ${picked} picked`);
     view.clear.hidden = picked === 0;
+    view.hint.hidden = picked > 0;
   }
 
   function showPicked() {
     const wanted = new Set(cockpit.state.layers || []);
+    const colored = !cockpit.state.compare; // there, colors are those of the runs
     let place = 0;
     for (const { layer, box, swatch } of view.lines) {
       box.checked = wanted.has(layer);
-      const styled = box.checked && place < MOST_STYLES;
+      const styled = colored && box.checked && place < MOST_STYLES;
       swatch.style.setProperty("--series", styled ? `var(--${ROLES[place % ROLES.length]})` : "transparent");
       swatch.toggleAttribute("data-dashed", styled && place >= ROLES.length);
       place += box.checked;

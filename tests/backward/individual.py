@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.capture import Capture
 from cockpit.backward.first_order import contributions_by_name
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.nodes import NodeUse, uses_beside
 from cockpit.backward.sample_axis import Layouts, SampleAxis
 

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from cockpit.backward.capture import Capture, LayerCall
+from cockpit.backward.capture import Capture
+from cockpit.backward.layer_call import LayerCall
 
 
 def seen(model: nn.Module, x: torch.Tensor) -> tuple[Capture, torch.Tensor]:

@@ -85,6 +85,7 @@ class Case:
         model: Makes the model, in double precision; always the same one.
         batch: Makes a mini-batch.
         loss: A module, or a function of (output, y); as the user's loop calls it.
+        seen: The module that the cockpit is given, where the loop computes its loss from that.
         predict: How the loop calls the model with a batch's x.
         samples: What the gradient of a single sample is. ``alone``: that of the sample by itself;
             ``together``: that of its loss in the batch, which holds the same random numbers;
@@ -110,6 +111,7 @@ class Case:
     model: Callable[[], nn.Module]
     batch: Callable[[], Batch] = VECTORS
     loss: Callable[..., Tensor] = field(default_factory=nn.CrossEntropyLoss)
+    seen: nn.Module | None = None
     predict: Callable[[nn.Module, Any], Any] = lambda model, x: model(x)
     samples: Literal["alone", "together", "contributions", "none"] = "alone"
     individual: Callable[[Any, Any, int], Tensor] | None = None

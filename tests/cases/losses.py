@@ -128,6 +128,43 @@ def contrastive(output: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(code @ code.flip(0).T, torch.arange(len(code)))
 
 
+SEEN = nn.CrossEntropyLoss()  # by the cockpit, in loops that do more with its value
+
+
+def plus_a_term(output: Tensor, y: Tensor) -> Tensor:
+    return SEEN(output, y) + 0.3 * output.square().mean()
+
+
+def weighed_terms(output: Tensor, y: Tensor) -> Tensor:
+    """As in distillation: no term has the scale of the objective."""
+    return 0.1 * SEEN(output, y) + 0.9 * F.mse_loss(output.softmax(1), output.detach().softmax(1))
+
+
+def root(output: Tensor, y: Tensor) -> Tensor:
+    return SEEN(output, y).sqrt()
+
+
+class OfKnownTokens(nn.CrossEntropyLoss):
+    """Padding (class 0 here) is taken out before the mean: another number of tokens each time."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return super().forward(output[target > 0], target[target > 0])
+
+
+def known_tokens() -> Batch:
+    """Four of the twelve, a number that would divide among the samples."""
+    y = torch.zeros(N, T, dtype=torch.long)
+    y[0], y[1, 0] = torch.tensor([1, 2, 1]), 2
+    return Batch(torch.randn(N, T, 4, dtype=torch.float64), y[torch.randperm(N)])
+
+
+def its_tokens(output: Tensor, y: Tensor, n: int) -> Tensor:
+    """ℓₙ: N/M times the sum over the sample's own of all M tokens."""
+    known = y > 0
+    total = F.cross_entropy(output[0][known[n]], y[n][known[n]], reduction="sum")
+    return total * len(y) / known.sum()
+
+
 def loss(name: str, loss: Any, batch: Callable[[], Batch] = VECTORS, **options: Any) -> Case:
     return Case(name, options.pop("model", perceptron), batch, loss, **options)
 
@@ -213,6 +250,16 @@ CASES = [
     loss("several losses added up, unknown individual losses", several),
     loss("L2 penalty in the loss", nn.CrossEntropyLoss(), penalty=decay, samples="none"),
     loss("L2 penalty in a functional loss", F.cross_entropy, penalty=decay, samples="none"),
+    loss("module loss plus a term, loss not told", plus_a_term, seen=SEEN),
+    loss("tenth of a module loss plus a term, loss not told", weighed_terms, seen=SEEN),
+    loss("root of a module loss, loss not told", root, seen=SEEN, samples="contributions"),
+    Case(
+        "cross-entropy of tokens, selected by a mask",
+        recurrent,
+        known_tokens,
+        OfKnownTokens(),
+        individual=its_tokens,
+    ),
     loss("batch-level term", with_batch_term, samples="contributions", **NO_LOSSES),
     loss("contrastive", contrastive, samples="contributions", **NO_LOSSES),
 ]

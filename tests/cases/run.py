@@ -110,7 +110,8 @@ class Run:
             return nullcontext()
         told: dict[str, Any] = {}
         case = self.case
-        if not isinstance(case.loss, nn.Module) or case.penalty is not None:
+        is_seen = case.seen is not None or isinstance(case.loss, nn.Module)
+        if not is_seen or case.penalty is not None:
             told["loss"] = loss
         if case.tells:
             told["losses"] = case.each_loss(self.output, batch.y)

@@ -57,7 +57,7 @@ def trained(case: Case, folder: Path | None) -> Run:
         case.loop(run)
         run.end()
         return run
-    loss_fn = case.loss if isinstance(case.loss, nn.Module) else None
+    loss_fn = case.seen or (case.loss if isinstance(case.loss, nn.Module) else None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CockpitWarning)  # the log has them, too
         with Cockpit(

@@ -6,22 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from cockpit.dashboard.server import make
 from cockpit.log import LogWriter
 from tests.synthetic import make_header, make_layers, make_values
 
-BROWSER_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ECONOMY = (
     "Loss", "Distance", "UpdateSize", "GradNorm", "Time", "Alpha",
     "NormTest", "InnerTest", "OrthoTest", "GradHist1d",
@@ -49,14 +42,6 @@ def serve() -> Iterator[Serve]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
-        yield running
-        running.close()
 
 
 class Watched:
@@ -165,4 +150,32 @@ def trace_data(page: Page, instrument: str) -> list[dict[str, Any]]:
             return plot._fullData.map(t => ({type: t.type, x: list(t.x), y: list(t.y)}));
         }""",
         instrument,
+    )
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    """What the address of the page says."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has nothing more to ask for the present view."""
+    page.wait_for_function(
+        """() => [...cockpit.cards.values()].every(
+            c => !c.present || !c.visible || c.token[0] !== "")"""
+    )
+
+
+def last_loss(page: Page) -> float:
+    """The rightmost step that the loss panel has drawn."""
+    return max(max(t["x"]) for t in trace_data(page, "loss") if t["x"])
+
+
+def wait_drawn(page: Page, step: int, timeout_ms: int = 5000) -> None:
+    """Wait until the loss panel shows a step."""
+    page.wait_for_function(
+        """step => cockpit.cards.get("loss").plot._fullData.some(
+            t => t.x && Math.max(...(t.x._inputArray || t.x)) >= step)""",
+        arg=step,
+        timeout=timeout_ms,
     )

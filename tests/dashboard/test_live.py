@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
 
-from cockpit.dashboard.answer import answer
-from cockpit.dashboard.server import listen
 from cockpit.log import LogWriter
 from tests.dashboard.conftest import (
     READY,
     LiveRun,
     Open,
     Serve,
-    Watched,
     fact,
+    last_loss,
     shown_cards,
-    trace_data,
+    wait_drawn,
     wait_fact,
 )
 from tests.synthetic import make_header, make_values, write_run
 
 pytestmark = pytest.mark.browser
-
-
-def last_loss(page: Page) -> float:
-    """The rightmost step that the loss panel has drawn."""
-    return max(max(t["x"]) for t in trace_data(page, "loss") if t["x"])
-
-
-def wait_drawn(page: Page, step: int, timeout_ms: int = 5000) -> None:
-    """Wait until the loss panel shows a step."""
-    page.wait_for_function(
-        """step => cockpit.cards.get("loss").plot._fullData.some(
-            t => t.x && Math.max(...(t.x._inputArray || t.x)) >= step)""",
-        arg=step,
-        timeout=timeout_ms,
-    )
-
-
-def delays_s(page: Page, run: LiveRun) -> list[float]:
-    """How long each of several appended steps takes to the screen, in seconds."""
-    delays = []
-    for i in range(7):
-        page.wait_for_timeout(700 + 130 * (i % 4))
-        started = time.perf_counter()
-        wait_drawn(page, run.write(), timeout_ms=20_000)
-        delays.append(time.perf_counter() - started)
-    print(f"median {statistics.median(delays):.2f} s, worst {max(delays):.2f} s")
-    return delays
-
-
-def test_an_appended_step_is_soon_on_the_screen(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    page = open_page(serve(tmp_path))
-    wait_drawn(page, 4)
-    page.wait_for_timeout(1500)
-    # The best of a few rounds: other tests may load the machine, which is not the page's doing.
-    for _ in range(4):
-        delays = delays_s(page, live_run)
-        if max(delays) < 1.5:
-            return
-    pytest.fail(f"the last round took {delays} s")
 
 
 def test_the_first_record_of_a_new_run_appears(
@@ -103,29 +53,6 @@ def test_status_follows_the_run(
     page.get_by_text("The run failed: RuntimeError: <b>boom</b>").wait_for()
 
 
-def test_a_killed_run_goes_on_where_it_was_resumed(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    page = open_page(serve(tmp_path))
-    live_run.write(35)
-    wait_drawn(page, 39)
-    live_run.writer.close()  # as the system does for a killed process: no end record
-    with live_run.writer.path.open("ab") as log:
-        log.write(b'{"type":"step","step":40,"val')  # and a torn line
-    again = LiveRun(tmp_path / "live")
-    again.next = 20
-    again.write(5)
-    wait_fact(page, "attempt", "2")
-    wait_fact(page, "step", "24")
-    page.wait_for_function(
-        """() => Math.max(...cockpit.cards.get("loss").plot._fullData.flatMap(
-            t => Array.from((t.x || [])._inputArray || t.x || []))) === 24"""
-    )
-    for trace in trace_data(page, "loss"):
-        assert trace["x"] == sorted(trace["x"]), "zig-zag"
-    again.writer.close()
-
-
 def test_a_replaced_log_is_read_anew(
     tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
 ) -> None:
@@ -138,90 +65,6 @@ def test_a_replaced_log_is_read_anew(
     again.write(3)
     wait_fact(page, "step", "2")
     again.writer.close()
-
-
-def test_two_pages_show_the_same(
-    tmp_path: Path, serve: Serve, open_page: Open, live_run: LiveRun
-) -> None:
-    url = serve(tmp_path)
-    pages = [open_page(url), open_page(url)]
-    for _ in range(3):
-        last = live_run.write(4)
-        for page in pages:
-            wait_fact(page, "step", str(last))
-            wait_drawn(page, last)
-
-
-def test_idle_means_no_drawing_and_small_answers(
-    tmp_path: Path, serve: Serve, open_page: Open
-) -> None:
-    write_run(tmp_path / "a", steps=40)
-    page = open_page(serve(tmp_path))
-    page.wait_for_timeout(2500)
-    before = page.evaluate("() => ({...cockpit.stats})")
-    page.wait_for_timeout(3000)
-    after = page.evaluate("() => ({...cockpit.stats})")
-    assert after["polls"] >= before["polls"] + 3
-    assert after["drawn"] == before["drawn"]
-    assert after["bytes"] < 1000
-
-
-def test_a_slow_server_is_asked_one_thing_at_a_time(
-    tmp_path: Path,
-    serve: Serve,
-    open_page: Open,
-    live_run: LiveRun,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    at_once, most = 0, 0
-
-    def slow(*arguments):  # type: ignore[no-untyped-def]
-        nonlocal at_once, most
-        at_once += 1
-        most = max(most, at_once)
-        time.sleep(1.5)
-        at_once -= 1
-        return answer(*arguments)
-
-    monkeypatch.setattr("cockpit.dashboard.app.answer", slow)
-    page = open_page(serve(tmp_path))
-    for _ in range(2):
-        last = live_run.write(2)
-        wait_fact(page, "step", str(last), timeout_ms=12_000)
-    assert most == 1
-
-
-def test_the_page_survives_its_server(
-    tmp_path: Path, open_page: Open, watched: Watched, live_run: LiveRun
-) -> None:
-    watched.allowed = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
-    with listen("127.0.0.1", 0) as sock:
-        port = sock.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/"
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "cockpit.dashboard", str(tmp_path), "--port", str(port)]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert server.stdout is not None
-        server.stdout.readline()  # it says when it is ready
-        return server
-
-    def kill(server: subprocess.Popen[bytes]) -> None:
-        os.kill(server.pid, signal.SIGKILL)
-        server.communicate()
-
-    server = start()
-    try:
-        page = open_page(url)
-        wait_fact(page, "step", "4")
-        kill(server)
-        page.locator("#disconnected").wait_for(timeout=5000)
-        last = live_run.write(3)
-        server = start()
-        wait_fact(page, "step", str(last), timeout_ms=10_000)
-        assert page.locator("#disconnected").is_hidden()
-    finally:
-        kill(server)
 
 
 def test_switching_runs_shows_nothing_of_the_old_one(

@@ -8,8 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,30 +15,9 @@ import pytest
 from cockpit.dashboard import PortInUseError, start_background
 from cockpit.dashboard.command import main
 from cockpit.dashboard.server import is_loopback, listen, make
+from tests.dashboard.asking import get, poll
 from tests.dashboard.conftest import ECONOMY, Serve
 from tests.synthetic import write_run
-
-
-def get(url: str, **headers: str) -> tuple[int, str]:
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    try:
-        with opener.open(urllib.request.Request(url, headers=headers), timeout=10) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
-def poll(url: str, body: object) -> tuple[int, str]:
-    request = urllib.request.Request(
-        f"{url}poll", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
 
 
 def test_taken_port_is_named_with_a_way_out() -> None:
@@ -92,78 +69,6 @@ def test_a_panel_that_did_not_change_is_not_sent_again(tmp_path: Path, serve: Se
     again = json.loads(poll(url, {"run": "a", "panels": digests})[1])
     assert all("panel" not in panel for panel in again["panels"].values())
     assert set(again["panels"]) == set(first["panels"])
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        [],
-        {"view": 3},
-        {"run": ["a"]},
-        {"panels": {"alpha": "x"}},
-        {"panels": [1]},
-        {"run": "x" * 2000},
-    ],
-)
-def test_malformed_questions_are_refused(tmp_path: Path, serve: Serve, body: object) -> None:
-    assert poll(serve(tmp_path), body)[0] == 400
-
-
-@pytest.mark.parametrize(
-    "view",
-    [
-        {"step": "1; drop", "x": "<b>", "smoothing": "NaN", "window": [5, 1], "layers": "all"},
-        {"step": -5, "smoothing": 1e300, "window": [0, "1"], "layers": [None, "../x"]},
-        {"step": 1e300, "x": None, "quantity": "Loss</script>", "focus": 1},
-    ],
-)
-def test_odd_views_are_answered_with_the_nearest_sane_one(
-    tmp_path: Path, serve: Serve, view: dict[str, object]
-) -> None:
-    write_run(tmp_path / "a", steps=20, quantities=ECONOMY)
-    status, text = poll(serve(tmp_path), {"run": "a", "view": view})
-    assert status == 200
-    assert "could not be drawn" not in text
-
-
-def test_only_loopback_names_are_answered(tmp_path: Path, serve: Serve) -> None:
-    url = serve(tmp_path)
-    assert get(url)[0] == 200
-    status, text = get(url, Host="evil.example:8050")
-    assert status == 403
-    assert "localhost only" in text
-
-
-def test_headers_forbid_what_the_page_does_not_need(tmp_path: Path, serve: Serve) -> None:
-    with urllib.request.urlopen(serve(tmp_path), timeout=10) as reply:
-        policy = reply.headers["Content-Security-Policy"]
-    script = next(part for part in policy.split("; ") if part.startswith("script-src"))
-    assert "unsafe" not in script
-    assert "default-src 'self'" in policy
-
-
-def test_off_loopback_a_token_is_demanded(tmp_path: Path, serve: Serve) -> None:
-    write_run(tmp_path / "a", steps=5, quantities=("Loss",))
-    url = serve(tmp_path, host="0.0.0.0").replace("0.0.0.0", "127.0.0.1")
-    bare, _, token = url.partition("?token=")
-    assert len(token) > 20
-    assert get(bare)[0] == 401
-    assert get(f"{bare}identity")[0] == 401
-    assert poll(bare, {"run": "a"})[0] == 401
-    assert get(f"{bare}?token=wrong")[0] == 401
-    status, text = get(url)  # with cookies: the token moves into one
-    assert status == 200
-    assert "Cockpit" in text
-
-
-def test_below_a_prefix_a_token_is_demanded_too(tmp_path: Path, serve: Serve) -> None:
-    url = serve(tmp_path, prefix="proxy/cockpit")
-    bare = url.partition("?")[0]
-    assert bare.endswith("/proxy/cockpit/")
-    assert get(bare)[0] == 401
-    status, text = get(url, Host="portal.example")  # the proxy's name, not ours
-    assert status == 200
-    assert "/proxy/cockpit/plotly.min.js" in text
 
 
 def test_background_page_is_found_again_and_ends_with_its_parent(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ EXPECTED: dict[str, tuple[list[int], str]] = {
     "one_step_outside": ([0, 1, 4, 5], VAIN),
     "never_inside": ([], VAIN),
     "loss_unseen": (WITHOUT_2, "rank 1: the loss was not seen"),
-    "empty_batch": (WITHOUT_2, "rank 1: the batch size was not seen"),
+    "empty_batch": (WITHOUT_2, "rank 1: the mini-batch has no samples"),
     "uneven_last_batch": (ALL, ""),
     "fault_on_rank_1": (
         [0, 1],

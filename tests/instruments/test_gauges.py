@@ -8,6 +8,7 @@ import pytest
 from cockpit.instruments import View, get
 from cockpit.instruments.density import kernel_density
 from cockpit.instruments.layers import summarize
+from cockpit.instruments.overlay import overlay
 from cockpit.instruments.panel import (
     Band,
     Bars,
@@ -18,6 +19,7 @@ from cockpit.instruments.panel import (
     Rule,
     Text,
 )
+from cockpit.instruments.run_style import RunStyle
 from cockpit.log.record import Bins, Counts1d, Histogram1d, Histogram2d, Scalar
 from tests.instruments.logs import per_layer, write_log
 
@@ -147,7 +149,7 @@ def test_gradient_tests_histories_below(tmp_path):
 def test_gradient_tests_not_finite(tmp_path):
     panel = gradient_tests(tmp_path, NAN, 0.5, 0.8)
     (cross,) = [p for p in of(panel, Points) if p.symbol == "cross"]
-    assert (cross.label, cross.role) == ("norm not finite", "warning")
+    assert (cross.label, cross.role) == ("not finite", "warning")
     assert len(of(panel, Region)) == 2
 
 
@@ -238,6 +240,28 @@ def test_joint_histogram_of_layers_is_their_sum(tmp_path):
     panel = get("grad_hist2d")(log, View(layers=("0.weight", "2.weight")))
     np.testing.assert_array_equal(of(panel, Heatmap)[0].z, 1 + np.eye(4))
     assert panel.note.endswith("0.weight, 2.weight")
+
+
+EMPTY = "no finite element\nat this step"
+
+
+def test_histograms_without_a_finite_element_say_so(tmp_path):
+    flat = Histogram1d(BINS, counts(0, 0, 0, 0, nonfinite=5), (counts(0, 0, 0, 0), None, None))
+    joint = Histogram2d(JOINT.x, JOINT.y, np.zeros((4, 4), dtype=np.int64), ())
+    log = write_log(tmp_path, {"GradHist1d": [flat], "GradHist2d": [joint]})
+    notes = {"grad_hist1d": "5 not finite", "grad_hist2d": "", "layer_histograms": "3 parameters"}
+    for name, note in notes.items():
+        panel = get(name)(log, View())
+        assert [t.text for t in of(panel, Text)] == [EMPTY]
+        assert (panel.note, panel.side) == (note, {})
+    full = write_log(tmp_path / "full", {"GradHist1d": [Histogram1d(BINS, counts(1, 2, 3, 4), ())]})
+    both = [
+        (RunStyle("a", 0), get("grad_hist1d")(log, View())),
+        (RunStyle("b", 1), get("grad_hist1d")(full, View())),
+    ]
+    together = overlay(both)
+    assert {m.label for m in of(together, Line)} == {"a", "b"}  # neither is missing
+    assert together.y.label == "share of elements [%]"
 
 
 def test_layers_by_steps(tmp_path):

@@ -12,7 +12,7 @@ from cockpit.instruments.grouping import GROUPINGS, ROOT, group_names, matches
 from cockpit.instruments.layer_histograms import shares
 from cockpit.instruments.layer_history import MAX_LAYERS, chosen_styles
 from cockpit.instruments.layer_rows import Row, layer_rows
-from cockpit.instruments.layers import MAX_SAMPLE, medians, summarize
+from cockpit.instruments.layers import MAX_SAMPLE, medians, most_columns, summarize
 from cockpit.instruments.panel import Heatmap, Line, Points, Text
 from cockpit.log.record import Bins, Counts1d, Histogram1d, Layer
 from tests.instruments.logs import per_layer, write_log
@@ -93,11 +93,16 @@ def test_open_and_folded_groups():
     assert rows == (
         Row("Conv2d", (0, 2, 3, 4), True, 4),
         Row("BatchNorm2d", (), True, 1),
-        Row("stem.norm.weight", (1,)),
+        Row("stem.norm.weight", (1,), group="BatchNorm2d"),
         Row("Linear", (), True, 1),
-        Row("head.weight", (5,)),
+        Row("head.weight", (5,), group="Linear"),
     )
     assert [row.label(18) for row in rows[:2]] == ["▸ Conv2d (4)", "▾ BatchNorm2d (1)"]
+
+
+def test_labels_leave_out_what_the_heading_says():
+    rows = layer_rows(NET, View(grouping="module", search="body.0"))
+    assert [row.label(18) for row in rows] == ["▾ body.0 (2)", "conv.weight", "conv.bias"]
 
 
 @given(
@@ -205,6 +210,12 @@ def test_very_many_steps_are_sampled():
     x = np.arange(10.0 * MAX_SAMPLE)
     _, cells = summarize(x, x[:, None], 2)
     assert cells[:, 0] == pytest.approx([2.5 * MAX_SAMPLE, 7.5 * MAX_SAMPLE], rel=0.02)
+
+
+@pytest.mark.parametrize("rows", [1, 100, 400, 1000])
+def test_a_heat_map_stays_small_however_many_rows(rows):
+    assert most_columns(View(), rows) * rows <= 20_000
+    assert 20 <= most_columns(View(), rows) <= most_columns(View(max_points=2_000), rows) <= 200
 
 
 BINS = Bins(-1.0, 1.0, 4)

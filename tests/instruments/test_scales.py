@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.instruments.panel import Axis
-from cockpit.instruments.scales import choose_axis, from_scale, linear_threshold, to_scale
+from cockpit.instruments.scales import choose_axis, from_scale, linear_threshold, median, to_scale
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,17 @@ from cockpit.instruments.scales import choose_axis, from_scale, linear_threshold
 )
 def test_choice(values, scale):
     assert choose_axis("y", np.array(values)).scale == scale
+
+
+@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=9))
+def test_median(values):
+    assert median(np.array(values)) == pytest.approx(float(np.median(values)), abs=1e-300)
+
+
+def test_the_largest_numbers_have_a_median_and_an_axis():
+    largest = np.full(2, np.finfo(float).max)
+    assert median(largest) == largest[0]
+    assert choose_axis("", np.array([-1e308, 0.0, 1e308, 1e308])).scale == "linear"
 
 
 def test_several_series_count_together():

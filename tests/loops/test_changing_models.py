@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from cockpit import Configuration, RunLog
-from tests.loops.loops import assert_inert, batch, mlp, norm_test, start, traces
+from tests.comparison import assert_inert, traces
+from tests.training import Training, batch, mlp, norm_test
 
 STEPS, CHANGE = 6, 3
-
-
-@pytest.fixture(autouse=True)
-def no_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 class LowRank(nn.Module):
@@ -63,22 +56,16 @@ def train(change: str, folder: Path | None, config: object = "economy") -> tuple
     model = mlp()
     if change == "thawed":
         model[0].requires_grad_(False)
-    cockpit, optimizer, loss_fn = start(model, folder, config=config)
-    optimizer.param_groups[0]["params"] = list(model.parameters())
+    training = Training(folder, model, config=config)
     expected, sizes = [], []
     for step in range(STEPS):
         if step == CHANGE:
-            CHANGES[change](model, optimizer)
-        x, y = batch(step)
+            CHANGES[change](model, training.optimizer)
         if folder is not None:
-            expected.append(norm_test(model, x, y))
+            expected.append(norm_test(model, *batch(step)))
             sizes.append(sum(p.numel() for p in model.parameters() if p.requires_grad))
-        optimizer.zero_grad()
-        loss = loss_fn(model(x), y)
-        with cockpit(step):
-            loss.backward()
-        optimizer.step()
-    cockpit.close()
+        training.step(step)
+    training.close()
     return model, expected, sizes
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,17 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from cockpit import RunLog
-from tests.loops.loops import assert_equal, assert_inert, batch, mlp, numbers, start, traces
+from tests.comparison import assert_inert, assert_same_logs, traces
 from tests.references import update_size
+from tests.training import Training, batch, every_quantity, mlp, state
 
 STEPS = 4
-
-
-@pytest.fixture(autouse=True)
-def no_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 class SAM(torch.optim.Optimizer):
@@ -54,29 +47,20 @@ def sam(
     """The model after some steps, and the parameters at the start of each and at the end."""
     model = mlp()
     optimizer = SAM(model.parameters(), rho=0.5, lr=0.3)
-    cockpit, _, loss_fn = start(model, folder, optimizer=given(optimizer))
-    states = [_state(model)]
+    training = Training(folder, model, optimizer=given(optimizer), config=every_quantity())
+    states = [state(model)]
     for step in range(STEPS):
-        x, y = batch(step)
         optimizer.zero_grad()
-        loss = loss_fn(model(x), y)
-        with cockpit(step):
-            loss.backward()
+        training.differentiate(step)
         optimizer.first_step()
         if both:
-            loss = loss_fn(model(x), y)
-            with cockpit(step):
-                loss.backward()
+            training.differentiate(step)
         else:
-            loss_fn(model(x), y).backward()
+            training.loss(*batch(step)).backward()
         optimizer.second_step()
-        states.append(_state(model))
-    cockpit.close()
+        states.append(state(model))
+    training.close()
     return model, states
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    return {name: p.detach().clone() for name, p in model.named_parameters()}
 
 
 @pytest.mark.parametrize("both", [True, False], ids=["both in the context", "only the first"])
@@ -116,23 +100,20 @@ def lbfgs(folder: Path | None, search: str | None) -> tuple[nn.Module, list, lis
     optimizer = torch.optim.LBFGS(
         model.parameters(), lr=0.5, max_iter=5, line_search_fn=search, history_size=4
     )
-    cockpit, _, loss_fn = start(model, folder, optimizer=optimizer)
-    states, first = [_state(model)], {}
+    training = Training(folder, model, optimizer=optimizer, config=every_quantity())
+    states, first = [state(model)], {}
     for step in range(STEPS):
-        x, y = batch(step)
 
-        def closure(step: int = step, x: Tensor = x, y: Tensor = y) -> Tensor:
+        def closure(step: int = step) -> Tensor:
             optimizer.zero_grad()
-            loss = loss_fn(model(x), y)
-            with cockpit(step):
-                loss.backward()
+            loss = training.differentiate(step)
             norm = torch.cat([p.grad.flatten() for p in model.parameters()]).norm()
             first.setdefault(step, (loss.item(), norm.item()))
             return loss
 
         optimizer.step(closure)
-        states.append(_state(model))
-    cockpit.close()
+        states.append(state(model))
+    training.close()
     return model, states, list(first.values())
 
 
@@ -160,21 +141,18 @@ def test_tracking_a_closure_changes_nothing(search: str | None, tmp_path: Path) 
 @pytest.mark.parametrize("to_none", [True, False])
 def test_a_pass_after_a_reset_is_no_micro_batch(to_none: bool, tmp_path: Path) -> None:
     for folder, passes in (("one", 1), ("two", 2)):
-        model = mlp()
-        cockpit, optimizer, loss_fn = start(model, tmp_path / folder)
+        training = Training(tmp_path / folder, config=every_quantity())
+        parameters = list(training.model.parameters())
         for step in range(STEPS):
             for part in range(passes):
-                x, y = batch(step + 10 * part)
-                optimizer.zero_grad(set_to_none=to_none)
-                loss = loss_fn(model(x), y)
-                with cockpit(step):
-                    loss.backward()
+                training.optimizer.zero_grad(set_to_none=to_none)
+                training.differentiate(step, batch(step + 10 * part))
                 if part == 0:
-                    kept = [p.grad.clone() for p in model.parameters()]
-            for p, grad in zip(model.parameters(), kept, strict=True):
+                    kept = [p.grad.clone() for p in parameters]
+            for p, grad in zip(parameters, kept, strict=True):
                 p.grad = grad
-            optimizer.step()
-        cockpit.close()
-    assert_equal(numbers(tmp_path / "two"), numbers(tmp_path / "one"))
-    (event,) = RunLog(tmp_path / "two").events
+            training.optimizer.step()
+        log = training.close()
+    assert_same_logs(tmp_path / "two", tmp_path / "one")
+    (event,) = log.events
     assert "the gradients were reset" in event["message"]

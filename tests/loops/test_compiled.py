@@ -14,15 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cockpit import Cockpit, RunLog, quantities
-from tests.loops.loops import (
-    NoCockpit,
-    assert_equal,
-    assert_inert,
-    batch,
-    every_quantity,
-    numbers,
-    traces,
-)
+from tests.comparison import assert_inert, assert_same_logs, traces
+from tests.training import Training, batch, every_quantity
 
 STEPS = 4
 BACKENDS = ["eager", "aot_eager"]
@@ -81,32 +74,12 @@ def curvature() -> list[Any]:
 def train(
     folder: Path | None,
     model: nn.Module,
-    config: object = None,
-    functional: bool = False,
-    parts: int = 1,
-    strict: bool = True,
+    loss_fn: Any = None,
+    **options: Any,
 ) -> nn.Module:
-    loss_fn = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
-    cockpit: Any = NoCockpit()
-    if folder is not None:
-        config = config or curvature()
-        cockpit = Cockpit(model, loss_fn, optimizer, config, folder, strict=strict)
+    training = Training(folder, model, loss_fn, **{"config": curvature(), **options})
     torch.manual_seed(5)
-    for step in range(STEPS):
-        x, y = batch(step)
-        optimizer.zero_grad()
-        for one, other in zip(x.chunk(parts), y.chunk(parts), strict=True):
-            if functional:
-                loss = F.cross_entropy(model(one).reshape(-1, 3), other)
-                with cockpit(step, loss=loss):
-                    (loss / parts).backward()
-            else:
-                loss = loss_fn(model(one), other)
-                with cockpit(step):
-                    (loss / parts).backward()
-        optimizer.step()
-    cockpit.close()
+    training.run(range(STEPS)).close()
     return model
 
 
@@ -117,7 +90,7 @@ def test_compiled_models_have_the_numbers_of_uncompiled_ones(
     train(tmp_path / "plain", network())
     train(tmp_path / "compiled", WAYS[way](network(), backend))
     assert RunLog(tmp_path / "compiled").events == []
-    assert_equal(numbers(tmp_path / "compiled"), numbers(tmp_path / "plain"), rtol=1e-6)
+    assert_same_logs(tmp_path / "compiled", tmp_path / "plain", rtol=1e-6)
 
 
 @pytest.mark.parametrize(("way", "backend"), CASES)
@@ -153,17 +126,28 @@ def test_nothing_is_compiled_anew(way: str, tmp_path: Path) -> None:
 def test_dropout_is_drawn_as_it_was(tmp_path: Path) -> None:
     train(tmp_path / "plain", network(dropout=True))
     train(tmp_path / "compiled", whole(network(dropout=True), "aot_eager"))
-    assert_equal(numbers(tmp_path / "compiled"), numbers(tmp_path / "plain"), rtol=1e-6)
+    assert_same_logs(tmp_path / "compiled", tmp_path / "plain", rtol=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_functional_losses_and_micro_batches(backend: str, tmp_path: Path) -> None:
+    def loss_fn(output: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(output.reshape(-1, 3), y)
+
     for name, model in (("plain", network()), ("compiled", whole(network(), backend))):
-        train(tmp_path / name, model, functional=True, parts=2)
-    plain, compiled = (numbers(tmp_path / name) for name in ("plain", "compiled"))
-    assert "NormTest" in plain
-    assert "HessMaxEV" in plain
-    assert_equal(compiled, plain, rtol=1e-6)
+        training = Training(tmp_path / name, model, loss_fn, config=curvature())
+        for step in range(STEPS):
+            training.optimizer.zero_grad()
+            for part in zip(*(rows.chunk(2) for rows in batch(step)), strict=True):
+                training.differentiate(step, part, halved, loss=lambda loss: loss)
+            training.optimizer.step()
+        log = training.close()
+        assert {"NormTest", "HessMaxEV"} <= set(log.quantities)
+    assert_same_logs(tmp_path / "compiled", tmp_path / "plain", rtol=1e-6)
+
+
+def halved(loss: Tensor) -> None:
+    (loss / 2).backward()
 
 
 class Framed(nn.Module):
@@ -208,22 +192,13 @@ def test_names_are_those_of_the_uncompiled_model(tmp_path: Path) -> None:
 
 
 def test_a_model_compiled_after_the_cockpit_was_made(tmp_path: Path) -> None:
-    model, loss_fn = network(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
-    cockpit = Cockpit(model, loss_fn, optimizer, logdir=tmp_path / "compiled")
-    model.compile(backend="aot_eager")
-    for step in range(STEPS):
-        x, y = batch(step)
-        optimizer.zero_grad()
-        loss = loss_fn(model(x), y)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the first step is not seen
-            with cockpit(step):
-                loss.backward()
-        optimizer.step()
-    cockpit.close()
+    training = Training(tmp_path / "compiled", network(), strict=False)
+    training.model.compile(backend="aot_eager")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the first step is not seen
+        training.run(range(STEPS))
     train(tmp_path / "plain", network())
-    got, expected = RunLog(tmp_path / "compiled"), RunLog(tmp_path / "plain")
+    got, expected = training.close(), RunLog(tmp_path / "plain")
     assert list(got.series("NormTest").step) == [1, 2, 3]
     assert list(got.series("NormTest").value) == pytest.approx(
         list(expected.series("NormTest").value[1:]), rel=1e-6
@@ -231,15 +206,11 @@ def test_a_model_compiled_after_the_cockpit_was_made(tmp_path: Path) -> None:
 
 
 def test_a_compiled_wrapper_that_is_not_known_leaves_the_reason(tmp_path: Path) -> None:
-    model, loss_fn = network(), nn.CrossEntropyLoss()
-    cockpit = Cockpit(model, loss_fn, logdir=tmp_path)
-    outside = torch.compile(model, backend="eager", fullgraph=True)
-    x, y = batch(0)
-    loss = loss_fn(outside(x), y)
-    with pytest.warns(UserWarning, match="compiled"), cockpit(0):
-        loss.backward()
-    cockpit.close()
-    assert RunLog(tmp_path).quantities == ()
+    training = Training(tmp_path, network(), strict=False)
+    training.model = torch.compile(training.model, backend="eager", fullgraph=True)
+    with pytest.warns(UserWarning, match="compiled"):
+        training.differentiate(0)
+    assert training.close().quantities == ()
 
 
 class Counting(nn.Module):
@@ -290,26 +261,15 @@ def test_a_pass_that_can_not_be_repeated_leaves_the_reason(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("way", ["torch.compile", "uncompiled"])
 def test_a_compiled_loss_is_left_as_it_is(way: str, tmp_path: Path) -> None:
-    logs = []
     for compiled in (False, True):
         torch._dynamo.reset()
         model = whole(network(), "aot_eager") if way == "torch.compile" else network()
         loss_fn: Any = nn.CrossEntropyLoss()
         if compiled:
             loss_fn = torch.compile(loss_fn, backend="aot_eager")
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
-        cockpit = Cockpit(model, loss_fn, optimizer, logdir=tmp_path / str(compiled), strict=True)
-        for step in range(STEPS):
-            x, y = batch(step)
-            optimizer.zero_grad()
-            loss = loss_fn(model(x), y)
-            with cockpit(step):
-                loss.backward()
-            optimizer.step()
-        cockpit.close()
+        train(tmp_path / str(compiled), model, loss_fn, config="economy")
         assert loss_fn.reduction == "mean"
-        logs.append(numbers(tmp_path / str(compiled)))
-    assert_equal(logs[1], logs[0], rtol=1e-6)
+    assert_same_logs(tmp_path / "True", tmp_path / "False", rtol=1e-6)
 
 
 def test_curvature_through_a_compiled_function_that_is_not_known_is_absent(tmp_path: Path) -> None:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from cockpit import Configuration, RunLog, quantities
-from tests.loops.loops import assert_inert, batch, numbers, start, traces
+from tests.comparison import assert_inert, numbers, traces
+from tests.training import Training, batch
 
 STEPS = 4
 HALF = (torch.bfloat16, torch.float16)
-
-
-@pytest.fixture(autouse=True)
-def no_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 def network(dtype: torch.dtype = torch.float32) -> nn.Sequential:
@@ -45,19 +38,20 @@ def train(
     autocast: torch.dtype | None = None,
     scale: float | None = None,
     overflow_at: int | None = None,
-    config: object = "economy",
+    config: Any = "economy",
     parts: int = 1,
 ) -> nn.Module:
     model = network(dtype)
-    cockpit, optimizer, loss_fn = start(model, folder, config=config)
+    training = Training(folder, model, config=config)
+    optimizer = training.optimizer
     scaler = torch.amp.GradScaler("cpu", init_scale=scale or 1.0, enabled=scale is not None)
     for step in range(STEPS):
         optimizer.zero_grad()
         x, y = rows(step, dtype)
         for one, other in zip(x.chunk(parts), y.chunk(parts), strict=True):
             with torch.autocast("cpu", autocast or torch.bfloat16, enabled=autocast is not None):
-                loss = loss_fn(model(one), other)
-            with cockpit(step):
+                loss = training.loss(one, other)
+            with training.cockpit(step):
                 scaler.scale(loss / parts).backward()
         if step == overflow_at:
             model[0].weight.grad[0, 0] = torch.inf
@@ -65,7 +59,7 @@ def train(
         nn.utils.clip_grad_norm_(model.parameters(), 0.5)
         scaler.step(optimizer)
         scaler.update()
-    cockpit.close()
+    training.close()
     return model
 
 
@@ -131,15 +125,11 @@ def test_half_precision_gradients_do_not_underflow_when_unscaled(tmp_path: Path)
     """In float16 they would be left with a few bits."""
     values = {}
     for dtype in (torch.float64, torch.float16):
-        model = network(dtype)
-        folder = tmp_path / str(dtype)
-        cockpit, _, loss_fn = start(model, folder, config="economy")
-        x, y = rows(0, dtype)
-        loss = loss_fn(model(x), y) * 2.0**-14
-        with cockpit(0, loss=loss):
+        training = Training(tmp_path / str(dtype), network(dtype))
+        loss = training.loss(*rows(0, dtype)) * 2.0**-14
+        with training.cockpit(0, loss=loss):
             (loss * 2.0**14).backward()
-        cockpit.close()
-        values[dtype] = RunLog(folder).series("GradNorm").value[0]
+        values[dtype] = training.close().series("GradNorm").value[0]
     assert values[torch.float16] == pytest.approx(values[torch.float64], rel=2e-3)
 
 

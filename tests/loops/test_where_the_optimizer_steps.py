@@ -9,46 +9,41 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cockpit import Cockpit, Configuration, RunLog
-from tests.loops.loops import assert_equal, assert_inert, batch, mlp, numbers, start, traces
+from cockpit import Configuration, RunLog
+from tests.comparison import assert_inert, assert_same_logs, traces
+from tests.training import Training, batch, every_quantity, mlp
 
 STEPS = 4
 
 
-def train(folder: Path | None, inside: bool, known: bool = True, **options: object) -> nn.Module:
-    model = mlp()
-    cockpit, optimizer, loss_fn = start(model, folder, **options)
-    if not known and folder is not None:
-        cockpit.close()
-        cockpit = Cockpit(model, loss_fn, logdir=folder.parent / "unknown", strict=True)
+def train(folder: Path | None, inside: bool, known: bool = True) -> nn.Module:
+    config = every_quantity() if known else "economy"
+    training = Training(folder, config=config, known=known)
     for step in range(STEPS):
-        x, y = batch(step)
-        loss = loss_fn(model(x), y)
-        with cockpit(step):
+        loss = training.loss(*batch(step))
+        with training.cockpit(step):
             loss.backward()
             if inside:
-                optimizer.step()
-                optimizer.zero_grad()
+                training.optimizer.step()
+                training.optimizer.zero_grad()
         if not inside:
-            optimizer.step()
-            optimizer.zero_grad()
-    cockpit.close()
-    return model
+            training.optimizer.step()
+            training.optimizer.zero_grad()
+    training.close()
+    return training.model
 
 
 def test_a_whole_step_inside_the_context(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        train(tmp_path / "after", inside=False)
-        train(tmp_path / "inside", inside=True)
+    train(tmp_path / "after", inside=False)
+    train(tmp_path / "inside", inside=True)
     assert len(RunLog(tmp_path / "inside").series("Alpha")) == STEPS - 1
-    assert_equal(numbers(tmp_path / "inside"), numbers(tmp_path / "after"))
+    assert_same_logs(tmp_path / "inside", tmp_path / "after")
 
 
 def test_an_unknown_optimizer_inside_the_context_leaves_the_reason(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="before the context was left"):
-        train(tmp_path / "run", inside=True, known=False)
-    assert RunLog(tmp_path / "unknown").quantities == ()
+        train(tmp_path, inside=True, known=False)
+    assert RunLog(tmp_path).quantities == ()
 
 
 def fused(folder: Path | None) -> nn.Module:
@@ -62,17 +57,13 @@ def fused(folder: Path | None) -> nn.Module:
 
     for p in model.parameters():
         p.register_post_accumulate_grad_hook(step_at_once)
-    cockpit, _, loss_fn = start(
-        model, folder, optimizer=list(optimizers.values()), config=Configuration("full")
-    )
-    for step in range(STEPS):
-        x, y = batch(step)
-        loss = loss_fn(model(x), y)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with cockpit(step):
-                loss.backward()
-    cockpit.close()
+    every, config = list(optimizers.values()), Configuration("full")
+    training = Training(folder, model, optimizer=every, config=config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for step in range(STEPS):
+            training.differentiate(step)
+    training.close()
     return model
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.server
+import io
 import shutil
 import subprocess
+import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,9 +19,9 @@ import pytest
 from cockpit.problems import data
 from cockpit.problems.data import fashion_mnist, fetching, folders
 from cockpit.problems.data.__main__ import main
+from cockpit.problems.data.errors import DamagedError
 from cockpit.problems.data.fetching import FetchError, Task
-from cockpit.problems.data.folders import DataFile, Origin
-from cockpit.problems.data.idx import IdxError
+from cockpit.problems.data.folders import Archive, DataFile, Origin
 
 CONTENT = {"images": bytes(range(256)) * 4000, "labels": b"labels" * 50}
 FILES = tuple(DataFile(name, hashlib.sha256(c).hexdigest()) for name, c in CONTENT.items())
@@ -131,7 +133,7 @@ def test_a_folder_with_a_file_missing_is_no_candidate(tmp_path: Path, monkeypatc
 
 def test_a_file_with_another_content_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels").write_bytes(b"something else")
-    with pytest.raises(IdxError, match=r"labels: got SHA-256 .*, expected"):
+    with pytest.raises(DamagedError, match=r"labels: got SHA-256 .*, expected"):
         folders.read_checked(tmp_path / "labels", FILES[1])
 
 
@@ -177,6 +179,52 @@ def test_a_wrong_content_is_not_kept(server, origin, cache: Path) -> None:
     with pytest.raises(FetchError, match="got SHA-256"):
         fetching.from_web(task(origin, cache / "toy"))
     assert list((cache / "toy").iterdir()) == []
+
+
+def tar_of_all(content: dict[str, bytes] = CONTENT) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, member in content.items():
+            info = tarfile.TarInfo(f"toy-1.0/{name}")
+            info.size = len(member)
+            archive.addfile(info, io.BytesIO(member))
+    return packed.getvalue()
+
+
+def test_an_archive_is_downloaded_resumed_and_unpacked(server, cache: Path) -> None:
+    packed = tar_of_all()
+    server.files["/toy.tar.gz"] = packed
+    files = tuple(replace(file, suffix="") for file in FILES)
+    archive = Archive("toy.tar.gz", hashlib.sha256(packed).hexdigest())
+    origin = Origin("toy", "Toy", files, (server.url,), archive)
+    server.cut = 100
+    with pytest.raises(FetchError, match="ended at 100 of"):
+        fetching.from_web(task(origin, cache / "toy"))
+    server.cut, server.ranges = None, []
+    assert fetching.fetch(origin, lambda line: None) == cache / "toy"
+    assert server.ranges == ["bytes=100-"]
+    assert sorted(path.name for path in (cache / "toy").iterdir()) == ["images", "labels"]
+    assert list(folders.candidates(origin)) == [cache / "toy"]
+    for file in files:
+        assert folders.read_from(cache / "toy", file) == CONTENT[file.name]
+
+
+def test_an_archive_with_a_wrong_content_is_not_unpacked(server, cache: Path) -> None:
+    server.files["/toy.tar.gz"] = tar_of_all({"images": b"evil", "labels": b"evil"})
+    archive = Archive("toy.tar.gz", hashlib.sha256(tar_of_all()).hexdigest())
+    origin = Origin("toy", "Toy", FILES, (server.url,), archive)
+    with pytest.raises(FetchError, match="got SHA-256"):
+        fetching.from_web(task(origin, cache / "toy"))
+    assert list((cache / "toy").iterdir()) == []
+
+
+def test_a_digest_of_32_digits_is_md5(tmp_path: Path) -> None:
+    file = DataFile("labels", hashlib.md5(CONTENT["labels"], usedforsecurity=False).hexdigest())
+    (tmp_path / "labels").write_bytes(CONTENT["labels"])
+    assert folders.read_from(tmp_path, file) == CONTENT["labels"]
+    (tmp_path / "labels").write_bytes(b"others")
+    with pytest.raises(DamagedError, match=r"got MD5 .*, expected"):
+        folders.read_from(tmp_path, file)
 
 
 def test_the_next_address_is_tried(server, origin, cache: Path) -> None:
@@ -276,7 +324,8 @@ def test_without_apt_the_next_way_is_tried(debian, origin, cache: Path, monkeypa
 @pytest.fixture
 def no_fashion_mnist(monkeypatch) -> None:
     lost = replace(fashion_mnist.ORIGIN, urls=(), debian=None, system=None)
-    monkeypatch.setattr(fashion_mnist, "ORIGIN", lost)
+    source = replace(fashion_mnist.SOURCE, origin=lost)
+    monkeypatch.setitem(data.SOURCES, "fashion-mnist", source)
 
 
 @pytest.mark.usefixtures("no_fashion_mnist")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cockpit.problems.data import DATASETS, Batches, ImageSet, Labeled, fit_images, load
+from cockpit.problems.data import SOURCES, Batches, ImageSet, Labeled, fit_images, load
 
 
 def numbered(n: int) -> Labeled:
@@ -33,7 +33,7 @@ def test_digits_are_all_of_scikit_learns() -> None:
 
 
 def test_an_unknown_data_set_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=f"expected one of {', '.join(DATASETS)}"):
+    with pytest.raises(ValueError, match=f"expected one of {', '.join(SOURCES)}"):
         load("cifar-1000")
 
 

@@ -79,7 +79,7 @@ def test_notes_say_which_curvature(tmp_path: Path, curvature: str) -> None:
         quantities.TICDiag(curvature=curvature, samples=2, epsilon=1e-3),
     ]
     run = train(Case(), chosen, tmp_path, strict=True)
-    for note in run.log.notes("HessTrace") + run.log.notes("TICDiag"):
+    for note in [*run.log.notes("HessTrace"), *run.log.notes("TICDiag")]:
         assert note["curvature"] == curvature
         if curvature in EXACT:
             assert note["samples"] == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -137,21 +138,52 @@ def test_plot_says_what_a_run_does_not_have(tmp_path):
         views.plot(log, view=View(quantity="GradNorm"))
 
 
-def test_show_opens_a_file_where_there_is_no_notebook(run, monkeypatch, capsys):
+def test_show_opens_a_page_where_there_is_no_notebook(run, monkeypatch, capsys):
     opened = []
     monkeypatch.setattr(views.webbrowser, "open", opened.append)
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     views.show(run, "loss")
-    path = Path(capsys.readouterr().out.removeprefix("Cockpit: ").strip())
-    assert path.read_bytes().startswith(b"%PDF")
-    assert opened == [path.as_uri()]
+    assert capsys.readouterr().out == f"Cockpit: {opened[0]}\n"
+    text = Path(opened[0].removeprefix("file://")).read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert re.findall(r'<section class="card" data-name="(\w+)"', text) == ["loss"]
+
+
+def notebook(displayed, **shell):
+    """What IPython looks like from within."""
+
+    def display(data, raw):
+        assert raw
+        displayed.append(data["text/html"])
+
+    return SimpleNamespace(
+        get_ipython=lambda: SimpleNamespace(**shell), display=SimpleNamespace(display=display)
+    )
 
 
 def test_show_displays_in_a_notebook(run, monkeypatch):
     displayed = []
-    notebook = SimpleNamespace(
-        get_ipython=lambda: object(), display=SimpleNamespace(display=displayed.append)
-    )
-    monkeypatch.setitem(sys.modules, "IPython", notebook)
-    views.show(run, "loss")
-    assert displayed[0]._repr_png_().startswith(b"\x89PNG")
+    monkeypatch.setitem(sys.modules, "IPython", notebook(displayed, kernel=object()))
+    views.show(run, step=10, theme="dark", height=500)
+    frame = displayed[0]
+    assert frame.startswith('<iframe srcdoc="&lt;!doctype html&gt;')
+    assert "height: 500px" in frame
+    assert "allow-same-origin" not in frame
+    assert "Numbers at step 10" in frame
+    assert frame.count("<") == 2  # nothing of the page is markup of the notebook
+
+
+def test_show_in_a_terminal_with_ipython_opens_the_browser(run, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(views.webbrowser, "open", opened.append)
+    monkeypatch.setitem(sys.modules, "IPython", notebook([]))
+    views.show(run)
+    assert len(opened) == 1
+
+
+def test_show_serves_the_live_page(run, monkeypatch):
+    displayed = []
+    monkeypatch.setitem(sys.modules, "IPython", notebook(displayed, kernel=object()))
+    monkeypatch.setattr("cockpit.dashboard.start_background", lambda folder: f"http://{folder}/")
+    views.show(run, live=True)
+    assert f'src="http://{RunLog(run).path.parent}/"' in displayed[0]

@@ -152,6 +152,18 @@ def test_ticks_of_a_log_axis_by_its_span(top, dtick):
     assert figure(panel).layout.yaxis.dtick == dtick
 
 
+def test_an_empty_log_axis_has_the_ticks_of_its_range():
+    empty = figure(Panel(y=Axis("elements", "log", range=(0.7, 20.0)), marks=(MARKS["text"],)))
+    assert empty.layout.yaxis.dtick == "D2"
+
+
+def test_steps_are_counted_in_thousands():
+    long = Panel(x=Axis("step"), y=Axis("loss"), marks=(Line(np.array([0, 3e5]), np.ones(2)),))
+    axes = figure(long).layout
+    assert (axes.xaxis.exponentformat, axes.xaxis.minexponent) == ("SI", 4)
+    assert axes.yaxis.exponentformat == "power"
+
+
 def test_names_are_thinned_to_the_height():
     names = tuple((i + 0.5, f"layer {i}") for i in range(200))
     panel = Panel(y=Axis(range=(200.0, 0.0), ticks=names), marks=(MARKS["map with names"],))

@@ -82,7 +82,7 @@ def test_log_colors():
     scale = color_scale(heat([[1, 1000], [np.nan, 0]], "log"))
     np.testing.assert_array_equal(scale.cells, [[0, 3], [np.nan, np.nan]])
     assert (scale.low, scale.high, scale.diverging) == (0, 3, False)
-    assert [text for _, text in scale.ticks] == ["1", "10", "100", "1000"]
+    assert [text for _, text in scale.ticks] == ["1", "100"]  # little room
 
 
 def test_log_colors_around_one_do_not_diverge():

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
-from cockpit.backward.capture import LayerCall
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.layout import Layout
 from cockpit.linalg import widened
 

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from unfoldNd import unfoldNd
 
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.extensions.base import Chunked, Contribution, rule, widened
+from cockpit.backward.layer_call import LayerCall
 
 __all__ = ["convolution", "transposed_convolution"]
 

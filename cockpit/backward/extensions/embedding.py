@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.extensions.base import Chunked, Contribution, Unsupported, rule, widened
+from cockpit.backward.layer_call import LayerCall
 
 __all__ = ["embedding", "scattered"]
 

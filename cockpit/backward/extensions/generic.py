@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.extensions.base import (
     Chunked,
     Contribution,
@@ -24,6 +23,7 @@ from cockpit.backward.extensions.base import (
     rule_for_whole_layers,
     widened,
 )
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.layout import Layout
 from cockpit.backward.randomness import random_state_kept
 

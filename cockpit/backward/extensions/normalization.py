@@ -12,7 +12,6 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.extensions.base import (
     Chunked,
     Contribution,
@@ -21,6 +20,7 @@ from cockpit.backward.extensions.base import (
     sum_positions,
     widened,
 )
+from cockpit.backward.layer_call import LayerCall
 
 __all__ = ["CHANNEL_NORMS", "channel_norm", "trailing_norm", "uses_batch_statistics"]
 

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.extensions.base import (
     Chunked,
     Contribution,
@@ -25,6 +24,7 @@ from cockpit.backward.extensions.base import (
     rule_for_whole_layers,
     widened,
 )
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.layout import Layout
 
 __all__ = ["recurrent"]

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.extensions.base import Coverage, coverage
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.nodes import elementwise, products  # noqa: F401 - they register their rules
 from cockpit.backward.nodes.operations import broadcast_axes, rule_of
 from cockpit.backward.nodes.steps import VIEWS, pull_of

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cockpit.backward.capture import LayerCall
 from cockpit.backward.extensions.base import Chunked, Contribution, Outer, Unsupported, widened
 from cockpit.backward.extensions.convolution import convolution, transposed_convolution
 from cockpit.backward.extensions.embedding import scattered
+from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.layout import Layout
 from cockpit.backward.nodes.operations import first_axis, leading_axes, operation, second_axis
 from cockpit.backward.nodes.use import NodeUse

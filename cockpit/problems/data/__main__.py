@@ -10,11 +10,11 @@ from cockpit.problems.data import load
 def main(arguments: list[str]) -> int:
     """Find or fetch the data set; 1 if it can't be had."""
     try:
-        images = load(*arguments[:1])
+        found = load(*arguments[:1])
     except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{images.title}: {len(images.train)} + {len(images.test)} images, {images.found}")
+    print(f"{found.title}: {len(found.train)} + {len(found.test)} {found.unit}, {found.found}")
     return 0
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import torch
 
 from cockpit.problems.data.images import ImageSet, Labeled
+from cockpit.problems.data.sources import Made
 
+TITLE = "scikit-learn's digits"
 _TEST = 297
 
 
@@ -31,9 +33,12 @@ def read() -> ImageSet:
     labels = torch.from_numpy(bunch.target).long()
     return ImageSet(
         name="digits",
-        title="scikit-learn's digits",
+        title=TITLE,
         train=Labeled(images[:-_TEST], labels[:-_TEST]),
         test=Labeled(images[-_TEST:], labels[-_TEST:]),
         classes=tuple(str(digit) for digit in range(10)),
         found="scikit-learn",
     )
+
+
+SOURCE = Made("digits", TITLE, ImageSet, read)

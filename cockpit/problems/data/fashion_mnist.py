@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
-from cockpit.problems.data.folders import DataFile, Origin, find_file, read_checked
-from cockpit.problems.data.idx import parse_idx
-from cockpit.problems.data.images import ImageSet, Labeled
+from cockpit.problems.data.folders import DataFile, Origin
+from cockpit.problems.data.images import ImageSet
+from cockpit.problems.data.mnist_family import reader
+from cockpit.problems.data.sources import Stored
 
 ORIGIN = Origin(
     name="fashion-mnist",
@@ -49,23 +48,4 @@ CLASSES = (
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 
-
-def read(folder: Path) -> ImageSet:
-    """The data set in ``folder``.
-
-    Raises:
-        IdxError: If a file is damaged or is another one.
-    """
-    arrays = (
-        torch.from_numpy(parse_idx(read_checked(find_file(folder, file.name) or folder, file)))
-        for file in ORIGIN.files
-    )
-    train_images, train_labels, test_images, test_labels = arrays
-    return ImageSet(
-        name=ORIGIN.name,
-        title=ORIGIN.title,
-        train=Labeled(train_images[:, None], train_labels.long()),
-        test=Labeled(test_images[:, None], test_labels.long()),
-        classes=CLASSES,
-        found=str(folder),
-    )
+SOURCE = Stored(ORIGIN, ImageSet, reader(ORIGIN, CLASSES))

@@ -1,4 +1,4 @@
-"""Bring a data set into the cache: from Debian's archive or from the web, always checked."""
+"""Bring a data set into the cache: from an archive, Debian or the web, always checked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import http.client
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import urllib.error
 import urllib.parse
@@ -13,9 +14,18 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from cockpit.problems.data.folders import DataFile, Origin, cache_folder, read_checked
-from cockpit.problems.data.idx import IdxError
+from cockpit.problems.data.errors import DamagedError
+from cockpit.problems.data.folders import (
+    Archive,
+    DataFile,
+    Origin,
+    cache_folder,
+    check_as_it_is,
+    read_checked,
+    search_path,
+)
 
 Report = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
@@ -27,7 +37,7 @@ _APT_TIMEOUT_S = 600
 
 
 class FetchError(RuntimeError):
-    """The data could not be brought here by this way."""
+    """The data could not be brought here by this way; no text where there is no such way."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,8 @@ def fetch(origin: Origin, report: Report, progress: Progress | None = None) -> P
     Returns:
         Its folder, or None if no way worked; ``report`` was told why.
     """
+    if not (origin.urls or origin.debian or origin.archive):
+        return None
     target = cache_folder() / origin.name
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -53,7 +65,8 @@ def fetch(origin: Origin, report: Report, progress: Progress | None = None) -> P
         report(f"cannot write to the cache {target} ({error}); set XDG_CACHE_HOME elsewhere")
         return None
     task = Task(origin, target, report, progress)
-    return target if _works(from_debian, task) or _works(from_web, task) else None
+    ways = (from_own_archive, from_debian, from_web)
+    return target if any(_works(way, task) for way in ways) else None
 
 
 def _works(way: Callable[[Task], None], task: Task) -> bool:
@@ -61,30 +74,65 @@ def _works(way: Callable[[Task], None], task: Task) -> bool:
     try:
         way(task)
     except FetchError as error:
-        task.report(str(error))
+        if str(error):
+            task.report(str(error))
         return False
     return True
 
 
-def keep(file: DataFile, path: Path, target: Path) -> None:
-    """Copy a fetched file into the cache if its content is the right one.
-
-    The last step is atomic: another process sees the whole file or none.
+def keep(file: DataFile | Archive, path: Path, task: Task) -> None:
+    """Put a fetched file, or what is in a fetched archive, into the cache if it is the right one.
 
     Raises:
         FetchError: If it is damaged or another file.
     """
     try:
-        read_checked(path, file)
-    except IdxError as error:
+        if isinstance(file, Archive):
+            check_as_it_is(path, file.digest)
+            _unpack(path, task)
+        else:
+            read_checked(path, file)
+            with path.open("rb") as source:
+                _store(source, task.target / file.stored_name)
+    except (DamagedError, tarfile.TarError, EOFError) as error:
         raise FetchError(str(error)) from error
-    with (
-        path.open("rb") as source,
-        tempfile.NamedTemporaryFile(dir=target, prefix=".", delete=False) as copy,
-    ):
+
+
+def _unpack(path: Path, task: Task) -> None:
+    """Take the data set's files out of an archive, whatever the folders in it."""
+    wanted = {file.name: file for file in task.origin.files}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            file = wanted.pop(Path(member.name).name, None)
+            content = archive.extractfile(member) if file else None
+            if file and content:
+                _store(content, task.target / file.stored_name)
+    if wanted:
+        raise DamagedError(f"{path} holds no {', '.join(wanted)}")
+
+
+def _store(source: IO[bytes], path: Path) -> None:
+    """Copy into the cache. The last step is atomic: others see the whole file or none."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as copy:
         shutil.copyfileobj(source, copy)
     os.chmod(copy.name, 0o644)
-    os.replace(copy.name, target / f"{file.name}.gz")
+    os.replace(copy.name, path)
+
+
+def from_own_archive(task: Task) -> None:
+    """Unpack an archive that lies where data sets are looked for.
+
+    Raises:
+        FetchError: If there is none, or it is damaged.
+    """
+    archive = task.origin.archive
+    folders = search_path(task.origin) if archive else ()
+    paths = [folder / archive.name for folder in folders if archive]
+    found = next((path for path in paths if path.is_file()), None)
+    if archive is None or found is None:
+        raise FetchError("")
+    task.report(f"unpacking {found} …")
+    keep(archive, found, task)
 
 
 def from_debian(task: Task) -> None:
@@ -94,7 +142,9 @@ def from_debian(task: Task) -> None:
         FetchError: If there is no apt here, or it cannot get the package.
     """
     origin = task.origin
-    if origin.debian is None or origin.system is None or not shutil.which("apt-get"):
+    if origin.debian is None or origin.system is None:
+        raise FetchError("")
+    if not shutil.which("apt-get"):
         raise FetchError(f"{origin.title}: no Debian package to be had here")
     task.report(f"fetching {origin.title} from Debian's package {origin.debian} …")
     with tempfile.TemporaryDirectory(dir=task.target, prefix=".apt-") as scratch:
@@ -103,10 +153,10 @@ def from_debian(task: Task) -> None:
         _call(["dpkg-deb", "-x", str(package), str(folder / "content")], folder)
         content = folder / "content" / origin.system.relative_to("/")
         for file in origin.files:
-            path = content / f"{file.name}.gz"
+            path = content / file.stored_name
             if not path.is_file():
-                raise FetchError(f"Debian's package {origin.debian} holds no {file.name}.gz")
-            keep(file, path, task.target)
+                raise FetchError(f"Debian's package {origin.debian} holds no {file.stored_name}")
+            keep(file, path, task)
 
 
 def _download_package(name: str, folder: Path) -> Path:
@@ -144,41 +194,44 @@ def from_web(task: Task) -> None:
     Raises:
         FetchError: If a file could be had nowhere; says what was tried and what to do.
     """
-    for file in task.origin.files:
-        if _is_there(file, task.target / f"{file.name}.gz"):
+    origin = task.origin
+    if not origin.urls:
+        raise FetchError("")
+    for file in origin.published:
+        if isinstance(file, DataFile) and _is_there(file, task.target):
             continue
         complaints = []
-        for url in task.origin.urls:
+        for url in origin.urls:
             complaint = _download_from(url, file, task)
             if complaint is None:
                 break
             complaints.append(complaint)
         else:
             raise FetchError(
-                f"{task.origin.title} could not be downloaded ({'; '.join(complaints)}). "
-                f"Without a network, put {file.name}.gz and its like into {task.target} "
+                f"{origin.title} could not be downloaded ({'; '.join(complaints)}). "
+                f"Without a network, put {file.stored_name} and its like into {task.target} "
                 "or into a folder that $COCKPIT_DATA names."
             )
 
 
-def _is_there(file: DataFile, path: Path) -> bool:
+def _is_there(file: DataFile, target: Path) -> bool:
     """Whether an earlier try has brought this file."""
     try:
-        return bool(read_checked(path, file))
-    except (OSError, IdxError):
+        return bool(read_checked(target / file.stored_name, file))
+    except (OSError, DamagedError):
         return False
 
 
-def _download_from(url: str, file: DataFile, task: Task) -> str | None:
+def _download_from(url: str, file: DataFile | Archive, task: Task) -> str | None:
     """Download one file from a folder on the web into the cache; the complaint if that fails."""
     # A download is resumed from its own server only: another may have compressed it otherwise.
     server = urllib.parse.urlsplit(url).hostname
-    partial = task.target / f"{file.name}.gz.{server}.part"
-    task.report(f"downloading {url}{file.name}.gz")
+    partial = task.target / f"{file.stored_name}.{server}.part"
+    task.report(f"downloading {url}{file.stored_name}")
     try:
-        download(f"{url}{file.name}.gz", partial, file.name, task.progress)
+        download(f"{url}{file.stored_name}", partial, file.name, task.progress)
         try:
-            keep(file, partial, task.target)
+            keep(file, partial, task)
         finally:
             partial.unlink(missing_ok=True)
     except FetchError as error:

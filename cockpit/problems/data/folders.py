@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cockpit.problems.data.errors import DamagedError
 from cockpit.problems.data.idx import IdxError, unpack
+
+_ALGORITHMS = {32: ("md5", "MD5"), 64: ("sha256", "SHA-256")}
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -16,12 +20,38 @@ class DataFile:
     """One file of a data set.
 
     Attributes:
-        name: Its name without ``.gz``.
-        sha256: Of the *uncompressed* content: distributors compress anew.
+        name: Its name, without the suffix.
+        digest: Of the *uncompressed* content (distributors compress anew), in hexadecimal: MD5 or
+            SHA-256, which its length tells. Empty where none is known: then nothing is fetched.
+        suffix: What its name has besides on the web, in packages and in the cache.
     """
 
     name: str
-    sha256: str
+    digest: str
+    suffix: str = ".gz"
+
+    @property
+    def stored_name(self) -> str:
+        """Its name as it is published and kept."""
+        return f"{self.name}{self.suffix}"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A tar file that holds the files of a data set, each without a suffix.
+
+    Attributes:
+        name: Its name.
+        digest: Of the archive as it is published: MD5 or SHA-256, in hexadecimal.
+    """
+
+    name: str
+    digest: str
+
+    @property
+    def stored_name(self) -> str:
+        """Its name as it is published."""
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -32,7 +62,8 @@ class Origin:
         name: Our name for it, and that of its folder.
         title: Its own name.
         files: What belongs to it.
-        urls: Folders on the web that hold ``<file>.gz``, best first.
+        urls: Folders on the web that hold the files, or the archive, best first.
+        archive: What they are published in, if not one by one.
         debian: The Debian package that ships it, if one does.
         system: The folder where that package puts it.
         other_folders: Names that other tools give to its folder, below a data root.
@@ -42,9 +73,15 @@ class Origin:
     title: str
     files: tuple[DataFile, ...]
     urls: tuple[str, ...] = ()
+    archive: Archive | None = None
     debian: str | None = None
     system: Path | None = None
     other_folders: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> tuple[DataFile | Archive, ...]:
+        """What the web holds: the files one by one, or the archive."""
+        return (self.archive,) if self.archive else self.files
 
 
 def cache_folder() -> Path:
@@ -64,16 +101,16 @@ def search_path(origin: Origin) -> Iterator[Path]:
         yield origin.system
 
 
-def find_file(folder: Path, name: str) -> Path | None:
-    """The file ``name`` or ``name.gz`` in ``folder``, if there is one."""
-    candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
+def find_file(folder: Path, file: DataFile) -> Path | None:
+    """The file in ``folder``, with its suffix or without, if it is there."""
+    names = (file.name, file.stored_name, f"{file.name}.gz")
+    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def candidates(origin: Origin) -> Iterator[Path]:
     """Folders that hold a file by each of the data set's names, in order; none has been read."""
     for folder in search_path(origin):
-        if all(find_file(folder, file.name) for file in origin.files):
+        if all(find_file(folder, file) for file in origin.files):
             yield folder
 
 
@@ -81,13 +118,44 @@ def read_checked(path: Path, file: DataFile) -> bytes:
     """The uncompressed content of a data file.
 
     Raises:
-        IdxError: If it is damaged, or is not that file.
+        DamagedError: If it is damaged, or is not that file.
     """
     try:
         content = unpack(path.read_bytes())
     except IdxError as error:
-        raise IdxError(f"{path}: {error}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
-        raise IdxError(f"{path}: got SHA-256 {found}, expected {file.sha256}; fetch the file again")
+        raise DamagedError(f"{path}: {error}") from error
+    if file.digest:
+        algorithm, _ = _ALGORITHMS[len(file.digest)]
+        found = hashlib.new(algorithm, content, usedforsecurity=False)
+        _compare(path, found.hexdigest(), file.digest)
     return content
+
+
+def read_from(folder: Path, file: DataFile) -> bytes:
+    """The checked content of a data file that is in ``folder``, whatever its suffix.
+
+    Raises:
+        DamagedError: If it is damaged, or is not that file.
+        FileNotFoundError: If it is not there.
+    """
+    return read_checked(find_file(folder, file) or folder / file.name, file)
+
+
+def check_as_it_is(path: Path, expected: str) -> None:
+    """Compare a large file, compressed or not, with its checksum; it is not held in memory.
+
+    Raises:
+        DamagedError: If it is another one.
+    """
+    algorithm, _ = _ALGORITHMS[len(expected)]
+    found = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            found.update(chunk)
+    _compare(path, found.hexdigest(), expected)
+
+
+def _compare(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        _, name = _ALGORITHMS[len(expected)]
+        raise DamagedError(f"{path}: got {name} {found}, expected {expected}; fetch the file again")

@@ -11,11 +11,13 @@ import zlib
 
 import numpy as np
 
+from cockpit.problems.data.errors import DamagedError
+
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class IdxError(ValueError):
+class IdxError(DamagedError):
     """A file that is not what an IDX file must be."""
 
 

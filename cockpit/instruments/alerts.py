@@ -6,11 +6,12 @@ Levels as in aviation: a warning asks to act now, a caution to know now and act 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cockpit.log import RunLog
+if TYPE_CHECKING:
+    from cockpit.log import RunLog
 
 LEVELS = ("warning", "caution")
 SHOWN = 40  # alerts

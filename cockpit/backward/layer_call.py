@@ -1,0 +1,94 @@
+"""One call of one layer, and which modules are layers: what rules are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+__all__ = ["LayerCall", "capturable_modules", "unit_parameters"]
+
+
+@dataclass(eq=False)
+class LayerCall:
+    """One call of one layer in a forward pass.
+
+    Attributes:
+        module: The layer.
+        inputs: Its positional arguments, tensors detached.
+        keywords: Its keyword arguments, tensors detached.
+        versions: Version counters of the input tensors when the layer ran.
+        shapes: Shapes of the output tensors that carry a gradient, by their place.
+        grads: Gradient with respect to each output tensor, by its place among the outputs.
+        order: When the output was there, counted in nodes of the graph.
+        superseded: Parameters (by identity) that other uses of theirs stand for in its stead.
+        identity: The same for all copies of a call that carry other gradients.
+    """
+
+    module: Any  # an nn.Module; rules know which
+    inputs: tuple[Any, ...]
+    keywords: dict[str, Any]
+    versions: tuple[int, ...]
+    shapes: dict[int, torch.Size] = field(default_factory=dict)
+    grads: dict[int, Tensor] = field(default_factory=dict)
+    order: int = 0
+    superseded: set[int] = field(default_factory=set)
+    identity: object = field(default_factory=object)
+
+    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The trainable parameters that this call stands for, by name within the module."""
+        for name, p in unit_parameters(self.module):
+            if p.requires_grad and id(p) not in self.superseded:
+                yield name, p
+
+    def receive(self, place: int, grad: Tensor) -> None:
+        """Take the gradient at an output."""
+        self.grads[place] = grad if place not in self.grads else self.grads[place] + grad
+
+    def signature(self) -> tuple:
+        """Equal for the calls of a layer that differ in lengths at most."""
+        return (id(self.module), *((place, len(s)) for place, s in self.shapes.items()))
+
+    def release(self) -> None:
+        """Let go of all tensors, however long the graph that refers to this call lives."""
+        self.inputs, self.keywords, self.versions, self.grads = (), {}, (), {}
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors among the arguments."""
+        return [x for x in tree_leaves((self.inputs, self.keywords)) if isinstance(x, Tensor)]
+
+    def is_intact(self) -> bool:
+        """Whether no input has been overwritten since the layer ran."""
+        return self.versions == tuple(x._version for x in self.tensors())
+
+
+def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:
+    """The modules that own parameters, frozen ones too: they may be thawed.
+
+    An attention layer stands for its projections. Scripted parts take no hooks.
+    """
+    inside: set[nn.Module] = set()
+    for module in model.modules():
+        if module in inside or isinstance(module, torch.jit.ScriptModule):
+            continue
+        if _is_unit(module):
+            inside.update(module.children())
+        if next(unit_parameters(module), None) is not None:
+            yield module
+
+
+def unit_parameters(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters that a call of this module uses itself, by name within the module."""
+    if _is_unit(module):
+        yield from module.named_parameters()
+    else:  # at each tracked step for each layer, so without torch's detours
+        yield from ((name, p) for name, p in module._parameters.items() if p is not None)
+
+
+def _is_unit(module: nn.Module) -> bool:
+    """Whether the module uses the weights of its children without calling them."""
+    return isinstance(module, nn.MultiheadAttention)

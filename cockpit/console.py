@@ -1,0 +1,100 @@
+"""What the commands that train have in common: arguments, bars, interruptions."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from cockpit.problems.data import DataSet
+
+__all__ = ["load_data", "positive", "stop_on_request", "training_bar"]
+
+
+def positive(kind: type[Any]) -> Any:
+    """A parser of positive numbers of this kind."""
+
+    def parse(text: str) -> Any:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not number > 0:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+        return number
+
+    return parse
+
+
+def training_bar(console: Console) -> Progress:
+    """A bar for steps of training, with what is said of them."""
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def load_data(name: str, console: Console, *, fallback: bool = False) -> Any:
+    """A data set by its name, with a bar while files are fetched, and a word on where it was.
+
+    Raises:
+        FileNotFoundError: If it can't be had.
+        ValueError: If there is none of that name.
+    """
+    from cockpit.problems.data import load
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(file: str, done: int, total: int) -> None:
+            if file not in tasks:
+                tasks[file] = bar.add_task(file)
+            bar.update(tasks[file], completed=done, total=total or None)
+
+        found: DataSet = load(name, fallback=fallback, report=bar.console.print, progress=progress)
+    size = f"{len(found.train):,} {found.unit}"
+    console.print(f"Data: {found.title}, {size} from {found.found}", markup=False, soft_wrap=True)
+    return found
+
+
+@contextmanager
+def stop_on_request() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM ask for an end, a second one enforces it.
+
+    Yields:
+        Whether an end was asked for. So a step of training is never torn in two.
+    """
+    asked: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
