@@ -40,6 +40,12 @@ def _signs(like: Tensor, generator: torch.Generator) -> Tensor:
     return (2 * draws - 1).to(like.dtype)
 
 
+def _weights(like: Tensor, generator: torch.Generator) -> Tensor:
+    """All different, so that what is mixed shows; from 0.5 to 1.5."""
+    draws = torch.rand(like.shape, generator=generator, device=like.device)
+    return (0.5 + draws).to(like.dtype)
+
+
 class SoftmaxRoot(LossHessianRoot):
     """Cross-entropy: ∇² = κ (diag p − ppᵀ) = SSᵀ with S = √κ (diag √p − p √pᵀ).
 
@@ -134,8 +140,8 @@ def root_of_loss_hessian(
     if grad is None or not grad.requires_grad:
         raise Unsupported(LINEAR)
     diagonal = _second(grad.sum(), output)
-    signs = _signs(grad, generator)
-    if _close(_second((grad * signs).sum(), output), signs * diagonal):
+    weights = _weights(grad, generator)
+    if _close(_second((grad * weights).sum(), output), weights * diagonal):
         if not diagonal.any():
             raise Unsupported(LINEAR)
         return ElementwiseRoot(diagonal)
@@ -175,8 +181,8 @@ def _blocks(grad: Tensor, output: Tensor, generator: torch.Generator) -> Tensor:
         )
     rows = [_second(grad[:, k].sum(), output) for k in range(output.shape[1])]
     blocks = torch.stack(rows, 1)
-    signs = _signs(grad[:, :1], generator)
-    if not _close(_second((grad[:, :1] * signs).sum(), output), signs * blocks[:, 0]):
+    weights = _weights(grad[:, :1], generator)
+    if not _close(_second((grad[:, :1] * weights).sum(), output), weights * blocks[:, 0]):
         raise Unsupported("the loss couples the samples of the batch")
     return (blocks + blocks.transpose(1, 2)) / 2
 

@@ -128,6 +128,9 @@ class SecondOrder:
             raise Unsupported("the model's output was not seen")
         if reaches_parameters_beside(self._loss, [output], self._pass.parameters.values()):
             raise Unsupported(f"{BESIDE}; the Gauss-Newton matrix of that is not computed")
+        own = probe.is_torchs_own and probe.is_of(self._loss)
+        if self._pass.is_coupled and not own:
+            raise Unsupported("the loss couples the samples of the batch")
         root = root_of_loss_hessian(
             self._loss, output, probe.loss_fn, probe.target, engine.generator
         )

@@ -120,3 +120,12 @@ def test_too_many_dense_outputs_are_refused() -> None:
     loss = (1 + output.square().sum(1)).sqrt().sum()
     with pytest.raises(Unsupported, match="128"):
         root_of(loss, output, None, None, torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_two_samples_that_are_compared_are_refused_whatever_is_drawn(seed: int) -> None:
+    output = torch.tensor([[0.3, -1.0], [0.7, 0.2]], requires_grad=True)
+    loss = (output[0] - output[1]).square().sum() + output.norm(dim=1).mean()
+    generator = torch.Generator().manual_seed(seed)
+    with pytest.raises(Unsupported, match="couples the samples"):
+        root_of(loss, output, None, None, generator)
