@@ -51,14 +51,19 @@ class Elements:
         place = None if output is None else _samples_in(output, batch_size)
         if place is None or output is None:
             return first
-        if not _are_all(elements, given, output):
-            return _tested(elements, output, place, batch_size, generator)
-        if given is output and place == first:
+        whole = _are_all(elements, given, output)
+        if whole and given is output and place == first:
             return first
         key = (place, elements.dim(), output.dim(), output.numel() // elements.numel(), first)
-        if key not in self._found:
-            self._found[key] = _tested(elements, output, place, batch_size, generator)
-        return self._found[key]
+        if whole and key in self._found:
+            return self._found[key]
+        plain = _at_output(elements, output, torch.ones_like(elements))
+        if plain is None or not plain.any():
+            return first  # the loss does not come from this output: its shape is all there is
+        found = _tested(elements, output, plain, place, batch_size, generator)
+        if whole:
+            self._found[key] = found
+        return found
 
 
 def _are_all(elements: Tensor, given: Tensor | None, output: Tensor) -> bool:
@@ -74,13 +79,15 @@ def _samples_in(output: Tensor, batch_size: int) -> Layout | None:
 
 
 def _tested(
-    elements: Tensor, output: Tensor, place: Layout, batch_size: int, generator: torch.Generator
+    elements: Tensor,
+    output: Tensor,
+    plain: Tensor,
+    place: Layout,
+    batch_size: int,
+    generator: torch.Generator,
 ) -> Layout | None:
     draws = torch.rand(batch_size, generator=generator, device=elements.device)
     weights = 0.5 + draws.to(torch.promote_types(elements.dtype, torch.float32))
-    plain = _at_output(elements, output, torch.ones_like(elements))
-    if plain is None or not plain.any():
-        return None
     tolerance = ROUGH if plain.element_size() <= 2 else EXACT
     axes = range(min(2, elements.dim()))
     for layout in layouts_along(elements.shape, axes, batch_size):

@@ -106,6 +106,31 @@ def test_a_selection_is_looked_at_each_time(tmp_path: Path) -> None:
     assert [losses is None for losses in spy.seen] == [False, True, False]
 
 
+class TwoHeads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(6, 8)
+        self.first, self.second = nn.Linear(8, 2), nn.Linear(8, C)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.body(x).tanh()
+        return self.first(hidden), self.second(hidden)
+
+
+def test_a_loss_of_a_further_output_is_taken_by_its_shape(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, loss_fn, spy = TwoHeads().double(), nn.CrossEntropyLoss(), Spy()
+    x, y = torch.randn(N, 6, dtype=torch.float64), torch.randint(C, (N,))
+    with Cockpit(model, loss_fn, config=[spy], logdir=tmp_path) as cockpit:
+        loss = loss_fn(model(x)[1], y)
+        with cockpit(0):
+            loss.backward()
+    expected = F.cross_entropy(model(x)[1], y, reduction="none").tolist()
+    (found,) = spy.seen
+    assert found is not None
+    assert found.tolist() == pytest.approx(expected, rel=1e-12)
+
+
 def test_a_language_model_with_positions_first(tmp_path: Path) -> None:
     """[T, N] throughout, as recurrent networks have it by default; N is told."""
     model, x, y = problem()
