@@ -7,6 +7,9 @@ supposed sample's elements has to arrive at that sample of the output, and at no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import torch
 from torch import Tensor
 
@@ -23,9 +26,13 @@ class Elements:
 
     What all of the output's elements go into is a matter of the loop's code; where some were
     selected (a mask), it is looked at each time.
+
+    Args:
+        own_passes: The context of Cockpit's own backward passes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own_passes: Callable[[], AbstractContextManager[None]]) -> None:
+        self._own_passes = own_passes
         self._found: dict[tuple, Layout | None] = {}
 
     def layout(
@@ -57,10 +64,11 @@ class Elements:
         key = (place, elements.dim(), output.dim(), output.numel() // elements.numel(), first)
         if whole and key in self._found:
             return self._found[key]
-        plain = _at_output(elements, output, torch.ones_like(elements))
-        if plain is None or not plain.any():
-            return first  # the loss does not come from this output: its shape is all there is
-        found = _tested(elements, output, plain, place, batch_size, generator)
+        with self._own_passes():
+            plain = _at_output(elements, output, torch.ones_like(elements))
+            if plain is None or not plain.any():
+                return first  # the loss does not come from this output: its shape is all there is
+            found = _tested(elements, output, plain, place, batch_size, generator)
         if whole:
             self._found[key] = found
         return found

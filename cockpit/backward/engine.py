@@ -67,7 +67,7 @@ class BackwardEngine:
             prepare(parameter)
         self.costs: dict[type[st.Statistic], float] = {}
         self._sample_axis = SampleAxis()
-        self._elements = Elements()
+        self._elements = Elements(self._own_passes)
         self._watching: list[BackwardPass] = []
         self._findings: dict[BackwardPass, Findings] = {}
 
@@ -189,12 +189,11 @@ class BackwardEngine:
         probe.given = given
         if given is not None:
             return given.detach().flatten()
-        with self._own_passes():
-            probe.find_elements(
-                lambda elements: self._elements.layout(
-                    elements, probe.output, output, batch_size, self.generator
-                )
+        probe.find_elements(
+            lambda elements: self._elements.layout(
+                elements, probe.output, output, batch_size, self.generator
             )
+        )
         losses = probe.individual_graph(batch_size)
         return None if losses is None else losses.detach()
 
