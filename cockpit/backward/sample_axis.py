@@ -29,7 +29,7 @@ __all__ = ["UNKNOWN", "Findings", "Layouts", "SampleAxis", "layout_of"]
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 UNKNOWN = "it can't be told which rows of its output belong to which sample"
-AGAIN = 64
+EARLY, AGAIN = (1, 8), 64  # steps
 # Of the largest gradient: to tell layouts apart, and to see whether samples are in another order
 # (autocast computes in half precision what arrives here in single).
 EXACT, ROUGH = 1e-3, 5e-2
@@ -95,7 +95,7 @@ class SampleAxis:
     what was found once holds for other lengths too, and what was refused once stays refused. Only
     an axis that has just the samples says nothing of what it is folded with at other lengths, and a
     single sample says nothing at all. Code may depend on the data (samples sorted by length): so
-    all is tested again after 1, 2, 4, … steps, and then every :data:`AGAIN` steps.
+    all is tested again after some :data:`EARLY` steps, and then every :data:`AGAIN` steps.
 
     Where nothing can be tested, a shape that leaves no doubt is believed; it does not tell whether
     the model has put its samples in another order.
@@ -185,7 +185,7 @@ class SampleAxis:
 
 def _is_time(steps: int) -> bool:
     """Whether all is tested again after so many steps."""
-    return steps % AGAIN == 0 or steps & (steps - 1) == 0
+    return steps in EARLY or steps % AGAIN == 0
 
 
 def _is_folded(use: Use, layout: Layout, batch_size: int) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cockpit.backward.capture import Capture
 from cockpit.backward.layout import Layout, layouts_along
 from cockpit.backward.nodes import uses_beside
-from cockpit.backward.sample_axis import AGAIN, UNKNOWN, SampleAxis
+from cockpit.backward.sample_axis import AGAIN, EARLY, UNKNOWN, SampleAxis
 from tests.backward.individual import assert_exact, by_hooks, losses_of
 
 N, D = 4, 3
@@ -113,7 +113,7 @@ def test_a_verdict_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
         assert set(verdicts(axis, model, numbers(N, (N, 5, 2 * N)[step % 3], D))) == {Layout(1)}
         if len(passes) > before:
             tested.append(step)
-    assert tested == [0, 1, 2, 4, 8, 16, 32, AGAIN, 2 * AGAIN]
+    assert tested == [0, *EARLY, AGAIN, 2 * AGAIN]
     assert len(passes) == 2 * len(tested)
 
 
