@@ -1,11 +1,8 @@
-"""What the commands that train have in common: arguments, bars, interruptions."""
+"""What the commands that train have in common: arguments, data, bars."""
 
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -22,7 +19,7 @@ from rich.progress import (
 if TYPE_CHECKING:
     from cockpit.problems.data import DataSet
 
-__all__ = ["load_data", "positive", "stop_on_request", "training_bar"]
+__all__ = ["load_data", "positive", "training_bar"]
 
 
 def positive(kind: type[Any]) -> Any:
@@ -76,25 +73,3 @@ def load_data(name: str, console: Console, *, fallback: bool = False) -> Any:
     size = f"{len(found.train):,} {found.unit}"
     console.print(f"Data: {found.title}, {size} from {found.found}", markup=False, soft_wrap=True)
     return found
-
-
-@contextmanager
-def stop_on_request() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM ask for an end, a second one enforces it.
-
-    Yields:
-        Whether an end was asked for. So a step of training is never torn in two.
-    """
-    asked: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

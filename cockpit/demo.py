@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from cockpit.console import load_data, positive, training_bar
+from cockpit.signals import terminated_as_interrupted
 
 if TYPE_CHECKING:
     from cockpit.cockpit import Cockpit
@@ -75,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     logdir = arguments.logdir or next_free(Path("runs") / "demo")
     folder = arguments.out if arguments.synthetic else logdir.parent
     try:
-        with _terminated_as_interrupted():
+        with terminated_as_interrupted():
             if arguments.synthetic:
                 _show_synthetic(arguments, console)
             else:
@@ -251,17 +250,3 @@ def _say_how_to_look_again(folder: Path, console: Console) -> None:
     # Unbroken, so that it can be copied.
     again = f"\nStopped. Look at the run again with: {_command()} ui {folder}"
     console.print(again, soft_wrap=True, markup=False)
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end things as Ctrl-C does: the log is closed, the page stopped."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cockpit.signals import terminated_as_interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -163,7 +163,7 @@ def _follow(console: Console, watched: Watched, interval: float) -> None:
 
     with (
         suppress(KeyboardInterrupt),
-        _terminated_as_interrupted(),
+        terminated_as_interrupted(),
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
         while not watched.end:
@@ -174,20 +174,6 @@ def _follow(console: Console, watched: Watched, interval: float) -> None:
             spent = time.monotonic() - began
             time.sleep(max(interval - spent, spent))  # the training needs the processor, too
     _print(console, watched)
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end things as Ctrl-C does: the terminal is given back as it was."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _changed(path: Path) -> float:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from cockpit import problems
-from cockpit.console import load_data, positive, stop_on_request, training_bar
+from cockpit.console import load_data, positive, training_bar
 from cockpit.demo import gauges, has_display, next_free
 from cockpit.problems import Problem, checkpoint
 from cockpit.problems.checkpoint import Checkpoint
 from cockpit.problems.data import SOURCES, DataSet
 from cockpit.problems.list_command import here_by_kind
 from cockpit.problems.training import OPTIMIZERS, Outcome, Settings, train
+from cockpit.signals import stop_on_request
 
 if TYPE_CHECKING:
     from cockpit.cockpit import Cockpit

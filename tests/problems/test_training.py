@@ -15,13 +15,13 @@ import pytest
 import torch
 
 from cockpit import cli, problems
-from cockpit.console import stop_on_request
 from cockpit.log import RunLog
 from cockpit.problems import checkpoint
 from cockpit.problems.checkpoint import CHECKPOINT_NAME
 from cockpit.problems.data import Batches, load
 from cockpit.problems.train_command import make_plan, with_length
 from cockpit.problems.training import Settings, train
+from cockpit.signals import stop_on_request
 
 ROOT = Path(__file__).parents[2]
 
