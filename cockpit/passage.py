@@ -138,6 +138,8 @@ class Passage:
         """
         found = []
         for root, grad in begun.roots:
+            if not isinstance(root, Tensor):
+                raise Absent("it begins at an edge of the graph, not at a loss")
             if self._engine.concerns(root):
                 found.append((root, grad, *self._known_in(root)))
         if not found:

@@ -142,6 +142,8 @@ class SampleAxis:
                 (findings.known[use.identity],) = fitting
             elif certain and (_is_opaque(use) or (key in self._believed and not again)):
                 continue
+            if batch_size == 1 and certain:
+                continue  # a single sample is in no order
             if again or len(fitting) != 1:
                 unknown[use] = key
                 if certain:

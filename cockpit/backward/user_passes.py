@@ -49,11 +49,12 @@ class Watcher(Protocol):
 
 
 class _Watch(threading.local):
-    """Of one thread: who watches, and how deep it is in Cockpit's own passes."""
+    """Of one thread: who watches, how deep it is in Cockpit's own passes, whether one is told."""
 
     def __init__(self) -> None:
         self.watchers: list[Watcher] = []
         self.own = 0
+        self.reporting = False
 
 
 class _Entry:
@@ -103,23 +104,27 @@ def own_pass() -> Iterator[None]:
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
     """Report the passes of this thread that begin inside, but for Cockpit's own."""
+    watchers = _watch.watchers  # of this thread; the context may be left in another one
     _entry.enter()
-    _watch.watchers.append(watcher)
+    watchers.append(watcher)
     try:
         yield
     finally:
-        _watch.watchers.remove(watcher)
+        watchers.remove(watcher)
         _entry.leave()
 
 
 def _reporting(run: Callable[..., Any]) -> Callable[..., Any]:
     def run_and_report(roots: Sequence[Any], grads: Sequence[Any], *args: Any, **kw: Any) -> Any:
-        # A pass inside a pass (reentrant checkpoints) is a part of that.
-        if _watch.own or not _watch.watchers or inside_backward():
+        # A pass inside a pass (reentrant checkpoints) is a part of that. Where somebody else has
+        # wrapped the function meanwhile, an older stand-in is called by a newer one.
+        if _watch.own or _watch.reporting or not _watch.watchers or inside_backward():
             return run(roots, grads, *args, **kw)
         pairs = tuple(zip(roots, grads, strict=False))
         begun = UserPass(pairs, bool(kw.get("accumulate_grad")))
         with ExitStack() as stack:
+            _watch.reporting = True
+            stack.callback(setattr, _watch, "reporting", False)
             for watcher in tuple(_watch.watchers):
                 stack.callback(watcher.after)
                 watcher.before(begun)

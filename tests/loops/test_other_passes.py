@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cockpit import Cockpit, RunLog
+from cockpit import Cockpit, CockpitWarning, RunLog
 from tests.comparison import assert_inert, assert_same_logs, traces
 from tests.training import Training, batch, every_quantity, mlp, norm_test
 
@@ -200,3 +201,35 @@ def test_two_parts_of_a_network(told: bool, turned: bool, tmp_path: Path) -> Non
     logs = both(tmp_path, [encoder, head], told, turned)
     assert [log.series("GradNorm").value[0] for log in logs] == pytest.approx(grads, rel=1e-6)
     assert all(len(log.series("NormTest")) == STEPS for log in logs)
+
+
+def test_a_wrapper_of_others_does_not_make_two_passes_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody wraps torch's entry inside a context, and leaves it so."""
+    entry = "_engine_run_backward"
+    monkeypatch.setattr(
+        torch.autograd, entry, getattr(torch.autograd, entry)
+    )  # put back at the end
+    training = Training(tmp_path)
+    for step in range(3):
+        x, y = batch(step)
+        training.optimizer.zero_grad()
+        loss = training.loss(x, y)
+        with training.cockpit(step):
+            if step == 0:
+                setattr(torch.autograd, entry, partial(getattr(torch.autograd, entry)))
+            (loss / 4).backward()
+        training.optimizer.step()
+    log = training.close()
+    assert list(log.series("GradNorm").step) == [0, 1, 2]
+
+
+def test_a_pass_that_begins_at_an_edge_is_absent_with_the_reason(tmp_path: Path) -> None:
+    training = Training(tmp_path)
+    loss = training.loss(*batch(0))
+    with pytest.warns(CockpitWarning, match="an edge of the graph"), training.cockpit(0):
+        edge = torch.autograd.graph.get_gradient_edge(loss)
+        torch.autograd.backward((edge,), (torch.ones_like(loss),))
+    assert all(p.grad is not None for p in training.model.parameters())
+    training.close()
