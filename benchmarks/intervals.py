@@ -61,7 +61,7 @@ def measure(name: str, loop: Loop, effort: Effort) -> list[dict[str, Any]]:
         last = {}
         for interval in INTERVALS:
             if interval <= 4 or interval * loop.plain <= effort.window:
-                found = loop.compare(lambda s, tier=tier: Configuration(tier, s), interval, effort)
+                found = loop.compare(lambda w, tier=tier: Configuration(tier, w), interval, effort)
                 last = told(found)
                 rows.append(row(tier, interval, absent=absent(tier, found), **last))
                 measured = interval

@@ -2,7 +2,8 @@
 
 Plain and tracked steps take turns in one process, on one network and the same stream of batches, so
 that the machine's mood cancels out. A round compares a window of tracked steps with as many plain
-ones; the median over the rounds is told, with the quartiles. A plain step is zero_grad, forward,
+ones; the median over the rounds is told, with the quartiles. The first two tracked steps of a
+cockpit do what is done once, or rarely, and are in no window. A plain step is zero_grad, forward,
 loss, backward, optimizer step; loading the batch is not in it.
 """
 
@@ -169,7 +170,18 @@ class Loop:
         """A cockpit around this loop."""
         return Cockpit(self.model, self.loss_fn, self.optimizer, config, folder)
 
-    def compare(self, config: Callable[[Schedule], Config], interval: int, effort: Effort) -> Ratio:
+    def track(self, cockpit: Cockpit, windows: Windows, steps: int) -> float:
+        """The seconds of a window of steps in a cockpit.
+
+        A step before it attaches the cockpit, and one after it completes the records and detaches.
+        """
+        first = windows.open(steps)
+        self.step(cockpit, first - 1)
+        seconds = sum(self.step(cockpit, number) for number in range(first, first + steps))
+        self.step(cockpit, first + steps)
+        return seconds
+
+    def compare(self, config: Callable[[Windows], Config], interval: int, effort: Effort) -> Ratio:
         """Tracked against plain.
 
         Args:
@@ -179,42 +191,39 @@ class Loop:
         """
         blocks = max(1, round(BLOCK / (interval * self.plain)))
         steps = interval * min(blocks, 16)
-        ratios, found = [], None
-        for _ in effort.rounds():
-            self.step()  # brings back into the caches what plain steps use
-            plain = sum(self.step() for _ in range(steps))
-            with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-                warnings.simplefilter("ignore", CockpitWarning)  # the tables tell what is absent
-                schedule = Schedule(interval)
-                with self.cockpit(config(schedule), Path(folder)) as cockpit:
-                    for number in range(schedule.first):
-                        self.step(cockpit, number)
-                    window = range(schedule.first, schedule.first + steps)
-                    tracked = sum(self.step(cockpit, number) for number in window)
-                found = found or recorded(Path(folder))
-            ratios.append(tracked / plain)
+        ratios, windows = [], Windows(interval)
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore", CockpitWarning)  # the tables tell what is absent
+            with self.cockpit(config(windows), Path(folder)) as cockpit:
+                self.track(cockpit, windows, interval + 1)  # what is done once is done
+                for _ in effort.rounds():
+                    self.step()  # brings back into the caches what plain steps use
+                    plain = sum(self.step() for _ in range(steps))
+                    ratios.append(self.track(cockpit, windows, steps) / plain)
+            names, reasons = recorded(Path(folder))
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-        names, reasons = found or (frozenset(), "")
         return Ratio(middle, low, high, len(ratios), names, reasons)
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Each ``interval``-th step from ``first`` on, and step 0, so that nothing begins cold.
+class Windows:
+    """Tracks each ``interval``-th step of the present window, from its first one on.
 
-    Step 1 is left out unless all are tracked: there what step 0 left open is done.
+    Between two windows there is one step that is in none of them, and so is step 0.
     """
 
-    interval: int
+    def __init__(self, interval: int) -> None:
+        self.interval = interval
+        self._first = self._end = 0
 
-    @property
-    def first(self) -> int:
-        """The first step of the window."""
-        return 1 if self.interval == 1 else 2
+    def open(self, steps: int) -> int:
+        """Begin the next window, of so many steps; its first one."""
+        self._first = self._end + 1 + bool(self._end)
+        self._end = self._first + steps
+        return self._first
 
     def __call__(self, step: int) -> bool:
         """Whether the step is tracked."""
-        return step == 0 or (step >= self.first and (step - self.first) % self.interval == 0)
+        return self._first <= step < self._end and (step - self._first) % self.interval == 0
 
 
 def recorded(folder: Path) -> tuple[frozenset[str], str]:

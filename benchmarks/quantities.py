@@ -12,7 +12,7 @@ def measure(name: str, loop: Loop, effort: Effort) -> list[dict[str, Any]]:
     """A row for each of the quantities."""
     rows = []
     for quantity, kind in QUANTITIES.items():
-        ratio = loop.compare(lambda schedule, kind=kind: [kind(schedule)], 1, effort)
+        ratio = loop.compare(lambda windows, kind=kind: [kind(windows)], 1, effort)
         row = {"network": name, "device": loop.device, "quantity": quantity}
         row |= {"tier": kind.tier or "on request", "plain_ms": 1e3 * loop.plain, **told(ratio)}
         if quantity not in ratio.recorded:

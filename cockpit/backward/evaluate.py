@@ -17,6 +17,7 @@ from torch import Tensor
 from cockpit.backward import kernels
 from cockpit.backward.extensions import Chunked, Contribution, Outer, Unsupported
 from cockpit.backward.histogram import HistogramCounter
+from cockpit.backward.memory_order import MemoryOrder
 
 __all__ = [
     "Direction",
@@ -31,7 +32,7 @@ __all__ = [
     "sum_of_squares",
 ]
 
-CHUNK = 2**20  # elements of individual gradients held at a time: they stay in the cache
+CHUNK = 2**19  # elements of individual gradients held at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -155,15 +156,15 @@ def sum_of_squares(contribution: Contribution, shape: torch.Size) -> Tensor:
 
 def squared_sum(contribution: Contribution, shape: torch.Size) -> Tensor:
     """(Σₙ cₙ)², which coupled samples need: their cross terms are part of the diagonal."""
-    chunks = _chunks(contribution, shape.numel())
-    return torch.stack([chunk.sum(0) for chunk in chunks]).sum(0).square().view(shape)
+    parts = [made.sum(0).reshape(shape) for made in _made(contribution, shape.numel())]
+    return torch.stack(parts).sum(0).square()
 
 
 def _evaluate_rank_one(
     a: Tensor, b: Tensor, shape: torch.Size, wanted: Wanted
 ) -> ParameterStatistics:
     """gₙ = bₙaₙᵀ: ‖gₙ‖² = ‖aₙ‖²‖bₙ‖², gₙᵀV = bₙᵀVaₙ, Σ gₙ² = (b²)ᵀ(a²)."""
-    sq_norms = a.square().sum(1) * b.square().sum(1)
+    sq_norms = (torch.linalg.vector_norm(a, dim=1) * torch.linalg.vector_norm(b, dim=1)).square()
     vectors, mean = list(wanted.vectors), None
     if wanted.first_is_mean and _products_are_cheaper(a, b) and _averages_to(a, b, vectors[0]):
         mean = Products(a, b / len(b))
@@ -180,7 +181,10 @@ def _rank_one_dots(a: Tensor, b: Tensor, vector: Direction) -> Tensor:
     if isinstance(vector, Products):
         along_a, along_b = a @ vector.a.to(a.dtype).T, b @ vector.b.to(b.dtype).T
         return (along_a * along_b).sum(1)
-    return ((b @ vector.to(b.dtype).view(b.shape[1], -1)) * a).sum(1)
+    matrix = vector.to(b.dtype).view(b.shape[1], -1)
+    if a.shape[1] > b.shape[1]:  # the smaller of the two that stand between
+        return ((a @ matrix.T) * b).sum(1)
+    return ((b @ matrix) * a).sum(1)
 
 
 def _products_are_cheaper(a: Tensor, b: Tensor) -> bool:
@@ -236,22 +240,28 @@ def multiple_of(
     return factor if abs(sq_norm - expected) <= 0.01 * rounding * sq_norm else None
 
 
-def _chunks(contribution: Contribution, size: int) -> Iterator[Tensor]:
+def _made(contribution: Contribution, size: int) -> Iterator[Tensor]:
+    """Individual gradients of some samples after the other, each [n, …]."""
     step = max(1, CHUNK // max(1, size))
     for start in range(0, contribution.rows, step):
-        made = contribution.make(start, min(start + step, contribution.rows))
-        yield made.reshape(made.shape[0], size)
+        yield contribution.make(start, min(start + step, contribution.rows))
 
 
 def _evaluate_chunks(
     contribution: Contribution, shape: torch.Size, scale: float, wanted: Wanted
 ) -> ParameterStatistics:
     sq_norms, dots = [], []
-    vectors, sum_sq = None, None
-    for chunk in _chunks(contribution, shape.numel()):
+    vectors, sum_sq, order = None, None, None
+    for made in _made(contribution, shape.numel()):
+        individual = made.reshape(len(made), *shape)
+        if order is None:
+            order = MemoryOrder.of(individual)
+            for counter in wanted.counters:
+                counter.arrange(order)
+        chunk = order.rows(individual)
         if vectors is None and wanted.vectors:
             dense = [v.dense(shape) if isinstance(v, Products) else v for v in wanted.vectors]
-            vectors = torch.stack([v.flatten() for v in dense]).to(chunk.dtype)
+            vectors = torch.stack([order.flat(v) for v in dense]).to(chunk.dtype)
         if sum_sq is None and wanted.sum_sq:
             sum_sq = chunk.new_zeros(shape.numel())
         scan = _scan_compiled if kernels.serves(chunk) else _scan
@@ -261,7 +271,7 @@ def _evaluate_chunks(
     return ParameterStatistics(
         torch.cat(sq_norms),
         list(torch.cat(dots, 1)) if wanted.vectors else [],
-        None if sum_sq is None else sum_sq.view(shape),
+        None if sum_sq is None or order is None else order.restored(sum_sq),
     )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cockpit.backward import kernels
+from cockpit.backward.memory_order import MemoryOrder
 from cockpit.log.record import Bins
 
 __all__ = ["HistogramCounter", "bin_index", "prepare"]
@@ -83,6 +84,11 @@ class HistogramCounter:
             self._below.zero_()
             self._seen = 0
         return self._table
+
+    def arrange(self, order: MemoryOrder) -> None:
+        """Expect the elements in another order than the parameter's from now on."""
+        if self._row_of is not None:
+            self._row_of = order.flat(self._row_of)
 
     def add(self, chunk: Tensor) -> None:
         """Count individual gradients, shape [n, P]."""

@@ -131,12 +131,32 @@ def _place_joint(x, factor, rows, core, edges, sides, table, special):  # type: 
 
 
 @_compiled
+def _beyond(x, core, found):  # type: ignore[no-untyped-def]
+    """Gather the elements beyond the core; their number. They are few: branches would be missed."""
+    count = 0
+    for k in range(x.size):
+        found[count] = x[k]
+        count += not (abs(x[k]) < core)
+    return count
+
+
+@_compiled
+def _rows_beyond(x, core, rows, found):  # type: ignore[no-untyped-def]
+    """Gather the rows of the elements beyond the core."""
+    count = 0
+    for k in range(x.size):
+        found[count] = rows[k]
+        count += not (abs(x[k]) < core)
+
+
+@_compiled
 def scan_chunk(  # type: ignore[no-untyped-def]
     x, scale, vectors, squares, norms, dots, first, last,
     edges, core, sides, row_of, below, table, special,
 ):  # fmt: skip
     """All that is asked of the columns [first, last) of scaled rows."""
-    space = np.empty(BLOCK, x.dtype)
+    space, found = np.empty(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
+    rows = np.empty(BLOCK, np.int32)
     one = x.dtype.type(1)
     for n in range(x.shape[0]):
         for start in range(first, last, BLOCK):
@@ -155,13 +175,16 @@ def scan_chunk(  # type: ignore[no-untyped-def]
             if row_of.size:
                 _add_negative(below[start:stop], block)
                 if beyond:
-                    rows = row_of[start:stop]
-                    _place_joint(block, one, rows, core, edges, sides, table, special)
+                    count = _beyond(block, core, found)
+                    _rows_beyond(block, core, row_of[start:stop], rows)
+                    far, place = found[:count], rows[:count]
+                    _place_joint(far, one, place, core, edges, sides, table, special)
             else:
                 table[0, sides[0]] += negative
                 table[0, sides[1]] += stop - start - negative
                 if beyond:
-                    _place(block, one, core, edges, sides, table[0], special)
+                    count = _beyond(block, core, found)
+                    _place(found[:count], one, core, edges, sides, table[0], special)
 
 
 @_compiled

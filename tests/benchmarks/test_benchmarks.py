@@ -13,7 +13,7 @@ from benchmarks import intervals, tables
 from benchmarks.__main__ import main
 from benchmarks.eigenvalue import reference
 from benchmarks.intervals import computed
-from benchmarks.loop import Schedule
+from benchmarks.loop import Windows
 from benchmarks.networks import WORKLOADS
 from cockpit.quantities import QUANTITIES
 
@@ -90,11 +90,15 @@ def test_other_intervals_are_computed_from_the_cost_of_a_tracked_step() -> None:
     assert computed((4 + 4 * 0.1 + 9) / 4, 4, 1.1, 16) == pytest.approx((16 + 16 * 0.1 + 9) / 16)
 
 
-@pytest.mark.parametrize(("interval", "steps"), [(1, [0, 1, 2, 3]), (4, [0, 2, 6])])
-def test_windows_begin_warm_and_with_a_tracked_step(interval: int, steps: list[int]) -> None:
-    schedule = Schedule(interval)
-    assert [step for step in range(steps[-1] + 1) if schedule(step)] == steps
-    assert schedule.first == steps[1]
+@pytest.mark.parametrize(("interval", "tracked"), [(1, [1, 2, 3, 4, 7, 8]), (2, [1, 3, 7])])
+def test_windows_begin_with_a_tracked_step_and_have_untracked_ones_around(
+    interval: int, tracked: list[int]
+) -> None:
+    windows, found = Windows(interval), []
+    for steps, last in ((4, 5), (2, 9)):
+        first = windows.open(steps)
+        found += [step for step in range(first - 1, last + 1) if windows(step)]
+    assert found == tracked
 
 
 @pytest.mark.parametrize(
