@@ -75,19 +75,13 @@ class HistogramCounter:
     @property
     def table(self) -> Tensor:
         """int64 counts, shape [rows, y.count + 2]; first and last column: below and above."""
-        if self._below is not None and self._seen:
-            for column, counts in (
-                (self._negative, self._below),
-                (self._positive, self._seen - self._below),
-            ):
-                self._table[:, column].index_add_(0, self._row_of, counts)  # type: ignore[arg-type]
-            self._below.zero_()
-            self._seen = 0
+        self._put_signs_in_rows()
         return self._table
 
     def arrange(self, order: MemoryOrder) -> None:
         """Expect the elements in another order than the parameter's from now on."""
         if self._row_of is not None:
+            self._put_signs_in_rows()
             self._row_of = order.flat(self._row_of)
 
     def add(self, chunk: Tensor) -> None:
@@ -148,6 +142,17 @@ class HistogramCounter:
         self._seen += rows
         self.zeros += zeros
         self.nonfinite += nonfinite
+
+    def _put_signs_in_rows(self) -> None:
+        if self._below is None or not self._seen:
+            return
+        for column, counts in (
+            (self._negative, self._below),
+            (self._positive, self._seen - self._below),
+        ):
+            self._table[:, column].index_add_(0, self._row_of, counts)  # type: ignore[arg-type]
+        self._below.zero_()
+        self._seen = 0
 
     def _add_signs(self, below: Tensor, number: int) -> None:
         """Count all elements beside zero, on the side of their sign."""
