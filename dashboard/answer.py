@@ -18,7 +18,7 @@ from cockpit.instruments import Instrument
 from cockpit.instruments.alerts import alerts
 from cockpit.instruments.grouping import GROUPINGS, group_names
 from cockpit.instruments.layers import layer_quantities
-from cockpit.log import RunLog
+from cockpit.log import RunLog, spill
 
 
 def answer(index: RunIndex, question: Question) -> str:
@@ -44,6 +44,7 @@ def answer(index: RunIndex, question: Question) -> str:
         parts["absent"] = json.dumps(group.absent)
     with group.locked():
         parts |= _run_parts(group, question)
+    spill.release()  # what was looked at is not needed until the next question
     return _object(parts)
 
 

@@ -118,7 +118,7 @@ def time_offsets(attempts: list[Attempt], records: Records) -> list[float]:
 
     An attempt begins at the time of the last step before it that still counts.
     """
-    step, time = np.array(records.step), np.array(records.time)
+    step, time = records.step.view, records.time.view
     alive = is_alive(attempts, 0, step) & np.isfinite(time)
     offsets, latest = [], 0.0
     for rows in spans(attempts, 0, step.size):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
+from cockpit.log.growing import Numbers
 from cockpit.log.parse import SPECIAL, ValueLine
 
-Numbers = list[float | str | None]
+Row = list[float | str | None]
 
 
 @dataclass(frozen=True)
@@ -43,42 +44,46 @@ class Records:
     """The columns that all records of one type share, and where their lines lie in the file."""
 
     def __init__(self) -> None:
-        self.step = array("q")
-        self.time = array("d")
-        self.offset = array("q")
-        self.length = array("q")
+        self.step, self.time = Numbers("q"), Numbers("d")
+        self.offset, self.length = Numbers("q"), Numbers("q")
+        self._size = 0
 
     def __len__(self) -> int:
-        return len(self.step)
+        return self._size
 
     def add(self, step: int, time: float | str, offset: int, length: int) -> int:
         """Append a record; returns its row."""
-        self.step.append(step)
-        self.time.append(to_float(time))
-        self.offset.append(offset)
-        self.length.append(length)
-        return len(self.step) - 1
+        self.step.add(step)
+        self.time.add(to_float(time))
+        self.offset.add(offset)
+        self.length.add(length)
+        self._size += 1
+        return self._size - 1
+
+    def numbers(self) -> Iterator[Numbers]:
+        """All that grows."""
+        yield from (self.step, self.time, self.offset, self.length)
 
 
 class Block:
     """Rows of numbers, all of one width: the layers of one quantity in one attempt."""
 
     def __init__(self) -> None:
-        self.places = array("q")  # of the row in its column
-        self.flat = array("d")
+        self.places = Numbers("q")  # of the row in its column
+        self.flat = Numbers("d")
 
-    def add(self, place: int, numbers: Numbers) -> None:
+    def add(self, place: int, numbers: Row) -> None:
         """Append a row; None and damaged entries become NaN."""
-        self.places.append(place)
+        self.places.add(place)
         try:
-            self.flat.fromlist(numbers)  # type: ignore[arg-type]
+            self.flat.extend(numbers)
         except TypeError:
-            self.flat.fromlist([to_float(x) for x in numbers])
+            self.flat.extend([to_float(x) for x in numbers])
 
     def matrix(self, first: int = 0) -> np.ndarray:
         """The rows from the ``first`` on: float64, shape [rows, width]."""
         width = len(self.flat) // max(len(self.places), 1)
-        return np.array(self.flat[first * width :]).reshape(len(self.places) - first, width)
+        return self.flat.view[first * width :].reshape(len(self.places) - first, width)
 
 
 class NoteTexts:
@@ -92,18 +97,19 @@ class NoteTexts:
 
     def __init__(self) -> None:
         self.distinct: list[bytes] = []
-        self.numbers = array("q")
+        self.numbers = Numbers("q")
+        self._size = 0
         self._number_of: dict[bytes, int] = {}
 
     def add(self, place: int, text: bytes) -> None:
         """Append the notes of a place behind all others."""
-        numbers = self.numbers
-        if len(numbers) < place:
-            numbers.extend([-1] * (place - len(numbers)))
+        if self._size < place:
+            self.numbers.extend([-1] * (place - self._size))
+        self._size = place + 1
         number = self._number_of.setdefault(text, len(self.distinct))
         if number == len(self.distinct):
             self.distinct.append(text)
-        numbers.append(number)
+        self.numbers.add(number)
 
 
 class Column:
@@ -117,19 +123,20 @@ class Column:
     """
 
     def __init__(self) -> None:
-        self.rows = array("q")
-        self.values = array("d")
+        self.rows, self.values = Numbers("q"), Numbers("d")
         self.notes = NoteTexts()
         self.blocks: dict[tuple[int, int], Block] = {}
+        self._size = 0
         self._last_key = (-1, -1)
         self._last_block = Block()
 
     def add(self, row: int, value: ValueLine, attempt: int) -> None:
         """Append what a step's line says of this quantity."""
-        place = len(self.rows)
+        place = self._size
+        self._size += 1
         number = value.value
-        self.rows.append(row)
-        self.values.append(number if type(number) is float else to_float(number))
+        self.rows.add(row)
+        self.values.add(number if type(number) is float else to_float(number))
         if layers := value.layers:
             self._add_layers(place, layers, attempt)
         if value.notes is not msgspec.UNSET:
@@ -137,17 +144,24 @@ class Column:
 
     def add_number(self, row: int, number: float) -> None:
         """Append a bare number."""
-        self.rows.append(row)
-        self.values.append(number)
+        self._size += 1
+        self.rows.add(row)
+        self.values.add(number)
 
-    def add_row(self, row: int, numbers: Numbers, attempt: int) -> None:
+    def add_row(self, row: int, numbers: Row, attempt: int) -> None:
         """Append a row of numbers that has no network-wide one."""
-        self._add_layers(len(self.rows), numbers, attempt)
+        self._add_layers(self._size, numbers, attempt)
         self.add_number(row, math.nan)
 
-    def _add_layers(self, place: int, numbers: Numbers, attempt: int) -> None:
+    def _add_layers(self, place: int, numbers: Row, attempt: int) -> None:
         key = (attempt, len(numbers))
         if key != self._last_key:
             self._last_key = key
             self._last_block = self.blocks.setdefault(key, Block())
         self._last_block.add(place, numbers)
+
+    def numbers(self) -> Iterator[Numbers]:
+        """All that grows."""
+        yield from (self.rows, self.values, self.notes.numbers)
+        for block in self.blocks.values():
+            yield from (block.places, block.flat)

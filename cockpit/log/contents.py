@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from array import array
 from typing import Any
 
 from cockpit.log.attempts import Attempt, clean_header, schema_caution
 from cockpit.log.columns import Column, Records, to_float
+from cockpit.log.growing import Numbers
 from cockpit.log.parse import (
     STORED_KINDS,
     StepLine,
@@ -45,7 +45,7 @@ class Contents:
         self.headers = 0
         self.steps, self.user = Records(), Records()
         self.numbers: dict[str, Column] = {}
-        self.stored: dict[str, array[int]] = {}
+        self.stored: dict[str, Numbers] = {}
         self.measured: dict[str, Column] = {}
         self.lr, self.batch_size = Column(), Column()
         self.overhead, self.overhead_so_far = Column(), Column()
@@ -76,6 +76,17 @@ class Contents:
             self.attempt.saw(to_float(as_float(record.get("time"))))
             self.attempt.end = record
 
+    def settle(self) -> None:
+        """Move what was added to where it need not stay in memory."""
+        columns = [self.lr, self.batch_size, self.overhead, self.overhead_so_far]
+        columns += [*self.numbers.values(), *self.measured.values()]
+        parts: list[Records | Column] = [self.steps, self.user, *columns]
+        for part in parts:
+            for numbers in part.numbers():
+                numbers.settle()
+        for rows in self.stored.values():
+            rows.settle()
+
     def _add_header(self, record: dict[str, Any]) -> None:
         header = clean_header(record, self.name)
         self.attempts.append(Attempt(header, (len(self.steps), len(self.user))))
@@ -98,7 +109,7 @@ class Contents:
                     column = self.numbers[name] = Column()
                 column.add(row, value, index)
             elif kind in STORED_KINDS:
-                self.stored.setdefault(name, array("q")).append(row)
+                self.stored.setdefault(name, Numbers("q")).add(row)
         if line.lr:
             self.lr.add_row(row, line.lr, index)
         if line.batch_size is not None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+
+from cockpit.log import spill
 
 FIRST_ROOM = 256
 
@@ -30,7 +36,7 @@ class Growing:
         end = self._size + len(rows)
         if end > len(self._room):
             room = max(end, 2 * len(self._room))
-            wider = np.empty((room, *self._room.shape[1:]), self._room.dtype)
+            wider = spill.empty((room, *self._room.shape[1:]), self._room.dtype.type)
             wider[: self._size] = self._room[: self._size]
             self._room = wider
         self._room[self._size : end] = rows
@@ -42,3 +48,40 @@ class Growing:
         view = self._room[: self._size]
         view.flags.writeable = False
         return view
+
+
+class Numbers:
+    """Single numbers, appended one by one.
+
+    Args:
+        code: ``q`` for whole numbers, ``d`` for others, as of :mod:`array`.
+
+    Attributes:
+        add: Append a number.
+        extend: Append a list of numbers.
+    """
+
+    def __init__(self, code: str) -> None:
+        self._latest: Any = array(code)  # what was not yet moved behind the others
+        self._others = Growing(np.int64 if code == "q" else np.float64)
+        self.add: Callable[[float], None] = self._latest.append
+        self.extend: Callable[[list[Any]], None] = self._latest.fromlist
+
+    def __len__(self) -> int:
+        return len(self._others) + len(self._latest)
+
+    def __getitem__(self, place: int) -> int | float:
+        number: int | float = self.view[place].item()
+        return number
+
+    def settle(self) -> None:
+        """Move the latest ones behind the others."""
+        if self._latest:
+            self._others.append(np.array(self._latest))
+            del self._latest[:]
+
+    @property
+    def view(self) -> np.ndarray:
+        """All of them; read-only."""
+        self.settle()
+        return self._others.view

@@ -7,7 +7,6 @@ anew.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,7 +15,7 @@ import numpy as np
 from cockpit.log.attempts import is_alive, spans, time_offsets
 from cockpit.log.columns import Block, Column, Records, Series
 from cockpit.log.contents import Contents
-from cockpit.log.growing import Growing
+from cockpit.log.growing import Growing, Numbers
 
 T = TypeVar("T")
 
@@ -56,26 +55,26 @@ class LiveRows:
         """Which records count; bool, one per record."""
         return self._common(records).alive.view
 
-    def counts(self, rows: array[int], records: Records) -> bool:
+    def counts(self, rows: Numbers, records: Records) -> bool:
         """Whether any of some records counts."""
         alive = self.alive(records)
-        return bool(rows) and bool(alive[rows[-1]] or alive[np.array(rows)].any())
+        return len(rows) > 0 and bool(alive[int(rows[-1])] or alive[rows.view].any())
 
     def last_step(self, records: Records) -> int | None:
         """The highest step that counts."""
         return self._common(records).highest
 
-    def every(self, records: Records) -> array[int]:
+    def every(self, records: Records) -> Numbers:
         """The rows of all records."""
-        rows = self._once("every", records, lambda: array("q"))
-        rows.extend(range(len(rows), len(records)))
+        rows = self._once("every", records, lambda: Numbers("q"))
+        rows.extend(list(range(len(rows), len(records))))
         return rows
 
-    def places(self, rows: array[int], records: Records) -> np.ndarray:
+    def places(self, rows: Numbers, records: Records) -> np.ndarray:
         """Places in ``rows`` of the records that count: sorted by step, each step once."""
         return self._sorted(rows, records).places.view
 
-    def steps(self, rows: array[int], records: Records) -> np.ndarray:
+    def steps(self, rows: Numbers, records: Records) -> np.ndarray:
         """Steps of :meth:`places`, int64."""
         return self._sorted(rows, records).step.view
 
@@ -125,7 +124,7 @@ class LiveRows:
         common.follow(records, self._contents, self._offsets)
         return common
 
-    def _sorted(self, rows: array[int], records: Records) -> _Sorted:
+    def _sorted(self, rows: Numbers, records: Records) -> _Sorted:
         if len(rows) == len(records):  # each record has one: as all other such columns
             rows = self.every(records)
         found = self._once("sorted", rows, _Sorted)
@@ -145,7 +144,7 @@ class _Common:
         known, total = len(self.step), len(records)
         if known == total:
             return
-        step, time = np.array(records.step[known:]), np.array(records.time[known:])
+        step, time = records.step.view[known:], records.time.view[known:].copy()
         if known == 0:
             table = 0 if records is contents.steps else 1
             for rows, offset in zip(spans(contents.attempts, table, total), offsets, strict=True):
@@ -181,11 +180,11 @@ class _Sorted:
         self.places, self.step = Growing(np.int64), Growing(np.int64)
         self.time = Growing(np.float64)
 
-    def follow(self, rows: array[int], common: _Common) -> None:
+    def follow(self, rows: Numbers, common: _Common) -> None:
         first, self._seen = self._seen, len(rows)
         if first == len(rows):
             return
-        new = np.array(rows[first:], dtype=np.int64)
+        new = rows.view[first:]
         steps = common.step.view[new]
         last = self.step.view[-1] if len(self.step) else np.iinfo(np.int64).min
         if first and steps[0] > last and (steps[1:] > steps[:-1]).all():
@@ -193,7 +192,7 @@ class _Sorted:
             self.step.append(steps)
             self.time.append(common.time.view[new])
         else:
-            self._anew(np.array(rows, dtype=np.int64), common)
+            self._anew(rows.view, common)
 
     def _anew(self, rows: np.ndarray, common: _Common) -> None:
         self._clear()
@@ -220,8 +219,7 @@ class _Numbers:
             self._order, self.value = rows.order, Growing(np.float64)
         new = rows.places.view[len(self.value) :]
         if new.size:
-            start = int(new.min())
-            self.value.append(np.array(column.values[start:])[new - start])
+            self.value.append(column.values.view[new])
 
 
 class _Matrix:
@@ -261,7 +259,7 @@ class _Matrix:
         """Put the rows of a block that were not taken yet into their places."""
         first = self._taken.get(key, 0)
         self._taken[key] = len(block.places)
-        place = np.array(block.places[first:], dtype=np.int64) - start
+        place = block.places.view[first:] - start
         into = np.where(place >= 0, target[np.maximum(place, 0)], -1)
         source, wanted = entries
         numbers = block.matrix(first)[into >= 0]

@@ -25,12 +25,13 @@ class Notes(Sequence[NoteDict]):
 
     def __init__(self, texts: NoteTexts, places: np.ndarray) -> None:
         self._texts = texts
+        self._numbers = texts.numbers.view
         self._places = places
 
     def where(self, test: Callable[[NoteDict], bool]) -> np.ndarray:
         """Of which values the notes pass a test; bool [T]. Equal notes are tested once."""
         passed = [bool(test(_parsed(text))) for text in (*self._texts.distinct, b"{}")]
-        numbers = np.append(np.array(self._texts.numbers), -1)  # −1: the last, without notes
+        numbers = np.append(self._numbers, -1)  # −1: the last, without notes
         return np.array(passed)[numbers[np.minimum(self._places, numbers.size - 1)]]
 
     @overload
@@ -43,8 +44,7 @@ class Notes(Sequence[NoteDict]):
         return self._of(int(self._places[index]))
 
     def _of(self, place: int) -> NoteDict:
-        numbers = self._texts.numbers
-        number = numbers[place] if place < len(numbers) else -1
+        number = int(self._numbers[place]) if place < len(self._numbers) else -1
         return {} if number < 0 else _parsed(self._texts.distinct[number])
 
     def __len__(self) -> int:

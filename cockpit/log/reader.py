@@ -6,16 +6,17 @@ import math
 import os
 import threading
 import time as clock
-from array import array
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from cockpit.log import spill
 from cockpit.log.attempts import Attempt, bounds, clean_header
 from cockpit.log.codec import decode_value
 from cockpit.log.columns import Column, Series
 from cockpit.log.contents import Contents
+from cockpit.log.growing import Numbers
 from cockpit.log.lines import LineReader
 from cockpit.log.live import LiveRows
 from cockpit.log.notes import Notes
@@ -96,7 +97,9 @@ class RunLog:
                     self._contents.add(line, offset)
             if change == "grown" and self._lines.offset == before:
                 return False
+            self._contents.settle()
             self._live.grown()
+            spill.release()
             return True
 
     def _clear(self) -> None:
@@ -310,13 +313,13 @@ class RunLog:
             except ValueError:  # the file is damaged there, or was replaced since
                 return 0, None
 
-    def _line_at(self, rows: array[int], step: int | None) -> tuple[int, bytes] | None:
+    def _line_at(self, rows: Numbers, step: int | None) -> tuple[int, bytes] | None:
         """Step and line of the last record among ``rows`` that counts, at or before ``step``."""
         records = self._contents.steps
         steps = self._live.steps(rows, records)
         end = steps.size if step is None else int(np.searchsorted(steps, step, side="right"))
         if end == 0:
             return None
-        row = rows[int(self._live.places(rows, records)[end - 1])]
-        line = self._lines.read(records.offset[row], records.length[row])
+        row = int(rows[int(self._live.places(rows, records)[end - 1])])
+        line = self._lines.read(int(records.offset[row]), int(records.length[row]))
         return int(steps[end - 1]), line
