@@ -208,7 +208,7 @@ class Loop:
 class Windows:
     """Tracks each ``interval``-th step of the present window, from its first one on.
 
-    Between two windows there is one step that is in none of them, and so is step 0.
+    Before and after each window there is a step that is in none.
     """
 
     def __init__(self, interval: int) -> None:

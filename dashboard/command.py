@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cockpit.dashboard.server import DEFAULT_HOST, DEFAULT_PORT, PortInUseError, serve
+from cockpit.log import spill
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C; returns the exit status."""
+    spill.use()
     try:
         serve(
             arguments.folder,

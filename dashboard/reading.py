@@ -6,7 +6,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from cockpit.log import RunLog
+from cockpit.log import RunLog, spill
 
 SLICE_S = 0.25
 MOST_BYTES = 4 * 2**30  # of a log; a longer one would fill the memory, and stays an overview
@@ -57,6 +57,7 @@ def _read_whole(owner: weakref.ref[Reading], path: Path, options: dict[str, floa
         return
     while (reading := owner()) is not None:
         log.refresh(SLICE_S)
+        spill.release()
         reading._share = log.share_read
         if not log.has_more:
             for name in log.quantities:

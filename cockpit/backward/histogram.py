@@ -62,7 +62,7 @@ class HistogramCounter:
 
     def __init__(self, y: Bins, row_of: Tensor | None, rows: int, device: torch.device) -> None:
         self._y = y
-        self._row_of = row_of
+        self._given = self._row_of = row_of  # in the parameter's order, and in that of the chunks
         self._negative, self._positive, self._core = core(y)
         self._table = torch.zeros(rows, y.count + 2, dtype=torch.int64, device=device)
         # Of a joint histogram, signs are counted element by element and put in their rows later.
@@ -79,10 +79,10 @@ class HistogramCounter:
         return self._table
 
     def arrange(self, order: MemoryOrder) -> None:
-        """Expect the elements in another order than the parameter's from now on."""
-        if self._row_of is not None:
+        """Expect chunks with their elements in this order from now on."""
+        if self._given is not None:
             self._put_signs_in_rows()
-            self._row_of = order.flat(self._row_of)
+            self._row_of = order.flat(self._given)
 
     def add(self, chunk: Tensor) -> None:
         """Count individual gradients, shape [n, P]."""

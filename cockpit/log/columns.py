@@ -128,7 +128,7 @@ class Column:
         self.blocks: dict[tuple[int, int], Block] = {}
         self._size = 0
         self._last_key = (-1, -1)
-        self._last_block = Block()
+        self._last_block: Block | None = None
 
     def add(self, row: int, value: ValueLine, attempt: int) -> None:
         """Append what a step's line says of this quantity."""
@@ -155,9 +155,8 @@ class Column:
 
     def _add_layers(self, place: int, numbers: Row, attempt: int) -> None:
         key = (attempt, len(numbers))
-        if key != self._last_key:
-            self._last_key = key
-            self._last_block = self.blocks.setdefault(key, Block())
+        if self._last_block is None or key != self._last_key:
+            self._last_key, self._last_block = key, self.blocks.setdefault(key, Block())
         self._last_block.add(place, numbers)
 
     def numbers(self) -> Iterator[Numbers]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cockpit.log import spill
 
-FIRST_ROOM = 256
+FIRST_ROOM = 32
 
 
 class Growing:
@@ -24,7 +24,7 @@ class Growing:
     """
 
     def __init__(self, dtype: type, width: int | None = None) -> None:
-        shape = (FIRST_ROOM,) if width is None else (FIRST_ROOM, width)
+        shape = (0,) if width is None else (0, width)
         self._room: np.ndarray = np.empty(shape, dtype)
         self._size = 0
 
@@ -35,7 +35,7 @@ class Growing:
         """Add rows, shape [R] or [R, width]."""
         end = self._size + len(rows)
         if end > len(self._room):
-            room = max(end, 2 * len(self._room))
+            room = max(end, FIRST_ROOM, 2 * len(self._room))
             wider = spill.empty((room, *self._room.shape[1:]), self._room.dtype.type)
             wider[: self._size] = self._room[: self._size]
             self._room = wider

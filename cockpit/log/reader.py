@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cockpit.log import spill
 from cockpit.log.attempts import Attempt, bounds, clean_header
 from cockpit.log.codec import decode_value
 from cockpit.log.columns import Column, Series
@@ -99,7 +98,6 @@ class RunLog:
                 return False
             self._contents.settle()
             self._live.grown()
-            spill.release()
             return True
 
     def _clear(self) -> None:

@@ -1,8 +1,9 @@
 """Room for long arrays that need not stay in memory: in a temporary file, on Linux.
 
 A page that is open for a night on a run of a million steps keeps hundreds of megabytes of numbers.
-They are mapped from a file that has no name, so the system may drop what is not looked at, and
-:func:`release` tells it to. Where there is no such file, arrays are ordinary ones.
+Once :func:`use` was called they are mapped from a file that has no name, so the system may drop
+what is not looked at, and :func:`release` tells it to. Else arrays are ordinary ones: in a user's
+own process, and where there is no such file.
 """
 
 from __future__ import annotations
@@ -14,85 +15,113 @@ import sys
 import tempfile
 import threading
 import weakref
-from functools import cache
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 
-__all__ = ["empty", "release"]
+__all__ = ["empty", "release", "use"]
 
 LEAST = 2**16  # bytes; smaller arrays stay in memory
 ADDRESSES = 2**38  # bytes of addresses that are set aside; the file takes what is used
+IN_MEMORY = ("tmpfs", "ramfs")  # file systems that would give back nothing
+
+_store: _Store | None = None
+
+
+def use() -> None:
+    """Keep long arrays of this process in a file from now on, if it can be."""
+    global _store
+    folder = _folder()
+    if _of_this_process() or sys.platform != "linux" or sys.maxsize < ADDRESSES:
+        return
+    with suppress(OSError, ValueError):  # no room for files, or a limit on addresses
+        if not _is_in_memory(folder):
+            _store = _Store(folder)
 
 
 def empty(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     """As ``np.empty``; a long array does not stay in memory."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    store = _store(os.getpid()) if size >= LEAST else None
-    address = None if store is None else store.room(size)
-    if store is None or address is None:
+    store = _of_this_process() if size >= LEAST else None
+    start = None if store is None else store.room(size)
+    if store is None or start is None:
         return np.empty(shape, dtype)
-    piece = _Piece(address, shape, dtype)
-    weakref.finalize(piece, store.give_back, address, size).atexit = False
+    piece = _Piece(store, start, shape, dtype)
+    weakref.finalize(piece, store.give_back, start, size).atexit = False
     return np.asarray(piece)
 
 
 def release() -> None:
     """Let go of the memory of all long arrays; what is looked at next comes from the file."""
-    store = _store(os.getpid())
+    store = _of_this_process()
     if store is not None:
         store.release()
 
 
 class _Piece:
-    """Memory at an address, as numpy takes it; lives as long as any array that looks at it."""
+    """A part of the file, as numpy takes it; lives as long as any array that looks at it."""
 
-    def __init__(self, address: int, shape: tuple[int, ...], dtype: type) -> None:
-        kind = np.dtype(dtype).str
+    def __init__(self, store: _Store, start: int, shape: tuple[int, ...], dtype: type) -> None:
+        self._store = store
         self.__array_interface__ = {
-            "version": 3, "shape": shape, "typestr": kind, "data": (address, False)
-        }  # fmt: skip
+            "version": 3,
+            "shape": shape,
+            "typestr": np.dtype(dtype).str,
+            "data": (store.address + start, False),
+        }
 
 
 class _Store:
     """A temporary file, mapped once, and its free pieces.
 
-    Sizes are powers of two, so that pieces that were given back are used again.
+    Pieces have powers of two as sizes, so that those that were given back are used again.
     """
 
-    def __init__(self) -> None:
-        self._file, name = tempfile.mkstemp(prefix="cockpit-")
-        os.unlink(name)  # it is gone with the process
-        os.ftruncate(self._file, ADDRESSES)
-        self._map = mmap.mmap(self._file, ADDRESSES)
-        self._first = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+    def __init__(self, folder: str) -> None:
+        self.process = os.getpid()
+        self._file, name = tempfile.mkstemp(prefix="cockpit-", dir=folder)
+        try:
+            os.unlink(name)  # it is gone with the process
+            os.ftruncate(self._file, ADDRESSES)
+            self._map = mmap.mmap(self._file, ADDRESSES)
+        except BaseException:
+            os.close(self._file)
+            raise
+        self._map.madvise(mmap.MADV_DONTDUMP)  # else a crash would write all of it to the disk
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         self._end = 0
         self._free: dict[int, list[int]] = {}
-        self._lock = threading.RLock()  # a piece may be given back at any moment
+        self._lock = threading.RLock()  # the garbage collector gives pieces back at any moment
 
     def room(self, size: int) -> int | None:
-        """Address of a piece of at least this size; ``None`` where the disk has no more."""
-        size = _rounded(size)
+        """Where a piece of at least this size begins; ``None`` where the disk has no more."""
+        piece = _rounded(size)
         with self._lock:
-            free = self._free.setdefault(size, [])
-            start = free[-1] if free else self._end
-            if start + size > ADDRESSES:
-                return None
-            try:  # now, as a full disk would kill the process when it is written to
-                os.posix_fallocate(self._file, start, size)
-            except OSError:
-                return None
+            free = self._free.setdefault(piece, [])
             if free:
-                free.pop()
+                start = free.pop()
+            elif self._end + piece > ADDRESSES:
+                return None
             else:
-                self._end += size
-        return self._first + start
+                start, self._end = self._end, self._end + piece
+        try:  # a full disk is noticed here; when it is written to, it would kill the process
+            os.posix_fallocate(self._file, start, size)
+        except OSError:
+            with self._lock:
+                free.append(start)
+            return None
+        return start
 
-    def give_back(self, address: int, size: int) -> None:
-        """Nothing looks at a piece any more."""
-        start, size = address - self._first, _rounded(size)
-        self._map.madvise(mmap.MADV_REMOVE, start, size)
+    def give_back(self, start: int, size: int) -> None:
+        """Nothing looks at a piece any more. In a fork, the parent may still do."""
+        if self.process != os.getpid():
+            return
+        piece = _rounded(size)
+        with suppress(OSError):  # not every file system can do it
+            self._map.madvise(mmap.MADV_REMOVE, start, piece)
         with self._lock:
-            self._free[size].append(start)
+            self._free[piece].append(start)
 
     def release(self) -> None:
         """See :func:`release`."""
@@ -100,16 +129,25 @@ class _Store:
             self._map.madvise(mmap.MADV_DONTNEED, 0, self._end)
 
 
+def _of_this_process() -> _Store | None:
+    """The store, but for that of a parent: what a fork inherits it leaves alone."""
+    return _store if _store is not None and _store.process == os.getpid() else None
+
+
 def _rounded(size: int) -> int:
     return max(mmap.PAGESIZE, 1 << (size - 1).bit_length())
 
 
-@cache
-def _store(process: int) -> _Store | None:
-    """Of this process: a fork must not write into the file of its parent."""
-    if sys.platform != "linux" or sys.maxsize < ADDRESSES:
-        return None
-    try:
-        return _Store()
-    except (OSError, ValueError):  # no room for temporary files, or limits on addresses
-        return None
+def _folder() -> str:
+    """For large temporary files; ``/tmp`` is often kept in memory."""
+    large = "/var/tmp"
+    asked = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    return large if not asked and os.access(large, os.W_OK) else tempfile.gettempdir()
+
+
+def _is_in_memory(folder: str) -> bool:
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    kinds = {mount[1]: mount[2] for mount in mounts}
+    path = Path(folder).resolve()
+    place = next((p for p in (path, *path.parents) if str(p) in kinds), None)
+    return place is not None and kinds[str(place)] in IN_MEMORY

@@ -134,6 +134,14 @@ def test_an_overwritten_input_is_refused() -> None:
         contributions(call)
 
 
+def test_a_convolution_that_pads_otherwise_than_it_says_is_refused() -> None:
+    layer = nn.Conv2d(2, 4, 3)
+    (call,) = captured(layer, torch.randn(N, 2, 6, 6), smooth)
+    call.grads[0] = torch.randn(N, 4, 6, 6)  # of an output that was made with padding=1
+    with pytest.raises(Unsupported, match="larger than"):
+        contributions(call)
+
+
 def test_what_is_opaque_beside_layers_is_refused() -> None:
     model = OpaqueBesideLayers().double()
     made, missing, _ = by_hooks(model, lambda: model(numbers(N, 4)))

@@ -54,8 +54,9 @@ def test_statistics_do_not_depend_on_it(axes: tuple[int, ...], dtype: torch.dtyp
     weights, bins = torch.randn(*SHAPE, dtype=dtype), Bins(-2.0, 2.0, 8)
     rows = torch.bucketize(weights.flatten(), torch.linspace(-1, 1, 4), out_int32=True)
     counter = HistogramCounter(bins, rows, 5, individual.device)
-    before = torch.randn(1, weights.numel(), dtype=dtype)
-    counter.add(before)
+    before = torch.randn(5, *SHAPE, dtype=dtype)
+    wanted = Wanted(counters=[counter])
+    evaluate(Chunked.of(lying(before, (1, 3, 0, 2))), vector.shape, 1.0, wanted)
     lies = lying(individual, axes)
     found = evaluate(
         Chunked.of(lies), vector.shape, 1.0, Wanted([vector], sum_sq=True, counters=[counter])
@@ -63,9 +64,9 @@ def test_statistics_do_not_depend_on_it(axes: tuple[int, ...], dtype: torch.dtyp
     torch.testing.assert_close(found.sq_norms, individual.flatten(1).square().sum(1))
     torch.testing.assert_close(found.dots[0], individual.flatten(1) @ vector.flatten())
     torch.testing.assert_close(found.sum_sq, individual.square().sum(0))
-    elements = torch.cat([before, individual.flatten(1)])
+    elements = torch.cat([before, individual]).flatten(1)
     expected, _, _ = np.histogram2d(
-        rows.repeat(8).numpy(), elements.flatten().numpy(),
+        rows.repeat(12).numpy(), elements.flatten().numpy(),
         bins=[np.arange(6) - 0.5, np.concatenate([[-np.inf], bins.edges(), [np.inf]])],
     )  # fmt: skip
     assert np.array_equal(counter.table.numpy(), expected)

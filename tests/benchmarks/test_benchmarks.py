@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
 
-from benchmarks import intervals, tables
+from benchmarks import intervals, soak, tables
 from benchmarks.__main__ import main
 from benchmarks.eigenvalue import reference
 from benchmarks.intervals import computed
@@ -122,3 +123,23 @@ def test_networks_take_their_batches(name: str) -> None:
     assert torch.isfinite(loss)
     first, second = (parameters_to_vector(workload.make().parameters()) for _ in range(2))
     assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("grows", "verdicts"),
+    [
+        ("", [True, True, True]),
+        ("server_mb", [False, True, True]),
+        ("browser_mb", [True, False, True]),
+        ("delay_s", [True, True, False]),
+    ],
+)
+def test_a_long_look_says_what_did_not_stay(grows: str, verdicts: list[bool]) -> None:
+    rows = []
+    for minute in range(1, 31):
+        row = soak.Row(minute, 3000 * minute, 7.5 * minute, 140.0, 3000.0, 30.0, 0.5, 1.0)
+        if minute > soak.SETTLED_AFTER_MIN and grows:
+            row = replace(row, **{grows: getattr(row, grows) * (1 + minute / 50)})
+        rows.append(replace(row, delay_s=row.delay_s + 0.04 * (minute % 2)))
+    assert [holds for _, _, holds in soak.judged(rows)] == verdicts
+    assert soak.judged(rows[: soak.SETTLED_AFTER_MIN]) == []

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+import errno
 import gc
-import multiprocessing
 import os
+import re
 import sys
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 
 from cockpit.log import spill
-from cockpit.log.growing import FIRST_ROOM, Growing, Numbers
+from cockpit.log.growing import Growing, Numbers
 
 MIB = 2**20
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere arrays stay in memory")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere arrays stay in memory")
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A store of the test's own."""
+    monkeypatch.setattr(spill, "_store", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(spill.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(spill, "IN_MEMORY", ())
+    spill.use()
+    assert spill._store is not None
+    yield spill._store
+    gc.collect()
 
 
 def resident() -> int:
     return int(psutil.Process().memory_info().rss)
+
+
+def in_a_fork(action: Callable[[], None]) -> None:
+    """Run something in a forked child, and wait."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # this process has threads
+        child = os.fork()
+    if child == 0:
+        try:
+            action()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
 
 
 def test_arrays_keep_what_is_put_into_them() -> None:
@@ -34,7 +64,6 @@ def test_arrays_keep_what_is_put_into_them() -> None:
         np.testing.assert_array_equal(array, values)
 
 
-@on_linux
 def test_long_arrays_do_not_stay_in_memory() -> None:
     before = resident()
     array = spill.empty((32 * MIB // 8,), np.float64)
@@ -45,12 +74,9 @@ def test_long_arrays_do_not_stay_in_memory() -> None:
     assert array.sum() == array.size
 
 
-@on_linux
-def test_pieces_are_used_again_when_nobody_looks_at_them() -> None:
+def test_pieces_are_used_again_when_nobody_looks_at_them(store: Any) -> None:
     spill.empty((2**20,), np.int64)
     gc.collect()
-    store = spill._store(os.getpid())
-    assert store is not None
     end = store._end
     for _ in range(5):
         piece = spill.empty((2**20,), np.int64)
@@ -65,50 +91,108 @@ def test_pieces_are_used_again_when_nobody_looks_at_them() -> None:
     assert store._end == end
 
 
-@on_linux
-def test_a_full_disk_leaves_arrays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError("no space left on device")
+def test_no_two_arrays_share_a_place_if_one_is_dropped_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.me, self.array = self, spill.empty((2**17,), np.float64)
 
-    monkeypatch.setattr(spill.os, "posix_fallocate", full)
+    allocate = os.posix_fallocate
+    spill.empty((2**17,), np.float64)  # a free piece
+    kept = Cycle()
+
+    def collect_and_allocate(*args: int) -> None:
+        gc.collect()
+        allocate(*args)
+
+    monkeypatch.setattr(spill.os, "posix_fallocate", collect_and_allocate)
+    del kept
+    arrays = [spill.empty((2**17,), np.float64) for _ in range(4)]
+    for number, array in enumerate(arrays):
+        array[:] = number
+    assert [array.min() for array in arrays] == [array.max() for array in arrays] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("what", ["posix_fallocate", "ftruncate"])
+def test_a_full_disk_leaves_arrays_in_memory(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(spill.os, what, full)
+    monkeypatch.setattr(spill, "_store", spill._store if what == "posix_fallocate" else None)
+    spill.use()
     array = spill.empty((2**21,), np.float64)
     array[:] = 2.0
     spill.release()
     assert array[-1] == 2.0
 
 
-def test_without_a_place_for_files_arrays_are_in_memory(
+def test_a_file_system_without_holes_gives_its_pieces_back_too(store: Any) -> None:
+    class Plain:
+        def madvise(self, *_: int) -> None:
+            raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    mapped, store._map = store._map, Plain()
+    for _ in range(3):
+        spill.empty((2**20,), np.float64)
+        gc.collect()
+    assert store._end == 2**23
+    store._map = mapped
+
+
+def test_nothing_is_kept_in_a_file_that_is_in_memory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(spill.tempfile, "tempdir", str(tmp_path / "not there"))
-    spill._store.cache_clear()
-    try:
-        assert spill.empty((2**20,), np.float64).shape == (2**20,)
-        assert spill._store(os.getpid()) is None
-    finally:
-        spill._store.cache_clear()
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    kinds = {mount[1]: mount[2] for mount in mounts}
+    place = next(p for p in tmp_path.resolve().parents if str(p) in kinds)
+    monkeypatch.setattr(spill, "_store", None)
+    monkeypatch.setattr(spill, "IN_MEMORY", (kinds[str(place)],))
+    spill.use()
+    assert spill._store is None
 
 
-def _overwrite(array: np.ndarray) -> None:
-    spill.empty(array.shape, np.float64)[:] = 0.0
+def test_without_being_asked_arrays_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "_store", None)
+    assert spill.empty((2**20,), np.float64).flags.owndata
+    spill.release()
+    assert spill._store is None
 
 
-@on_linux
-def test_a_fork_has_a_file_of_its_own() -> None:
-    array = spill.empty((2**18,), np.float64)
-    array[:] = 3.0
-    child = multiprocessing.get_context("fork").Process(target=_overwrite, args=(array,))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
+def test_the_file_is_in_no_core_dump(store: Any) -> None:
+    spill.empty((2**20,), np.float64)[:] = 1.0
+    text = Path("/proc/self/smaps").read_text()
+    start = f"{store.address:x}-"
+    flags = re.search(rf"^{start}.*?^VmFlags:(.*?)$", text, re.MULTILINE | re.DOTALL)
+    assert flags is not None
+    assert "dd" in flags[1].split()
+
+
+def test_a_fork_leaves_alone_what_it_inherits() -> None:
+    array, other = spill.empty((2**18,), np.float64), spill.empty((2**18,), np.float64)
+    array[:], other[:] = 3.0, 4.0
+    kept = {"array": array, "other": other}
+
+    def drop_one_and_make_another() -> None:
+        nonlocal array
+        del array
+        kept.clear()
+        gc.collect()
+        assert spill.empty((2**18,), np.float64).flags.owndata
+        spill.empty((2**18,), np.float64)[:] = 0.0
+
+    in_a_fork(drop_one_and_make_another)
     assert (array == 3.0).all()
+    assert (other == 4.0).all()
 
 
 @pytest.mark.parametrize("width", [None, 3])
 def test_views_of_growing_arrays_stay_as_they_were(width: int | None) -> None:
     rng = np.random.default_rng(1)
     growing, parts, views = Growing(np.float64, width), [], []
-    for size in (1, FIRST_ROOM, 7, 20_000, 3):
+    assert len(growing.view) == 0
+    for size in (1, 256, 7, 20_000, 3):
         parts.append(rng.random(size if width is None else (size, width)))
         growing.append(parts[-1])
         views.append(growing.view)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cockpit.backward.extensions.base import Chunked, Contribution, rule, widened
+from cockpit.backward.extensions.base import Chunked, Contribution, Unsupported, rule, widened
 from cockpit.backward.layer_call import LayerCall
 
 __all__ = ["convolution", "transposed_convolution"]
@@ -49,8 +49,10 @@ def _padded(module: Conv, a: Tensor) -> Tensor:
     """The input with its padding made explicit."""
     mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
     if isinstance(module.padding, str):
-        return F.pad(a, module._reversed_padding_repeated_twice, mode=mode)
-    return F.pad(a, _on_both_sides(module.padding), mode=mode)
+        widths = module._reversed_padding_repeated_twice
+    else:
+        widths = _on_both_sides(module.padding)
+    return F.pad(a, widths, mode=mode) if any(widths) else a
 
 
 def _on_both_sides(padding: Sequence[int]) -> list[int]:
@@ -68,6 +70,7 @@ def _weight(left: Tensor, right: Tensor, module: Conv | ConvTranspose) -> Chunke
     """
     groups, kernel = module.groups, module.kernel_size
     positions = left.shape[2:]
+    _check_fit(positions, right.shape[2:], module)
     count, area = math.prod(positions), math.prod(kernel)
     inner = right.shape[1] // groups
     left = left.flatten(2).unflatten(1, (groups, -1))  # [N, g, o, positions]
@@ -83,6 +86,13 @@ def _weight(left: Tensor, right: Tensor, module: Conv | ConvTranspose) -> Chunke
         return product.view(stop - start, -1, *kernel, inner).movedim(-1, 2)
 
     return Chunked(make, left.shape[0])
+
+
+def _check_fit(positions: Sequence[int], size: Sequence[int], module: Conv | ConvTranspose) -> None:
+    """See that all patches lie inside: a forward pass of another kind may have made the output."""
+    axes = zip(positions, size, module.kernel_size, module.stride, module.dilation, strict=True)
+    if any((p - 1) * s + d * (k - 1) + 1 > length for p, length, k, s, d in axes):
+        raise Unsupported("its output is larger than its kernel, stride and padding give")
 
 
 def _patches(
