@@ -49,7 +49,8 @@ class Row:
         minute: Since the pages were opened.
         steps: In the log.
         log_mb: Its size.
-        server_mb: Memory of the server, resident.
+        server_mb: Memory of the server, resident; the median of the samples, as while it answers it
+            looks at parts of its file.
         browser_mb: Memory of all processes of the browser, resident.
         heap_mb: What the scripts of one page hold, after a collection; the largest.
         delay_s: Age of the oldest record that a page does not show yet, median.
@@ -180,19 +181,19 @@ def measured(
     """Where things stand now."""
     processes = [p for p in psutil.Process().children(recursive=True) if "chrom" in p.name()]
     browser_mb = sum(p.memory_info().rss for p in processes) / 1e6
-    server_mb = psutil.Process(server).memory_info().rss / 1e6
-    delays, heaps = [], []
+    delays, heaps, resident = [], [], []
     for browser in browsers:
         with page_of(driver, browser) as page:
             for _ in range(-(-SAMPLES // len(browsers))):
                 page.wait_for_timeout(137)
                 delays.append(delay(log, *page.evaluate(SHOWN)))
+                resident.append(psutil.Process(server).memory_info().rss / 1e6)
             heaps.append(heap_mb(page))
     return Row(
         minute=minute,
         steps=records(log)[-1][0] + 1,
         log_mb=log.stat().st_size / 1e6,
-        server_mb=server_mb,
+        server_mb=statistics.median(resident),
         browser_mb=browser_mb,
         heap_mb=max(heaps),
         delay_s=statistics.median(delays),
