@@ -13,9 +13,19 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-__all__ = ["ByParameter", "Eigenpair", "lanczos", "power_iteration", "squared_norms", "widened"]
+__all__ = [
+    "ByParameter",
+    "Eigenpair",
+    "lanczos",
+    "norm",
+    "power_iteration",
+    "squared_norms",
+    "widened",
+]
 
 Matvec = Callable[[Tensor], Tensor]
+
+PIECE = 2**20  # elements whose squares are added up in their own precision
 
 
 def widened(x: Tensor) -> Tensor:
@@ -30,12 +40,21 @@ def widened(x: Tensor) -> Tensor:
     return torch.view_as_real(wide.resolve_conj()) if wide.is_complex() else wide
 
 
+def norm(x: Tensor) -> Tensor:
+    """‖x‖₂ in double precision, on the device of ``x``.
+
+    Added up in pieces: over 10⁸ numbers, single precision would lose a thousandth.
+    """
+    pieces = [torch.linalg.vector_norm(piece) for piece in x.flatten().split(PIECE)]
+    return torch.linalg.vector_norm(torch.stack(pieces).double())
+
+
 def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
     """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision."""
-    norms = [torch.linalg.vector_norm(widened(x)) for x in tensors]
+    norms = [norm(widened(x)) for x in tensors]
     if not norms:
         return torch.zeros(0, dtype=torch.float64)
-    return torch.stack([n.to(norms[0].device, torch.float64) for n in norms]).cpu().square()
+    return torch.stack([n.to(norms[0].device) for n in norms]).cpu().square()
 
 
 class ByParameter(dict[str, Tensor]):
@@ -120,18 +139,18 @@ def power_iteration(
 
 
 def _power(matvec: Matvec, start: Tensor, limit: int, rtol: float, atol: float) -> Eigenpair:
-    vector = start / start.norm()
+    vector = start / float(norm(start))
     value, residual, converged = math.nan, math.inf, False
     for products in range(1, limit + 1):
         image = matvec(vector)
         previous, value = value, float(vector @ image)
-        residual = float((image - value * vector).norm())
+        residual = float(norm(image - value * vector))
         settled = abs(value - previous) <= max(atol, rtol * abs(value))
         converged = settled and residual <= max(atol, math.sqrt(rtol) * abs(value))
-        norm = float(image.norm())
-        if converged or norm == 0 or not math.isfinite(norm):
-            return Eigenpair(value, vector, residual, products, converged or norm == 0)
-        vector = image / norm
+        length = float(norm(image))
+        if converged or length == 0 or not math.isfinite(length):
+            return Eigenpair(value, vector, residual, products, converged or length == 0)
+        vector = image / length
     return Eigenpair(value, vector, residual, limit, converged)
 
 
@@ -163,7 +182,7 @@ def lanczos(
 
     Reference: Golub & Van Loan (2013), section 10.1.
     """
-    vector, value, used, asymmetry = start / start.norm(), math.nan, 0, 0.0
+    vector, value, used, asymmetry = start / float(norm(start)), math.nan, 0, 0.0
     while True:
         limit = min(basis, max_iterations - used)
         pair, value = _lanczos_run(matvec, vector, limit, rtol, atol, min_iterations, value)
@@ -218,7 +237,7 @@ def _lanczos_run(
     ritz = weights[:, -1].to(start) @ vectors
     lowest = float(values[0])
     pair = Eigenpair(
-        value, ritz / ritz.norm(), residual, len(diagonal), converged, lowest, asymmetry
+        value, ritz / float(norm(ritz)), residual, len(diagonal), converged, lowest, asymmetry
     )
     return pair, previous
 
@@ -228,11 +247,11 @@ def _orthogonalized(vector: Tensor, basis: Tensor) -> tuple[Tensor, float, list[
 
     What is left of a vector that lay mostly in the span is mostly rounding: then once more.
     """
-    before, overlaps = float(vector.norm()), basis @ vector
+    before, overlaps = float(norm(vector)), basis @ vector
     lost = overlaps.tolist()
     while True:
         vector.addmv_(basis.T, overlaps, alpha=-1)
-        after = float(vector.norm())
+        after = float(norm(vector))
         if not 0 < after < 0.05 * before or after < 1e-12 * before:
             return vector, after, lost
         before, overlaps = after, basis @ vector

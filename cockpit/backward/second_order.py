@@ -209,8 +209,8 @@ class SecondOrder:
         dtype = torch.promote_types(like.dtype.to_real(), torch.float32)
         gradient = operator.gradient(dtype)
         start = torch.empty_like(gradient).uniform_(-1, 1, generator=engine.common)
-        start.mul_(0.3 / float(start.norm()))
-        length = float(gradient.norm())
+        start.mul_(0.3 / float(linalg.norm(start)))
+        length = float(linalg.norm(gradient))
         if 0 < length < math.inf:
             start.add_(gradient, alpha=0.2 / length)
         return start.add_(warm.to(start)) if warm is not None and len(warm) == size else start

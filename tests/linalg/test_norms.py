@@ -1,0 +1,37 @@
+"""Norms of very long vectors."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from cockpit import linalg
+
+
+@pytest.mark.parametrize("size", [1, 1000, 3 * linalg.PIECE + 5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_norms_do_not_lose_digits_with_length(size: int, dtype: torch.dtype) -> None:
+    x = torch.rand(size, dtype=dtype) + 0.5
+    found = linalg.norm(x)
+    assert found.dtype == torch.float64
+    exact = float(x.double().square().sum().sqrt())
+    assert float(found) == pytest.approx(exact, rel=3e-7)
+    assert float(linalg.squared_norms([x])[0]) == pytest.approx(exact**2, rel=6e-7)
+
+
+def test_a_layer_of_forty_million_weights_has_the_right_norm() -> None:
+    row = torch.rand(2**16) + 0.5
+    matrix = row.expand(640, -1)  # what torch adds up itself is wrong by 3e-4 here
+    exact = math.sqrt(640) * float(row.double().norm())
+    assert float(linalg.norm(matrix)) == pytest.approx(exact, rel=3e-7)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_not_finite_stays_so(value: float) -> None:
+    assert not math.isfinite(float(linalg.norm(torch.tensor([1.0, value]))))
+
+
+def test_nothing_has_no_length() -> None:
+    assert float(linalg.norm(torch.zeros(0))) == 0.0
