@@ -147,8 +147,15 @@ def draw(results: Results) -> Figure:
             ax.plot(results.steps, sgd.mean(0), color=COLORS["secondary"], linewidth=1.6)
             ax.plot(results.steps, gd.mean(0), color=COLORS["primary"], linewidth=1.6)
             ax.set_xlabel("step")
-        left.set(title="Same loss …", ylabel="mini-batch loss")
-        right.set(title="… but only noise finds the flatter place", ylabel="λ_max of the Hessian")
+        left.set(title="The loss settles at once …", ylabel="loss of the mini-batch", yscale="log")
+        right.set(title="… but noise goes on to a flatter place", ylabel="λ_max of the Hessian")
+        end = results.steps[-1]
+        for max_ev, role, words in (
+            (results.gd_max_ev, "primary", f"all {SAMPLES} samples"),
+            (results.sgd_max_ev, "secondary", f"batches of {SUBSET}"),
+        ):
+            last = _ends(max_ev)[1].mean()
+            label(right, end * 1.02, last, f"{words}\n{last:.2f}", role)
     return figure
 
 

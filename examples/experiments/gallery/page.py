@@ -18,10 +18,10 @@ HEAD = """\
 
 The experiments by which the thesis *Understanding Deep Learning Optimization via Benchmarking and
 Debugging* (Schneider, 2022) argues for Cockpit, on this implementation. `make gallery` makes this
-page and its figures anew, `make gallery ARGS=--quick` a quick form of it, and
-`make gallery ARGS="--only {example}"` one experiment; each is a script in
-[`examples/experiments/`](../examples/experiments). A claim is *undecided* where its threshold lies in
-the interval over the seeds, or where there were fewer than three of them, as in the quick form.
+page and its figures anew, `make gallery ARGS=--quick` a quick form of it,
+and `make gallery ARGS="--only {example}"` one experiment; each is a script in
+[`examples/experiments/`](../examples/experiments). A claim is *undecided* where its threshold lies
+in the interval over the seeds, or where these were fewer than three.
 """
 
 
