@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import torch
 
-from cockpit import problems
+from cockpit import Cockpit, problems
 from cockpit.log import RunLog
+from cockpit.problems.training import Watch
 from cockpit.quantities import Loss
 from cockpit.schedules import linear
 from examples.experiments.gallery import Runs
@@ -55,11 +58,9 @@ def test_an_interrupted_run_goes_on_bit_by_bit(tmp_path: Path) -> None:
 
 def test_a_run_that_was_killed_after_its_last_step_is_trained_anew(tmp_path: Path) -> None:
     log = trained(Runs(tmp_path))
-    lines = log.path.read_text().splitlines(keepends=True)
-    log.path.write_text(
-        "".join(line for line in lines if '"type":"end"' not in line.replace(" ", ""))
-    )
-    assert RunLog(log.path).status != "finished"
+    *lines, end = log.path.read_text().splitlines(keepends=True)
+    assert json.loads(end)["type"] == "end"
+    log.path.write_text("".join(lines))
     again = trained(Runs(tmp_path))
     assert (again.status, again.attempts, again.last_step) == ("finished", 1, 19)
 
@@ -67,15 +68,36 @@ def test_a_run_that_was_killed_after_its_last_step_is_trained_anew(tmp_path: Pat
 def test_a_loop_of_ones_own_is_kept_as_well(tmp_path: Path) -> None:
     calls = []
 
-    def make(folder: Path, watch: object) -> None:
+    def make(folder: Path, watch: Watch) -> None:
         calls.append(folder)
-        trained(Runs(folder.parent), folder.name + "-inner")
-        (folder.parent / f"{folder.name}-inner" / "log.jsonl").rename(folder / "log.jsonl")
+        loop(folder, watch)
 
     for lr in (1, 1, 2):
-        log = Runs(tmp_path).log("own", {"steps": 20, "lr": lr}, make)
-        assert log.status == "finished"
+        log = Runs(tmp_path).log("own", {"steps": 3, "lr": lr}, make)
+        assert (log.status, log.last_step, log.attempts) == ("finished", 2, 1)
     assert calls == [tmp_path / "own"] * 2
+
+
+def test_a_loop_of_ones_own_ends_when_asked_and_begins_anew(tmp_path: Path) -> None:
+    asked = iter([False, True, True])
+    with pytest.raises(KeyboardInterrupt):
+        Runs(tmp_path, stop=lambda: next(asked)).log("own", {"steps": 3}, loop)
+    log = Runs(tmp_path).log("own", {"steps": 3}, loop)
+    assert (log.status, log.last_step, log.attempts) == ("finished", 2, 1)
+
+
+def loop(folder: Path, watch: Watch) -> None:
+    """Three steps on nothing."""
+    model, loss_fn = torch.nn.Linear(1, 1), torch.nn.MSELoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Cockpit(model, loss_fn, optimizer, config=[Loss()], logdir=folder) as cockpit:
+        for step in range(3):
+            optimizer.zero_grad()
+            loss = loss_fn(model(torch.ones(2, 1)), torch.ones(2, 1))
+            with cockpit(step):
+                loss.backward()
+            optimizer.step()
+            watch(step, cockpit)
 
 
 def test_the_data_and_the_time_of_training_are_noted(tmp_path: Path) -> None:
