@@ -1,37 +1,42 @@
 """Two learning rates make the same loss curve: one is too small, the other too large.
 
-A learning rate that is too small creeps down one side of the valley. One that is too large jumps
-from side to side, and comes down no faster. Among many learning rates we look for the two far
-apart whose losses agree best, by the loss alone. First with two weights whose product is fitted
-to the slope of a line, where one can watch the steps; then in a network with one hidden layer of
-100 units, where one can't.
+A learning rate that is too small creeps along the valley. One that is too large jumps from wall to
+wall, and gets down no faster. Among many learning rates we look for the two, far apart, whose
+losses agree best, by the loss alone. First in a valley of two dimensions, four times as steep
+across as along, where one can watch the steps; then for logistic regression on pictures, with its
+7,850 parameters, where one can't.
 
 See the left pictures: the two losses would not tell you whether to raise the learning rate or to
-lower it. In the middle of the upper row is what the runs really do: blue walks down the slope,
-purple crosses the valley again and again. At the right α says so, without a picture of the
-valley, and in the network as well: blue stops short of the bottom (α < 0), purple ends up on the
-other side (α > 0). The distance from the start, below in the middle, tells the two apart, too, but
-not which is which.
+lower it. In the middle of the upper row is what the runs really do: blue drops to the floor of
+the valley and creeps along it, purple crosses it again and again. At the right α says so without
+a picture of the valley, and for the real data as well: blue stops short of the lowest point along
+its step (α < 0), purple ends up on the other side (α > 0). The distance from the start, below in
+the middle, tells the two apart, too, but not which of them to slow down.
 
-For your own training: look at α before you change the learning rate. Mostly below 0: raise it.
-Mostly far above 0: lower it.
+For your own training: look at α before you change the learning rate. Mostly well below 0: raise
+it. Mostly near 1: lower it.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import nn
+from torch import Tensor
 
 from cockpit import problems
 from cockpit.log import RunLog
-from cockpit.problems.networks.initialization import initialize, xavier_normal
+from cockpit.problems import Problem
+from cockpit.problems.data import Pairs, PairSet
+from cockpit.problems.data.views import AsDrawn
+from cockpit.problems.losses import SampleLoss
+from cockpit.problems.networks.small import Point
 from cockpit.quantities import Alpha, Distance, Loss, Parameters
 from examples.experiments.gallery import (
     COLORS,
@@ -50,7 +55,9 @@ NUMBER = 1
 TITLE = "The same loss curve, and opposite steps"
 SOURCE = "7.1, figure 7.1"
 
-ALIKE = 0.1  # mean difference of two losses that are called the same
+CURVATURES = (1.0, 0.25)  # across the valley, and along it
+CLOSER = 0.3  # makes the noise so small that one can see the steps
+ALIKE = 0.1  # difference of two losses that are called the same
 ROLES = ("primary", "secondary")
 SHOWN_ALPHA = (-1.5, 2.5)
 
@@ -79,55 +86,78 @@ class Results:
     """Both problems.
 
     Attributes:
-        valley: The one with two weights.
-        paths: The weights there, of the first seed, [2, T, 2].
-        points: The inputs and targets that are fitted there, [2, n].
-        network: The one with a hidden layer.
+        valley: The one in two dimensions.
+        paths: The points there, of the first seed, [2, T, 2].
+        images: Logistic regression.
     """
 
     valley: Pair
     paths: np.ndarray
-    points: np.ndarray
-    network: Pair
+    images: Pair
 
 
-def hidden_layer(seed: int) -> nn.Sequential:
-    """A network 784-100-10."""
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
-    return initialize(model, seed, xavier_normal)
+class Valley(SampleLoss):
+    """ℓₙ = ½ Σ cⱼ (θⱼ − xₙⱼ)², steep across (the first coordinate), flat along."""
+
+    def of_samples(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """ℓₙ of points and targets, both [N, 2]."""
+        return 0.5 * (torch.tensor(CURVATURES) * (outputs - targets).square()).sum(1)
+
+
+def at_the_edge(seed: int = 0) -> Point:
+    """A point whose loss comes from both directions alike; ``seed`` has no effect."""
+    point = Point(2)
+    point.theta.data = torch.tensor([1 / curvature**0.5 for curvature in CURVATURES])
+    return point
+
+
+VALLEY = Problem("valley", "valley", "a valley in two dimensions", "normal-100d", AsDrawn(),
+                 at_the_edge, Valley, batch_size=128, epochs=3, lr=1.0)  # fmt: skip
 
 
 def measure(effort: Effort, runs: Runs) -> Results:
     """Find the two pairs, and train them with several seeds."""
     seeds = effort.pick(full=10, quick=3, tiny=1)
-    line, images = runs.data("noisy-line"), runs.data("fashion-mnist")
+    drawn, images = runs.data("normal-100d"), runs.data("fashion-mnist")
     valley, logs = _pair(
-        "two weights",
-        _trainer(runs, problems.get("P13"), line, 24),
-        np.geomspace(0.05, 0.35, effort.pick(full=24, quick=12, tiny=2)),
-        apart=1.8,
+        "valley",
+        _trainer(runs, VALLEY, _plane(drawn), steps=25),
+        np.linspace(0.1, 1.9, effort.pick(full=37, quick=19, tiny=2)),
+        apart=3.0,
         seeds=seeds,
     )
-    small = replace(problems.get("P11"), key="P11-small", model=hidden_layer)
-    network, _ = _pair(
-        "a network on Fashion-MNIST",
-        _trainer(runs, small, images, effort.pick(full=400, quick=150, tiny=12)),
-        np.geomspace(0.01, 1.0, effort.pick(full=17, quick=9, tiny=2)),
-        apart=5.0,
+    regression, _ = _pair(
+        "logistic regression",
+        _trainer(runs, problems.get("P9"), images, effort.pick(full=300, quick=150, tiny=12)),
+        np.geomspace(0.02, 0.4, effort.pick(full=25, quick=13, tiny=2)),
+        apart=4.0,
         seeds=seeds,
     )
-    points = np.stack([each.flatten().numpy() for each in (line.train.inputs, line.train.targets)])
-    return Results(valley, np.stack([_path(log) for log in logs]), points, network)
+    return Results(valley, np.stack([_path(log) for log in logs]), regression)
 
 
-def _trainer(runs: Runs, problem: Any, data: Any, steps: int) -> Callable[[float, int], RunLog]:
+def _plane(drawn: PairSet) -> PairSet:
+    """The first two of the dimensions, closer together."""
+
+    def cut(pairs: Pairs) -> Pairs:
+        points = CLOSER * pairs.inputs[:, :2]
+        return Pairs(points, points)
+
+    return PairSet("normal-2d", drawn.title, cut(drawn.train), cut(drawn.test), drawn.found)
+
+
+def _trainer(runs: Runs, problem: Problem, data: Any, steps: int) -> Callable[[float, int], RunLog]:
     """Trains with a learning rate and a seed."""
-    config = [Loss(), Alpha(), Distance(), *([Parameters()] if problem.key == "P13" else [])]
+    config = [Loss(), Alpha(), Distance(), *([Parameters()] if problem is VALLEY else [])]
+    # Large batches: what is to be seen is the steps' own doing, not that of noise.
+    batch_size = problem.batch_size if problem is VALLEY else 512
 
     def trained(lr: float, seed: int) -> RunLog:
-        name = f"{problem.key}-lr-{lr:.3g}-seed-{seed}"
-        return runs.train(name, problem, data, steps=steps, lr=lr, seed=seed, config=config,
-                          validate_every=steps, validation_samples=100)  # fmt: skip
+        name = f"{problem.name}-lr-{lr:.3g}-seed-{seed}"
+        return runs.train(
+            name, problem, data, steps=steps, lr=lr, seed=seed, config=config,
+            batch_size=batch_size, validate_every=steps, validation_samples=100,
+        )  # fmt: skip
 
     return trained
 
@@ -175,13 +205,14 @@ def closest_pair(losses: np.ndarray, rates: np.ndarray, apart: float) -> tuple[i
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean of |log(one / other)| over the steps; both are smoothed. About the relative difference.
+    """Area between two losses over the area below them, both smoothed: what the eye sees.
 
     Infinite where a loss is not finite: a run that has diverged is like no other.
     """
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         return float("inf")
-    return float(np.abs(np.log(smoothed(one) / smoothed(other))).mean())
+    first, second = smoothed(one), smoothed(other)
+    return float(2 * np.abs(first - second).mean() / (first + second).mean())
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
@@ -199,14 +230,14 @@ def _values(log: RunLog, name: str) -> np.ndarray:
 
 
 def _path(log: RunLog) -> np.ndarray:
-    """The weights at each step, [T, 2]."""
+    """The points at each step, [T, 2]."""
     found = [log.arrays("Parameters", int(step)) for step in log.series("Loss").step]
-    return np.array([[float(w[0]) for w in each[1].layers] for each in found if each])
+    return np.array([each[1].layers[0] for each in found if each is not None])
 
 
 def claims(results: Results) -> list[Claim]:
     """For each problem: the losses agree, the medians of α have opposite signs."""
-    return [claim for pair in (results.valley, results.network) for claim in _of_pair(pair)]
+    return [claim for pair in (results.valley, results.images) for claim in _of_pair(pair)]
 
 
 def _of_pair(pair: Pair) -> Sequence[Claim]:
@@ -216,8 +247,8 @@ def _of_pair(pair: Pair) -> Sequence[Claim]:
     return (
         Claim(
             f"{pair.what}: the losses with {rates[0]} and {pair.rates[1]:g} differ by less than "
-            f"{ALIKE:.0%} on average",
-            f"{apart.mean:.1%} ({apart.low:.1%} to {apart.high:.1%}, {apart.seeds} seeds)",
+            f"{ALIKE:.0%}",
+            f"{apart.mean:.1%} of the area below them ({apart.low:.1%} to {apart.high:.1%}, {apart.seeds} seeds)",
             below(apart, ALIKE),
         ),
         Claim(f"{pair.what}: the median of α is below 0 with {rates[0]}",
@@ -230,14 +261,14 @@ def _of_pair(pair: Pair) -> Sequence[Claim]:
 def draw(results: Results) -> Figure:
     """Two rows of loss, path (or distance) and α."""
     with picture(3, 2, width=8.2, height=4.6) as (figure, axes):
-        for row, pair in zip(axes, (results.valley, results.network), strict=True):
+        for row, pair in zip(axes, (results.valley, results.images), strict=True):
             _draw_loss(row[0], pair)
             _draw_alpha(row[2], pair)
         _draw_paths(axes[0, 1], results)
-        _draw_distance(axes[1, 1], results.network)
-        axes[0, 0].set_title("The loss: no difference …")
-        axes[0, 1].set_title("… but what the steps do is,")
-        axes[0, 2].set_title("and α says so")
+        _draw_distance(axes[1, 1], results.images)
+        axes[0, 0].set_title("The same loss …")
+        axes[0, 1].set_title("… two ways to be slow …")
+        axes[0, 2].set_title("… and α tells which")
     return figure
 
 
@@ -248,14 +279,14 @@ def _draw_loss(ax: Axes, pair: Pair) -> None:
 
 
 def _draw_paths(ax: Axes, results: Results) -> None:
-    x, y = results.points
     low, high = results.paths.min((0, 1)) - 0.15, results.paths.max((0, 1)) + 0.15
-    first, second = np.meshgrid(*(np.linspace(a, b, 60) for a, b in zip(low, high, strict=True)))
-    heights = ((first * second)[..., None] * x - y) ** 2
-    ax.contour(first, second, heights.mean(-1), 8, colors=COLORS["muted"], linewidths=0.4)
+    sides = (np.linspace(start, end, 80) for start, end in zip(low, high, strict=True))
+    across, along = np.meshgrid(*sides)
+    heights = 0.5 * (CURVATURES[0] * across**2 + CURVATURES[1] * along**2)
+    ax.contour(across, along, heights, 9, colors=COLORS["muted"], linewidths=0.4)
     for path, role in zip(results.paths, ROLES, strict=True):
         ax.plot(*path.T, "-o", color=COLORS[role], linewidth=1, markersize=2.5)
-    ax.set(xlabel="first weight", ylabel="second weight")
+    ax.set(xlabel="across the valley", ylabel="along the valley")
 
 
 def _draw_distance(ax: Axes, pair: Pair) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from cockpit.problems import get
 from examples.experiments import same_loss
 from examples.experiments.gallery import TINY, Runs
 from examples.experiments.same_loss import Pair, Results, closest_pair, difference, smoothed
@@ -25,7 +24,7 @@ def made_up(small: float, large: float, ratio: float = 1.0) -> Results:
     alpha[..., -1] = np.nan
     pair = Pair("made up", (0.1, 0.9), losses, alpha, losses[:, :, ::-1])
     paths = np.linspace(0.1, 1.5, 2 * T * 2).reshape(2, T, 2)
-    return Results(pair, paths, rng.normal(size=(2, 9)), pair)
+    return Results(pair, paths, pair)
 
 
 def verdicts(results: Results) -> list[bool | None]:
@@ -52,17 +51,17 @@ def test_the_closest_pair_is_far_apart_in_its_rates() -> None:
 
 def test_the_difference_is_relative_and_has_no_direction() -> None:
     one = np.linspace(1, 2, 40)
-    assert difference(one, 1.1 * one) == pytest.approx(np.log(1.1))
-    assert difference(1.1 * one, one) == pytest.approx(np.log(1.1))
+    assert difference(one, 1.1 * one) == pytest.approx(0.2 / 2.1)
+    assert difference(1.1 * one, one) == pytest.approx(0.2 / 2.1)
     assert smoothed(np.array([0.0, 2.0] * 20)).tolist() == [1.0] * 39
 
 
-def test_the_network_is_drawn_by_its_seed() -> None:
-    images = torch.rand(3, 1, 28, 28)
-    one, again, other = (same_loss.hidden_layer(seed)(images) for seed in (0, 0, 1))
-    assert one.shape == (3, 10)
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
+def test_the_valley_is_by_hand() -> None:
+    x = torch.tensor([[0.5, 1.0], [0.0, -1.0]])
+    theta = same_loss.at_the_edge()(x)
+    assert theta.tolist() == [[1.0, 2.0]] * 2
+    assert same_loss.Valley("none")(theta, x).tolist() == [0.25, 0.5 + 0.125 * 9]
+    assert same_loss.Valley()(theta, x).item() == pytest.approx((0.25 + 1.625) / 2)
 
 
 def test_the_figure_has_the_runs() -> None:
@@ -78,12 +77,13 @@ def test_the_figure_has_the_runs() -> None:
 def test_it_is_measured(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     results = same_loss.measure(TINY, runs)
-    assert results.valley.loss.shape == (2, 1, 24)
-    assert results.paths.shape == (2, 24, 2)
-    start = [p.item() for p in get("P13").model(0).parameters()]
-    assert np.allclose(results.paths[:, 0], start)
-    # The small learning rate moves less in its first step, α says where it landed.
-    assert results.valley.distance[0, 0, 1] < results.valley.distance[1, 0, 1]
-    assert results.valley.alpha[0, 0, 0] < results.valley.alpha[1, 0, 0]
-    assert np.isfinite(results.network.alpha[..., :-1]).all()
-    assert runs.data_titles == ["a noisy line", "Fashion-MNIST"]
+    assert results.valley.loss.shape == (2, 1, 25)
+    assert results.paths.shape == (2, 25, 2)
+    assert np.allclose(results.paths[:, 0], [1, 2])
+    # With these learning rates the steps stop short of the floor, and end opposite to it.
+    assert results.valley.rates == (0.1, 1.9)
+    assert np.allclose(results.valley.alpha[:, 0, 0], [-0.9, 0.9], atol=0.1)
+    steps = np.diff(results.paths, axis=1)
+    assert (np.sign(steps[1, :5, 0]) == [-1, 1, -1, 1, -1]).all()
+    assert np.isfinite(results.images.alpha[..., :-1]).all()
+    assert runs.data_titles == ["normal draws in 100 dimensions", "Fashion-MNIST"]

@@ -11,7 +11,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from PIL import Image
 
 from cockpit.render.matplotlib_panel import CockpitFigure
@@ -45,6 +47,19 @@ def picture(
         for ax in axes.flat:
             _quieten(ax)
         yield figure, axes
+        for ax in axes.flat:
+            for axis, scale in ((ax.xaxis, ax.get_xscale()), (ax.yaxis, ax.get_yscale())):
+                if scale == "log":
+                    _plain_numbers(axis)
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Powers as plain numbers: the usual labels need matplotlib's formulas, which are off."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    low, high = sorted(axis.get_view_interval())
+    if high < 20 * low:  # a decade or less: powers of ten alone would be too few
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _quieten(ax: Axes) -> None:
