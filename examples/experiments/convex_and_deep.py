@@ -85,7 +85,7 @@ def measure(effort: Effort, runs: Runs) -> Results:
     drawn, images = runs.data("normal-100d"), runs.data("fashion-mnist")
     lengths = effort.pick(
         full={"P1": 4000, "P9": 4000, "P11": 4000, "P3": 2000},
-        quick={"P1": 600, "P9": 600, "P11": 120, "P3": 60},
+        quick={"P1": 600, "P9": 600, "P11": 100, "P3": 40},
         tiny={"P1": 20, "P9": 20, "P11": 4, "P3": 3},
     )
     seeds = range(effort.pick(full=3, quick=2, tiny=1))
@@ -150,8 +150,14 @@ def draw(results: Results) -> Figure:
         left, right = axes[0]
         _draw(left, {key: (course.steps, course.norm) for key, course in results.items()})
         _draw(right, {key: (course.steps, course.scatter) for key, course in results.items()})
-        left.set(title="Length of the gradient", ylabel="‖ḡ‖, relative to the first step")
-        right.set(title="Scatter of the samples around it", ylabel="relative to the first step")
+        left.set(
+            title="The gradient fades only in convex problems",
+            ylabel="‖ḡ‖, relative to the first step",
+        )
+        right.set(
+            title="The samples scatter more and more only in networks",
+            ylabel="scatter, relative to the first step",
+        )
     return figure
 
 

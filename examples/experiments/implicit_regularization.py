@@ -47,6 +47,7 @@ SOURCE = "C.4.2, figure C.4"
 
 SAMPLES, SUBSET, LR = 100, 95, 0.1
 POINTS = 200  # tracked steps of a run
+SMOOTHED = 10  # tracked steps
 SETTLED = 0.1  # share of the run after which the loss stands still
 
 
@@ -136,6 +137,14 @@ def _fall(max_ev: np.ndarray) -> Interval:
     return interval(last / first - 1)
 
 
+def _smoothed(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Steps, and the mean over the seeds and over SMOOTHED tracked steps in a row."""
+    width = min(SMOOTHED, len(steps))
+    weights = np.full(width, 1 / width)
+    middle = np.convolve(steps, weights, mode="valid")
+    return middle, np.convolve(values.mean(0), weights, mode="valid")
+
+
 def draw(results: Results) -> Figure:
     """Loss at the left, λ_max at the right: the first agrees, the second does not."""
     with picture(2) as (figure, axes):
@@ -143,8 +152,8 @@ def draw(results: Results) -> Figure:
         shown = ((left, results.sgd_loss, results.gd_loss),
                  (right, results.sgd_max_ev, results.gd_max_ev))  # fmt: skip
         for ax, sgd, gd in shown:
-            ax.plot(results.steps, sgd.T, color=COLORS["secondary"], linewidth=0.5, alpha=0.35)
-            ax.plot(results.steps, sgd.mean(0), color=COLORS["secondary"], linewidth=1.6)
+            ax.plot(results.steps, sgd.T, color=COLORS["secondary"], linewidth=0.4, alpha=0.2)
+            ax.plot(*_smoothed(results.steps, sgd), color=COLORS["secondary"], linewidth=1.6)
             ax.plot(results.steps, gd.mean(0), color=COLORS["primary"], linewidth=1.6)
             ax.set_xlabel("step")
         left.set(title="The loss settles at once …", ylabel="loss of the mini-batch", yscale="log")

@@ -59,7 +59,7 @@ CURVATURES = (1.0, 0.25)  # across the valley, and along it
 CLOSER = 0.3  # makes the noise so small that one can see the steps
 ALIKE = 0.1  # difference of two losses that are called the same
 ROLES = ("primary", "secondary")
-SHOWN_ALPHA = (-1.5, 2.5)
+SHOWN_ALPHA = (-2.4, 2.6)
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,11 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
     return float(2 * np.abs(first - second).mean() / (first + second).mean())
 
 
+def signed(value: float) -> str:
+    """With its sign, as a figure has it."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def smoothed(values: np.ndarray) -> np.ndarray:
     """Running mean over a twentieth of the values, shape [T − width + 1]."""
     width = max(1, len(values) // 20)
@@ -248,7 +253,8 @@ def _of_pair(pair: Pair) -> Sequence[Claim]:
         Claim(
             f"{pair.what}: the losses with {rates[0]} and {pair.rates[1]:g} differ by less than "
             f"{ALIKE:.0%}",
-            f"{apart.mean:.1%} of the area below them ({apart.low:.1%} to {apart.high:.1%}, {apart.seeds} seeds)",
+            f"{apart.mean:.1%} of the area below them ({apart.low:.1%} to {apart.high:.1%}, "
+            f"{apart.seeds} seeds)",
             below(apart, ALIKE),
         ),
         Claim(f"{pair.what}: the median of α is below 0 with {rates[0]}",
@@ -286,6 +292,9 @@ def _draw_paths(ax: Axes, results: Results) -> None:
     ax.contour(across, along, heights, 9, colors=COLORS["muted"], linewidths=0.4)
     for path, role in zip(results.paths, ROLES, strict=True):
         ax.plot(*path.T, "-o", color=COLORS[role], linewidth=1, markersize=2.5)
+    for rate, role, height in zip(results.valley.rates, ROLES, (0.95, 0.87), strict=True):
+        label(ax, 0.02, height, f"learning rate {rate:g}", role, transform=ax.transAxes,
+              backgroundcolor="white")  # fmt: skip
     ax.set(xlabel="across the valley", ylabel="along the valley")
 
 
@@ -293,12 +302,13 @@ def _draw_distance(ax: Axes, pair: Pair) -> None:
     for distances, role, rate in zip(pair.distance, ROLES, pair.rates, strict=True):
         mean = distances.mean(0)
         ax.plot(mean, color=COLORS[role], linewidth=1.4)
-        label(ax, len(mean) * 0.97, mean[-1] * 0.8, f"learning rate {rate:g}", role, ha="right")
+        label(ax, len(mean), 0.85 * mean[len(mean) // 2], f"learning rate {rate:g}", role,
+              ha="right")  # fmt: skip
     ax.set(xlabel="step", ylabel="distance from the start", ylim=(0, None))
 
 
 def _draw_alpha(ax: Axes, pair: Pair) -> None:
-    bins = np.linspace(*SHOWN_ALPHA, 33)
+    bins = np.linspace(*SHOWN_ALPHA, 41)
     tops = []
     for alphas, role in zip(pair.alpha, ROLES, strict=True):
         values = np.clip(alphas[np.isfinite(alphas)], *SHOWN_ALPHA)
@@ -311,7 +321,7 @@ def _draw_alpha(ax: Axes, pair: Pair) -> None:
     for (median, _, role), side in zip(tops, ("right", "left"), strict=True):
         ax.axvline(median, color=COLORS[role], linewidth=1.2)
         shift = -0.08 if side == "right" else 0.08
-        label(ax, median + shift, 1.12 * height, f"median {median:+.2f}", role, ha=side)
+        label(ax, median + shift, 1.12 * height, f"median {signed(median)}", role, ha=side)
     ax.axvline(0, color=COLORS["quaternary"], linewidth=0.8, linestyle=":")
     ax.set(xlabel="α of a step; 0: bottom of the valley", ylabel="share of the steps",
            ylim=(0, 1.2 * height))  # fmt: skip

@@ -70,7 +70,7 @@ def test_the_figure_has_the_runs() -> None:
     assert np.allclose(loss.lines[0].get_ydata(), results.valley.loss[0].mean(0))
     assert np.allclose(path.lines[1].get_xydata(), results.paths[1])
     assert {text.get_text() for text in alpha.texts} == {
-        f"median {np.nanmedian(alphas):+.2f}" for alphas in results.valley.alpha
+        f"median {same_loss.signed(np.nanmedian(alphas))}" for alphas in results.valley.alpha
     }
 
 
