@@ -57,6 +57,7 @@ SOURCE = "7.1, figure 7.1"
 
 CURVATURES = (1.0, 0.25)  # across the valley, and along it
 CLOSER = 0.3  # makes the noise so small that one can see the steps
+BATCH_SIZE = 512  # large: what is to be seen is the steps' own doing, not that of noise
 ALIKE = 0.1  # difference of two losses that are called the same
 ROLES = ("primary", "secondary")
 SHOWN_ALPHA = (-2.4, 2.6)
@@ -112,7 +113,7 @@ def at_the_edge(seed: int = 0) -> Point:
 
 
 VALLEY = Problem("valley", "valley", "a valley in two dimensions", "normal-100d", AsDrawn(),
-                 at_the_edge, Valley, batch_size=128, epochs=3, lr=1.0)  # fmt: skip
+                 at_the_edge, Valley, batch_size=BATCH_SIZE, epochs=25, lr=1.0)  # fmt: skip
 
 
 def measure(effort: Effort, runs: Runs) -> Results:
@@ -149,14 +150,12 @@ def _plane(drawn: PairSet) -> PairSet:
 def _trainer(runs: Runs, problem: Problem, data: Any, steps: int) -> Callable[[float, int], RunLog]:
     """Trains with a learning rate and a seed."""
     config = [Loss(), Alpha(), Distance(), *([Parameters()] if problem is VALLEY else [])]
-    # Large batches: what is to be seen is the steps' own doing, not that of noise.
-    batch_size = problem.batch_size if problem is VALLEY else 512
 
     def trained(lr: float, seed: int) -> RunLog:
         name = f"{problem.name}-lr-{lr:.3g}-seed-{seed}"
         return runs.train(
             name, problem, data, steps=steps, lr=lr, seed=seed, config=config,
-            batch_size=batch_size, validate_every=steps, validation_samples=100,
+            batch_size=BATCH_SIZE, validate_every=steps, validation_samples=100,
         )  # fmt: skip
 
     return trained

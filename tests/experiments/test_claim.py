@@ -14,7 +14,7 @@ from examples.experiments.gallery import above, below, interval
 def test_the_interval_is_that_of_students_t() -> None:
     values = [1.0, 2.0, 4.0, 5.5]
     found = interval(values)
-    half = 3.182446 * np.std(values, ddof=1) / 2  # the 97.5 % quantile with 3 degrees of freedom
+    half = 3.18244631 * np.std(values, ddof=1) / 2  # the 97.5 % quantile with 3 degrees of freedom
     assert found.mean == pytest.approx(3.125)
     assert (found.low, found.high) == pytest.approx((3.125 - half, 3.125 + half))
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)

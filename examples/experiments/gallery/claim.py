@@ -65,7 +65,7 @@ def interval(values: Sequence[float] | np.ndarray) -> Interval:
     mean, n = float(found.mean()), found.size
     if n == 1:
         return Interval(mean, -math.inf, math.inf, 1)
-    half = stats.t.ppf((1 + LEVEL) / 2, n - 1) * found.std(ddof=1) / math.sqrt(n)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * found.std(ddof=1) / math.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
 
 
