@@ -138,11 +138,11 @@ def _fall(max_ev: np.ndarray) -> Interval:
 
 
 def _smoothed(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Steps, and the mean over the seeds and over SMOOTHED tracked steps in a row."""
-    width = min(SMOOTHED, len(steps))
+    """Steps, and the mean over the seeds and over SMOOTHED tracked steps; without the first."""
+    width = min(SMOOTHED, len(steps) - 1)
     weights = np.full(width, 1 / width)
-    middle = np.convolve(steps, weights, mode="valid")
-    return middle, np.convolve(values.mean(0), weights, mode="valid")
+    middle = np.convolve(steps[1:], weights, mode="valid")
+    return middle, np.convolve(values[:, 1:].mean(0), weights, mode="valid")
 
 
 def draw(results: Results) -> Figure:

@@ -9,12 +9,13 @@ across as along, where one can watch the steps; then for logistic regression on 
 See the left pictures: the two losses would not tell you whether to raise the learning rate or to
 lower it. In the middle of the upper row is what the runs really do: blue drops to the floor of
 the valley and creeps along it, purple crosses it again and again. At the right α says so without
-a picture of the valley, and for the real data as well: blue stops short of the lowest point along
-its step (α < 0), purple ends up on the other side (α > 0). The distance from the start, below in
-the middle, tells the two apart, too, but not which of them to slow down.
+a picture of the valley: blue stops short of the lowest point along its step (α < 0), purple ends
+up opposite to its start (α near 1). For the real data as well, where blue is closer to 0, as its
+steps differ much among each other. The distance from the start, below in the middle, tells the two
+apart, too, but not which of them to slow down.
 
-For your own training: look at α before you change the learning rate. Mostly well below 0: raise
-it. Mostly near 1: lower it.
+For your own training: look at α before you change the learning rate. Mostly below 0: raise it.
+Mostly near 1: lower it.
 """
 
 from __future__ import annotations
