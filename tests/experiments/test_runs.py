@@ -34,7 +34,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"steps": 21}, {"lr": 0.01}, {"config": [Loss(linear(2))]}]
+    "change", [{"seed": 1}, {"steps": 21}, {"lr": 0.01}, {"config": [Loss(linear(19))]}]
 )
 def test_another_recipe_is_trained_anew(tmp_path: Path, change: dict[str, object]) -> None:
     trained(Runs(tmp_path))
