@@ -252,7 +252,7 @@ def _of_pair(pair: Pair) -> Sequence[Claim]:
     return (
         Claim(
             f"{pair.what}: the losses with {rates[0]} and {pair.rates[1]:g} differ by less than "
-            f"{ALIKE:.0%}",
+            f"{100 * ALIKE:.0f} %",
             f"{apart.mean:.1%} of the area below them ({apart.low:.1%} to {apart.high:.1%}, "
             f"{apart.seeds} seeds)",
             below(apart, ALIKE),

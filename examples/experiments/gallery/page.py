@@ -20,8 +20,9 @@ The experiments by which the thesis *Understanding Deep Learning Optimization vi
 Debugging* (Schneider, 2022) argues for Cockpit, on this implementation. `make gallery` makes this
 page and its figures anew, `make gallery ARGS=--quick` a quick form of it,
 and `make gallery ARGS="--only {example}"` one experiment; each is a script in
-[`examples/experiments/`](../examples/experiments). A claim is *undecided* where its threshold lies
-in the interval over the seeds, or where these were fewer than three.
+[`examples/experiments/`](../examples/experiments). In brackets are 95 % confidence intervals of the
+mean over the seeds. A claim is *undecided* where its threshold lies in that interval, or where the
+seeds were fewer than three.
 """
 
 
@@ -79,7 +80,7 @@ def _summary(found: Iterable[tuple[Experiment, Finding]]) -> str:
         for each, finding in found
         for claim in finding.claims
     ]
-    return _table(("", "claim", "number here", ""), rows)
+    return _table(("experiment", "claim", "number here", "verdict"), rows)
 
 
 def _section(each: Experiment, finding: Finding) -> str:
@@ -92,7 +93,7 @@ def _section(each: Experiment, finding: Finding) -> str:
             "",
             each.text,
             "",
-            _table(("claim", "number here", ""), claims),
+            _table(("claim", "number here", "verdict"), claims),
             f"Thesis: {each.source}. Data: {', '.join(finding.data)}. Form: {finding.form}, "
             f"{_duration(finding.seconds)} of training. "
             f"Script: [`{each.name}.py`](../examples/experiments/{each.name}.py).",

@@ -133,8 +133,9 @@ class Runs:
         began = time.monotonic()
         if not self._console.is_terminal:
             yield lambda step, cockpit: None
-            spent = f"{time.monotonic() - began:.0f} s"
-            self._console.print(f"  {name}: {steps:,} steps, {spent}", highlight=False)
+            if not self._stop():
+                spent = f"{time.monotonic() - began:.0f} s"
+                self._console.print(f"  {name}: {steps:,} steps, {spent}", highlight=False)
             return
         with training_bar(self._console) as bar:
             task = bar.add_task(name, total=steps)
