@@ -1,18 +1,19 @@
-"""In convex problems gradients fade as training goes on. In deep networks they grow.
+"""In convex problems gradients fade as training goes on. In deep networks they don't.
 
 Two convex problems, a noisy quadratic and logistic regression, and two deep ones, a multi-layer
 perceptron and a convolutional network, each trained with plain SGD at its usual learning rate.
 Two numbers are followed, both relative to where they began: the length of the gradient that one
 trains with, and the scatter of the single samples' gradients around it.
 
-See the left picture: the blue curves fall, the purple ones don't. In the quadratic the gradient
-ends at the level of its noise; in the networks it is after the training no smaller than before,
-although the loss has fallen. The right picture has the scatter: in the quadratic it is what it
-was, as the noise of its data does not depend on where one is; in the networks the samples
-disagree the more, the longer one trains.
+See the left picture: the blue curves fall, the purple ones rise first, and stay near where they
+began or far above it although the loss falls. The quadratic's gradient ends at the level of its
+noise. The right picture has the scatter: in the quadratic it is always the same, as the noise of
+its data does not depend on where one is; in logistic regression the samples agree more and more.
+In the perceptron they disagree the more, the longer one trains. The convolutional network is no
+such clear case: there the scatter rises at first, and its last claim is the one to watch.
 
 For your own training: do not wait for the gradient to vanish. That it stays large, or grows, is
-how healthy networks behave; that it fades is a sign of layers that get no gradient, not of
+how healthy networks behave; that it fades is rather a sign of layers that get no gradient than of
 success.
 """
 
@@ -155,7 +156,7 @@ def draw(results: Results) -> Figure:
             ylabel="‖ḡ‖, relative to the first step",
         )
         right.set(
-            title="The samples scatter more and more only in networks",
+            title="The samples' scatter grows in no convex problem",
             ylabel="scatter, relative to the first step",
         )
     return figure
