@@ -348,24 +348,33 @@ def _draw_elements(ax: Axes, each: FirstStep) -> None:
 
 
 def _draw_rates(ax: Axes, results: Results) -> None:
+    middle = np.median(np.log10(results.rates))
     for accuracies, scale, role in zip(results.accuracy, SCALES, ROLES, strict=True):
         ax.plot(results.rates, accuracies, "o", color=COLORS[role], markersize=2.5, alpha=0.5)
         mean = accuracies.mean(1)
         ax.plot(results.rates, mean, color=COLORS[role], linewidth=1.4)
         top = int(mean.argmax())
-        label(ax, results.rates[top], mean[top] + 0.08, scale, role, ha="center")
+        side = "left" if np.log10(results.rates[top]) < middle else "right"
+        label(ax, results.rates[top], accuracies[top].max() + 0.07, scale, role, ha=side)
     ax.axvline(results.usual, color=COLORS["muted"], linewidth=0.8, linestyle=":")
-    ax.set(xscale="log", ylim=(0, 1), xlabel="learning rate", ylabel="test accuracy")
-    ax.set_title("Raw pixels want another learning rate")
+    ax.set(xscale="log", ylim=(0, 1), xlabel="learning rate (dotted: the usual one)")
+    ax.set(ylabel="test accuracy", title="Raw pixels want another learning rate")
+    ax.set_xticks(results.rates)
+    ax.minorticks_off()
 
 
 def _draw_loss(ax: Axes, results: Results) -> None:
     usual = int(np.argmin(np.abs(results.rates - results.usual)))
     for losses, role in zip(results.loss[:, usual], ROLES, strict=True):
         shown = np.where(np.isfinite(losses), losses, np.nan)
-        ax.plot(shown.T, color=COLORS[role], linewidth=1.2, marker=".", markersize=3)
-    ax.set(yscale="log", xlabel="step", ylabel="loss")
-    ax.set_title(f"Learning rate {results.usual:g}")
+        ax.plot(shown.T, color=COLORS[role], linewidth=1.2)
+    first, last = results.loss[:, usual, :, 0].mean(1), results.loss.shape[-1] - 1
+    label(ax, last, 2 * first[0], SCALES[0], ROLES[0], ha="right", va="bottom")
+    lost = not np.isfinite(results.loss[1, usual]).all()
+    words = "raw: to infinity within some steps" if lost else SCALES[1]
+    label(ax, 0.1 * last, 10 * first[1], words, ROLES[1])
+    ax.set(yscale="log", ylim=(0.1, 1e5), xlim=(-0.03 * last, 1.02 * last), xlabel="step")
+    ax.set(ylabel="loss", title=f"The usual learning rate, {results.usual:g}")
 
 
 if __name__ == "__main__":

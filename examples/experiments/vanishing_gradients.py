@@ -78,7 +78,7 @@ class Network:
     """What was found of one of the two networks, the runs of all seeds.
 
     Attributes:
-        elements: As the instrument shows them by default, at the first step.
+        elements: As the instrument shows them by default, at the last step.
         close: The same near zero, for each of the layers.
         norm: ‖ḡ‖ of the layers at each step, [seeds, T, L].
         loss: Of the mini-batch, [seeds, T].
@@ -115,8 +115,8 @@ def measure(effort: Effort, runs: Runs) -> Results:
     """Train both networks with several seeds."""
     data, relu = runs.data("fashion-mnist"), problems.get("P4")
     made = {"ReLU": relu, "sigmoid": replace(relu, key="P4-sigmoid", model=sigmoid_3c3d)}
-    steps = effort.pick(full=100, quick=20, tiny=2)
-    config = [Loss(), GradNorm(), GradHist1d(linear(steps)), CloseToZero(steps)]
+    steps = effort.pick(full=60, quick=15, tiny=2)
+    config = [Loss(), GradNorm(), GradHist1d(linear(steps - 1)), CloseToZero(steps - 1)]
     logs = {
         name: [
             runs.train(f"{name}-seed-{seed}", problem, data, steps=steps, seed=seed, config=config,
@@ -134,9 +134,10 @@ def measure(effort: Effort, runs: Runs) -> Results:
 
 def _network(logs: list[RunLog]) -> Network:
     places = [[x.name for x in logs[0].layers].index(name) for name in LAYERS]
+    last = int(logs[0].last_step or 0)
     return Network(
-        elements=shares(logs),
-        close=shares(logs, "CloseToZero", layers=tuple(LAYERS)),
+        elements=shares(logs, step=last),
+        close=shares(logs, "CloseToZero", last, tuple(LAYERS)),
         norm=np.stack([log.layer_series("GradNorm")[1][:, places] for log in logs]),
         loss=np.stack([log.series("Loss").value for log in logs]),
         accuracy=np.array([log.user_series("valid_accuracy").value[-1] for log in logs]),
@@ -150,8 +151,12 @@ def near_zero(found: np.ndarray) -> np.ndarray:
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Common area of two histograms: 1 if they agree, 0 if apart; [..., bins + 2] -> [...]."""
-    return np.asarray(np.minimum(one, other).sum(-1))
+    """Common area of two histograms of sizes, whatever the sign; [..., bins + 2] -> [...].
+
+    1 if they agree, 0 if apart. Exact zeros lie on one side by convention only.
+    """
+    sizes = ((each + each[..., ::-1]) / 2 for each in (one, other))
+    return np.asarray(np.minimum(*sizes).sum(-1))
 
 
 def first_to_last(norm: np.ndarray) -> np.ndarray:
@@ -175,7 +180,7 @@ def claims(results: Results) -> list[Claim]:
     degenerate = below(first[0], 0.5), above(first[1], 0.99)
     return [
         Claim(
-            "The whole networks' histograms of gradient elements, in 40 bins on ±1, have more than "
+            "The whole networks' histograms of |gradient element|, in bins of 0.05, have more than "
             "95 % of their area in common",
             f"{percent(alike)}; the dense layers have {results.dense:.0%} of the parameters",
             above(alike, 0.95),
@@ -211,15 +216,22 @@ def claims(results: Results) -> list[Claim]:
 
 def draw(results: Results) -> Figure:
     """The whole network and the loss above, the layers below."""
-    with picture(6, 2, width=9.2, height=4.6, height_ratios=(1.25, 1)) as (figure, axes):
-        grid = axes[0, 0].get_gridspec()
-        for ax in axes[0]:
+    with picture(6, 2, width=9.2, height=4.8, height_ratios=(1.2, 1)) as (figure, axes):
+        whole, loss = axes[0, 0], axes[0, 3]
+        grid = whole.get_gridspec()
+        whole.set_subplotspec(grid[0, :3])
+        loss.set_subplotspec(grid[0, 3:])
+        for ax in (*axes[0, 1:3], *axes[0, 4:]):
             ax.remove()
-        _draw_whole(figure.add_subplot(grid[0, :3]), results)
-        _draw_loss(figure.add_subplot(grid[0, 3:]), results)
-        for place, (ax, title) in enumerate(zip(axes[1], LAYERS.values(), strict=True)):
+        _draw_whole(whole, results)
+        _draw_loss(loss, results)
+        for place, (ax, name) in enumerate(zip(axes[1], LAYERS.values(), strict=True)):
             _draw_layer(ax, results, place)
-            ax.set_title(title)
+            ax.set_title(name, fontweight="normal")
+        heading = "Layer by layer: with sigmoid, nothing reaches the first layers"
+        axes[1, 0].text(0, 1.17, heading, transform=axes[1, 0].transAxes, fontweight="bold",
+                        fontsize=8.4, in_layout=False)  # fmt: skip
+        figure.get_layout_engine().set(hspace=0.14)
     return figure
 
 
@@ -227,23 +239,24 @@ def _draw_whole(ax: Axes, results: Results) -> None:
     for name, found in results.networks.items():
         draw_shares(ax, found.elements.bins, found.elements.network.mean(0), ROLES[name])
     ax.set(xlabel="gradient element", ylabel="share of all elements")
-    ax.set_title("The whole network: hardly a difference")
+    ax.set_title("The whole network: where would one vanish?")
 
 
 def _draw_loss(ax: Axes, results: Results) -> None:
     for name, found in results.networks.items():
-        steps = np.arange(found.loss.shape[1])
-        ax.plot(steps, found.loss.T, color=COLORS[ROLES[name]], linewidth=0.5, alpha=0.4)
-        ax.plot(steps, found.loss.mean(0), color=COLORS[ROLES[name]], linewidth=1.6)
-        text = f"{name}: {found.accuracy.mean():.0%} right"
-        label(ax, steps[-1], found.loss.mean(0)[-1], text, ROLES[name], ha="right", va="bottom")
-    ax.set(xlabel="step", ylabel="loss", title="Only one of them learns")
+        mean = found.loss.mean(0)
+        ax.plot(found.loss.T, color=COLORS[ROLES[name]], linewidth=0.5, alpha=0.4)
+        ax.plot(mean, color=COLORS[ROLES[name]], linewidth=1.6)
+        text = f"{name}: {found.accuracy.mean():.0%} of test images right"
+        label(ax, len(mean) - 1, mean[-1] + 0.06 * np.ptp(results.networks["ReLU"].loss), text,
+              ROLES[name], ha="right", va="bottom")  # fmt: skip
+    ax.set(xlabel="step", ylabel="loss", title="One learns, one does not")
 
 
 def _draw_layer(ax: Axes, results: Results, place: int) -> None:
     for name, found in results.networks.items():
         values = found.close.layers[:, place].mean(0)
-        draw_shares(ax, found.close.bins, values, ROLES[name])
+        draw_shares(ax, found.close.bins, values, ROLES[name], linewidth=0.9)
     ax.set_xlabel("gradient element")
     if place:
         ax.tick_params(labelleft=False)

@@ -15,6 +15,8 @@ from examples.experiments.gallery.picture import COLORS
 FEWEST = 1e-7  # share at which the axis begins: some ten elements of 10⁸
 GAP, OUTER = 0.04, 0.07  # between the bins and the bars of what lies outside; their width, of both
 
+TICKS = (1e-6, 1e-4, 1e-2, 1.0)
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -98,3 +100,5 @@ def draw_shares(ax: Axes, bins: Bins, found: np.ndarray, role: str, **how: float
                   color=color, alpha=alpha, linewidth=0)  # fmt: skip
         ax.stairs(shown, edges, baseline=FEWEST, color=color, linewidth=width)
     ax.set(yscale="log", ylim=(FEWEST, 3), xlim=(left - 0.02 * span, right + outer + 0.02 * span))
+    ax.set_yticks(TICKS)
+    ax.minorticks_off()
