@@ -168,7 +168,7 @@ def _trained(
     runs: Runs, problem: Problem, data: ImageSet, lr: float, effort: Effort
 ) -> list[RunLog]:
     """3c3d with a learning rate, all seeds."""
-    steps = effort.pick(full=50, quick=8, tiny=2)
+    steps = effort.pick(full=30, quick=8, tiny=2)
     return [
         runs.train(f"{problem.key}-lr-{lr:.3g}-seed-{seed}", problem, data, steps=steps, lr=lr,
                    seed=seed, config=[Loss(), GradNorm(linear(steps)), GradHist1d(linear(steps))],
