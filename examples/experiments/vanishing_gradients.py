@@ -4,10 +4,11 @@ The same convolutional network twice: once with ReLU, once with sigmoid between 
 sigmoid passes on at most a quarter of the gradient that it gets, so that little is left after
 five of them. Both see the same images from the same initial weights.
 
-See the upper left picture: over all elements of all samples' gradients, the two networks look
-alike. Four of five elements belong to the dense layers, which are close to the output and get
-their gradient either way. The lower row has the same elements layer by layer, on a finer scale:
-the dense layers differ in shape, while with sigmoid the first convolutions are a needle at zero.
+See the upper left picture: over all elements of all samples' gradients, nothing seems to vanish.
+The two histograms have nearly all of their area in common (mind the logarithmic axis), and both
+reach far out. Four of five elements belong to the dense layers, which are close to the output and
+get their gradient either way. The lower row has the same elements layer by layer, on a finer
+scale: with sigmoid the convolutions are a needle at zero, while the last layer has its gradients.
 A number for the whole network would even accuse the wrong one: it is ReLU that has more elements
 near zero, as it switches units off for single samples, and that harms nothing. The upper right
 picture shows what comes of it.
@@ -238,8 +239,10 @@ def draw(results: Results) -> Figure:
 def _draw_whole(ax: Axes, results: Results) -> None:
     for name, found in results.networks.items():
         draw_shares(ax, found.elements.bins, found.elements.network.mean(0), ROLES[name])
+    for name, y in zip(results.networks, (0.92, 0.83), strict=True):
+        label(ax, 0.03, y, name, ROLES[name], transform=ax.transAxes)
     ax.set(xlabel="gradient element", ylabel="share of all elements")
-    ax.set_title("The whole network: where would one vanish?")
+    ax.set_title("The whole network: large gradients in both")
 
 
 def _draw_loss(ax: Axes, results: Results) -> None:
@@ -248,8 +251,8 @@ def _draw_loss(ax: Axes, results: Results) -> None:
         ax.plot(found.loss.T, color=COLORS[ROLES[name]], linewidth=0.5, alpha=0.4)
         ax.plot(mean, color=COLORS[ROLES[name]], linewidth=1.6)
         text = f"{name}: {found.accuracy.mean():.0%} of test images right"
-        label(ax, len(mean) - 1, mean[-1] + 0.06 * np.ptp(results.networks["ReLU"].loss), text,
-              ROLES[name], ha="right", va="bottom")  # fmt: skip
+        x, y, side = (0.03, 0.2, "left") if name == "ReLU" else (0.97, 0.92, "right")
+        label(ax, x, y, text, ROLES[name], ha=side, transform=ax.transAxes)
     ax.set(xlabel="step", ylabel="loss", title="One learns, one does not")
 
 
