@@ -24,18 +24,13 @@ def logged(folder: Path) -> RunLog:
     model = nn.Linear(4, 1)
     inputs = torch.tensor([[0.1, 0.3, 0.6, 2.0], [0.1, -0.3, -0.6, -3.0]])
 
-    class Sum(nn.Module):
-        reduction = "mean"
-
-        def forward(self, outputs, targets):
-            return -(outputs * targets).mean()
-
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     config = [GradHist1d(bins=4)]
-    with Cockpit(model, Sum(), optimizer, config=config, logdir=folder) as cockpit:
-        outputs = model(inputs)
-        with cockpit(0, loss=-outputs.mean(), losses=-outputs[:, 0]):
-            (-outputs.mean()).backward()
+    with Cockpit(model, nn.MSELoss(), optimizer, config=config, logdir=folder) as cockpit:
+        losses = -model(inputs)[:, 0]
+        loss = losses.mean()
+        with cockpit(0, loss=loss, losses=losses):
+            loss.backward()
     return RunLog(folder)
 
 
