@@ -147,7 +147,7 @@ def measure(effort: Effort, runs: Runs) -> Results:
     ]
     usual = int(np.argmin(np.abs(rates - small.lr)))
     first = (logs[0][usual], logs[1][usual])
-    size = effort.pick(full=224, quick=64, tiny=32)
+    size = effort.pick(full=112, quick=64, tiny=32)
     return Results(
         np.stack([_pictures(problem, data) for problem in _both(small)]),
         _first_step("3c3d, 32 × 32 pixels", first),
