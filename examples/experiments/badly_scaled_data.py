@@ -8,12 +8,14 @@ once scaled, once raw, from the same initial weights.
 See the pictures at the left: no difference. The histograms of gradient elements have a range of
 ±1 on purpose; what lies beyond is counted in the bars set apart. On scaled images there is next to
 nothing in them, on raw ones they tower, at the very first step, in a small network and in a large
-one alike. The right column shows what comes of it: the usual learning rate ruins the training on
-raw pixels; a far smaller one would have been needed.
+one alike. The right column shows what comes of it: at the learning rate that is usual for scaled
+images, the loss on raw ones runs away within some steps. A hundred times less suits them, and in
+these first steps they then even do better than scaled ones: raw pixels are no worse as such, but
+all that one knows of learning rates does not hold for them.
 
 For your own training: look at the gradient histogram at the first step. Large bars beyond ±1 mean
-that your inputs have another scale than your learning rate is meant for. Scale the inputs; don't
-search for a learning rate that makes up for it.
+that your inputs have another scale than your learning rate is meant for. Scale the inputs, and
+what is known of learning rates holds again.
 """
 
 from __future__ import annotations
@@ -371,7 +373,7 @@ def _draw_loss(ax: Axes, results: Results) -> None:
     first, last = results.loss[:, usual, :, 0].mean(1), results.loss.shape[-1] - 1
     label(ax, last, 2 * first[0], SCALES[0], ROLES[0], ha="right", va="bottom")
     lost = not np.isfinite(results.loss[1, usual]).all()
-    words = "raw: to infinity within some steps" if lost else SCALES[1]
+    words = "raw: runs away within some steps" if lost else SCALES[1]
     label(ax, 0.1 * last, 10 * first[1], words, ROLES[1])
     ax.set(yscale="log", ylim=(0.1, 1e5), xlim=(-0.03 * last, 1.02 * last), xlabel="step")
     ax.set(ylabel="loss", title=f"The usual learning rate, {results.usual:g}")
