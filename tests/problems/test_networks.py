@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import patch
 
 import pytest
 import torch
 from torch import nn
 
 from cockpit.problems import networks
+from cockpit.problems.networks import vgg
 from cockpit.problems.networks.residual import WideBlock
 
 # The input, the output for two samples, and the number of parameters.
@@ -32,6 +34,22 @@ def test_shape_of_the_output_and_number_of_parameters(make) -> None:
     model = make()
     assert sum(parameter.numel() for parameter in model.parameters()) == size
     assert model(torch.zeros(2, *taken)).shape == given
+
+
+def test_a_vgg_16_fits_its_images() -> None:
+    small = networks.vgg_16(size=70, classes=7, width=4)
+    assert small(torch.zeros(2, 3, 70, 70)).shape == (2, 7)
+    layers = [m for m in small if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(layers) == 16
+    assert [layer.weight.shape[0] for layer in layers[::3]] == [4, 8, 16, 32, 32, 7]
+    with pytest.raises(ValueError, match="31 pixels"):
+        networks.vgg_16(size=31)
+
+
+def test_a_vgg_16_has_the_size_of_the_original() -> None:
+    with torch.device("meta"), patch.object(vgg, "initialize", lambda model, *_: model):
+        model = networks.vgg_16()
+    assert sum(parameter.numel() for parameter in model.parameters()) == 138_357_544
 
 
 def test_a_character_lstm_foresees_each_character_from_those_before() -> None:

@@ -11,6 +11,7 @@ from cockpit.problems.networks.recurrent import character_lstm
 from cockpit.problems.networks.residual import wide_resnet_16_4
 from cockpit.problems.networks.small import point, two_parameters
 from cockpit.problems.networks.variational import variational_autoencoder
+from cockpit.problems.networks.vgg import vgg_16
 
 __all__ = [
     "all_cnn_c",
@@ -22,5 +23,6 @@ __all__ = [
     "point",
     "two_parameters",
     "variational_autoencoder",
+    "vgg_16",
     "wide_resnet_16_4",
 ]
