@@ -1,4 +1,20 @@
-"""What the advisers say, and what comes of following them."""
+"""Some instruments give advice. Here it is followed, and the outcome compared with hindsight.
+
+CABS suggests a batch size for the learning rate in use; the norm test says when a batch is too
+noisy and has to grow. Each chose the batches of a multi-layer perceptron, for as many samples as
+runs with fixed batches were given. EarlyStopping says when the gradient is nothing but noise; it
+watched networks that had few samples to train on and went on for too long.
+
+See above at the left which batches they led to, and beside it the test accuracy: the gray line is
+what fixed batches reach, so a dot on its highest point is advice as good as hindsight. See below at
+the left how often each gradient test asks for a larger batch in a usual run; beside it hollow dots
+are where the validation loss was smallest, green ones where EarlyStopping would have stopped. Where
+there is no green dot, it never spoke.
+
+For your own training: read advice as a direction, and check it against the loss. Larger batches
+make steps that are less noisy, but fewer of them; at a given number of samples that can cost more
+than it brings.
+"""
 
 from __future__ import annotations
 
