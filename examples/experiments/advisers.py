@@ -3,12 +3,12 @@
 CABS suggests a batch size for the learning rate in use; the norm test says when a batch is too
 noisy and has to grow. Each chose the batches of a multi-layer perceptron, for as many samples as
 runs with fixed batches were given. EarlyStopping says when the gradient is nothing but noise; it
-watched networks that had few samples to train on and went on for too long.
+watched models that had 300 samples to train on, all in each batch, and went on for too long.
 
 See above at the left which batches they led to, and beside it the test accuracy: the gray line is
-what fixed batches reach, so a dot on its highest point is advice as good as hindsight. See below at
-the left how often each gradient test asks for a larger batch in a usual run; beside it hollow dots
-are where the validation loss was smallest, green ones where EarlyStopping would have stopped. Where
+what fixed batches reach, so a dot at its highest point is advice as good as hindsight. See below
+at the left what the three gradient tests say of batches that stay small. Beside it hollow dots are
+where the validation loss was smallest, green ones where EarlyStopping would have stopped; where
 there is no green dot, it never spoke.
 
 For your own training: read advice as a direction, and check it against the loss. Larger batches
@@ -56,10 +56,12 @@ LIMITS = {"NormTest": 0.9, "InnerTest": 0.9, "OrthoTest": 5.67}  # tan 80°; the
 ADVISERS = {"CABS": "primary", "NormTest": "secondary"}
 RATES = (0.1, 0.3)
 SIZES = (16, 64, 256)
+TEST_ROLES = ("secondary", "primary", "tertiary")
+SIDE = {"NormTest": "bottom", "OrthoTest": "top"}  # they end at nearly the same height
 FIRST = 32  # size of the first batch of runs that follow advice
 
 OVERFITTING = {"P11": "MLP", "P9": "logistic regression"}
-FEW = 1000  # training samples
+FEW = 300  # training samples, all of them in each batch
 NEAR, EXCESS = 0.5, 1.05  # thresholds of the claims
 
 
@@ -97,12 +99,14 @@ class Results:
     """What was advised, and what became of it.
 
     Attributes:
-        enlarge: Share of the steps at which a test asks for a larger batch, by its name, [seeds].
+        steps: Steps at which the gradient tests were asked, [T].
+        tests: What they said, by name, [seeds, T].
         following: The runs that followed advice on batches, for each learning rate.
         stops: Overfitting runs and when to stop them, by problem, one for each seed.
     """
 
-    enlarge: dict[str, np.ndarray]
+    steps: np.ndarray
+    tests: dict[str, np.ndarray]
     following: list[Following]
     stops: dict[str, list[Stopping]]
 
@@ -110,7 +114,7 @@ class Results:
 def measure(effort: Effort, runs: Runs) -> Results:
     """Ask the advisers on runs that don't listen, and let others follow them."""
     return Results(
-        _asked(effort, runs),
+        *_asked(effort, runs),
         [_following(lr, effort, runs) for lr in RATES],
         {key: _stops(key, effort, runs) for key in OVERFITTING},
     )
@@ -120,8 +124,8 @@ def _seeds(effort: Effort) -> range:
     return range(effort.pick(full=3, quick=2, tiny=1))
 
 
-def _asked(effort: Effort, runs: Runs) -> dict[str, np.ndarray]:
-    """How often the gradient tests fail in the problem's usual training."""
+def _asked(effort: Effort, runs: Runs) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What the gradient tests say of batches that nobody enlarges."""
     steps = effort.pick(full=450, quick=100, tiny=10)
     tests = [getattr(quantities, name)(linear(5)) for name in LIMITS]
     logs = [
@@ -131,10 +135,8 @@ def _asked(effort: Effort, runs: Runs) -> dict[str, np.ndarray]:
         )
         for seed in _seeds(effort)
     ]  # fmt: skip
-    return {
-        name: np.array([np.mean(log.series(name).value > limit) for log in logs])
-        for name, limit in LIMITS.items()
-    }
+    said = {name: np.stack([log.series(name).value for log in logs]) for name in LIMITS}
+    return logs[0].series("NormTest").step, said
 
 
 def _following(lr: float, effort: Effort, runs: Runs) -> Following:
@@ -178,9 +180,9 @@ def _typical(log: RunLog) -> float:
 
 def _stops(key: str, effort: Effort, runs: Runs) -> list[Stopping]:
     """Train on few samples for so long that the loss on others rises again."""
-    steps = effort.pick(full=800, quick=200, tiny=30)
+    steps = effort.pick(full=600, quick=150, tiny=45)
     data = few(runs.data(DATA), FEW)
-    every = linear(2)
+    every = linear(4)
     return [
         stopping(
             runs.train(
@@ -195,9 +197,9 @@ def _stops(key: str, effort: Effort, runs: Runs) -> list[Stopping]:
 
 def claims(results: Results) -> list[Claim]:
     """How often the tests ask, and what following is worth against the best choice in hindsight."""
-    asked = {name: interval(share) for name, share in results.enlarge.items()}
-    more = interval(results.enlarge["NormTest"] - results.enlarge["InnerTest"])
-    shares = ", ".join(f"{name} {found.mean:.0%}" for name, found in asked.items())
+    failed = {name: (said > LIMITS[name]).mean(1) for name, said in results.tests.items()}
+    more = interval(failed["NormTest"] - failed["InnerTest"])
+    shares = ", ".join(f"{name} {share.mean():.0%}" for name, share in failed.items())
     found = [
         Claim(
             "The norm test asks for larger batches at more steps than the inner product test",
@@ -256,22 +258,26 @@ def draw(results: Results) -> Figure:
         _draw_sizes(axes[0, 0], results.following)
         for ax, each in zip(axes[0, 1:], results.following, strict=True):
             _draw_following(ax, each)
-        _draw_asked(axes[1, 0], results.enlarge)
+        _draw_tests(axes[1, 0], results)
         for ax, (key, runs) in zip(axes[1, 1:], results.stops.items(), strict=True):
             _draw_stops(ax, OVERFITTING[key], runs)
     return figure
 
 
 def _draw_sizes(ax: Axes, following: list[Following]) -> None:
-    for each, dashes in zip(following, ("--", "-"), strict=True):
-        for name, role in ADVISERS.items():
-            samples, sizes = each.course[name]
+    """Dashed: the smaller learning rate. The last batch is what is left over."""
+    for name, role in ADVISERS.items():
+        for each, dashes in zip(following, ("--", "-"), strict=True):
+            samples, sizes = each.course[name][:, :-1]
             ax.plot(samples / 1000, sizes, dashes, color=COLORS[role], linewidth=1.2)
-            label(ax, samples[-1] / 1000, sizes[-1], f" {name}\n lr {each.lr:g}", role)
+        label(ax, samples[-1] / 1000, sizes[-1], f" {name}", role)
+    small, large = (f"{each.lr:g}" for each in following)
+    label(ax, 0.02, 0.97, f"dashed lr {small}, solid lr {large}", "muted",
+          transform=ax.transAxes)  # fmt: skip
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter(lambda size, _: f"{size:.0f}")
     ax.set(title="The batches they lead to", xlabel="thousand samples", ylabel="samples per step")
-    ax.margins(x=0.3)
+    ax.margins(x=0.02, y=0.12)
 
 
 def _draw_following(ax: Axes, each: Following) -> None:
@@ -290,13 +296,18 @@ def _draw_following(ax: Axes, each: Following) -> None:
            ylabel="test accuracy in %")  # fmt: skip
 
 
-def _draw_asked(ax: Axes, enlarge: dict[str, np.ndarray]) -> None:
-    for row, (name, share) in enumerate(enlarge.items()):
-        ax.barh(row, 100 * share.mean(), height=0.55, color=COLORS["secondary"], alpha=0.8)
-        ax.plot(100 * share, [row] * len(share), ".", color=COLORS["quaternary"], markersize=3)
-        label(ax, 100 * share.max(), row, f"  {name} {share.mean():.0%}", "quaternary")
-    ax.set(title="“Enlarge the batch”", xlabel="% of the steps of a usual run", yticks=[])
-    ax.set(xlim=(0, 100), ylim=(len(enlarge) - 0.5, -0.5))
+def _draw_tests(ax: Axes, results: Results) -> None:
+    """The tests of the first seed's run, and the limit that norm and inner product test share."""
+    for (name, said), role in zip(results.tests.items(), TEST_ROLES, strict=True):
+        ax.plot(results.steps, said[0], color=COLORS[role], linewidth=1)
+        end = float(np.median(said[0, -10:]))
+        label(ax, results.steps[-1], end, f" {name}", role, va=SIDE.get(name, "center"))
+    limit = LIMITS["NormTest"]
+    ax.axhline(limit, color=COLORS["quaternary"], linewidth=0.8, linestyle="--")
+    label(ax, 0, limit, "enlarge above", "quaternary", va="bottom")
+    ax.set(title=f"What the tests say of batches of {FIRST}", xlabel="step", ylabel="test")
+    ax.set_ylim(bottom=0)
+    ax.margins(x=0.02)
 
 
 def _draw_stops(ax: Axes, title: str, runs: list[Stopping]) -> None:

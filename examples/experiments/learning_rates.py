@@ -59,6 +59,7 @@ class Contest:
         deep: Whether the claim of the thesis is about it; else it is a simple one.
         rates: Learning rates, from far too small to far too large.
         steps: Of a run in the full form.
+        quick: Of a run in the quick form; 0: left out there.
         every: Steps from one α to the next.
     """
 
@@ -68,20 +69,21 @@ class Contest:
     deep: bool
     rates: tuple[float, ...]
     steps: int
+    quick: int
     every: int
 
 
 CONTESTS = (
-    Contest("P4", "fashion-mnist", "3c3d", True, (0.01, 0.03, 0.1, 0.2, 0.4), 150, 3),
-    Contest("P11", "fashion-mnist", "MLP", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 500, 4),
-    Contest("P10", "digits", "MLP on digits", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 300, 3),
+    Contest("P4", "fashion-mnist", "3c3d", True, (0.01, 0.03, 0.1, 0.2, 0.4), 150, 0, 3),
+    Contest("P11", "fashion-mnist", "MLP", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 500, 0, 4),
+    Contest("P10", "digits", "MLP on digits", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 300, 150, 3),
     Contest(
         "P9", "fashion-mnist", "logistic regression", False,
-        (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 1500, 5,
+        (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 1500, 300, 5,
     ),
     Contest(
         "P1", "normal-100d", "noisy quadratic", False,
-        (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03), 1500, 5,
+        (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03), 1500, 300, 5,
     ),
 )  # fmt: skip
 ACCURACY_SLACK = 1.0  # points below the best that are still good
@@ -130,14 +132,15 @@ class Course:
 
 def measure(effort: Effort, runs: Runs) -> list[Course]:
     """Train each problem with each of its learning rates, from several seeds."""
-    contests = effort.pick(full=CONTESTS, quick=CONTESTS[2:], tiny=CONTESTS[3:])
+    short = tuple(contest for contest in CONTESTS if contest.quick)
+    contests = effort.pick(full=CONTESTS, quick=short, tiny=short[1:])
     return [_course(contest, effort, runs) for contest in contests]
 
 
 def _course(contest: Contest, effort: Effort, runs: Runs) -> Course:
     problem, data = problems.get(contest.problem), runs.data(contest.data)
     seeds = effort.pick(full=3, quick=2, tiny=2)
-    steps = effort.pick(full=contest.steps, quick=contest.steps // 5, tiny=20)
+    steps = effort.pick(full=contest.steps, quick=contest.quick, tiny=20)
     config = [Loss(linear(contest.every)), Alpha(linear(contest.every))]
     rates = contest.rates
     logs = [
@@ -204,8 +207,9 @@ def _claim_of_difference(results: list[Course]) -> Claim:
 
 def draw(results: list[Course]) -> Figure:
     """Score against median α, a panel for each problem; and the best of each, side by side."""
-    rows = -(-(len(results) + 1) // 3)
-    with picture(3, rows, height=2.5 * rows) as (figure, axes):
+    columns = 2 if len(results) < 4 else 3
+    rows = -(-(len(results) + 1) // columns)
+    with picture(columns, rows, height=2.6 * rows) as (figure, axes):
         for ax, course in zip(axes.flat, results, strict=False):
             _draw_course(ax, course)
         _draw_best(axes.flat[len(results)], results)
@@ -243,7 +247,7 @@ def _draw_best(ax: Axes, results: list[Course]) -> None:
         ax.plot(ends, [row, row], color=COLORS[role], linewidth=2)
         ax.plot(found.mean, row, "o", color=COLORS[role], markersize=5)
         label(ax, found.mean, row - 0.32, course.title, role, ha="center")
-    ax.set(title="The best of each", xlabel="median α", yticks=[])
+    ax.set(title="The best learning rates", xlabel="median α", yticks=[])
     ax.set_ylim(len(results) - 0.5, -0.8)
     ax.spines["left"].set_visible(False)
 

@@ -130,11 +130,11 @@ def measure(effort: Effort, runs: Runs) -> Results:
             "test_samples": 300,
         },
         quick={
-            "steps": 32,
-            "period": 12,
-            "early": 8,
+            "steps": 24,
+            "period": 8,
+            "early": 16,
             "batch_size": 8,
-            "points": 10,
+            "points": 8,
             "test_samples": 50,
         },
         tiny={
@@ -151,7 +151,7 @@ def measure(effort: Effort, runs: Runs) -> Results:
         plan = Plan(**sizes, seed=seed, everything=seed == 0)
         recipe = {"problem": problem.key, "data": data.name, **vars(plan)}
         make = partial(_train, problem, data, plan)
-        logs.append(runs.log(f"seed-{seed}", recipe, make))
+        logs.append(runs.log(f"all-cnn-c-seed-{seed}", recipe, make))
     loss, max_ev = (np.array([_change(log, name, plan.early) for log in logs])
                     for name in ("Loss", "HessMaxEV"))  # fmt: skip
     return Results(

@@ -92,8 +92,10 @@ def made(norm: float, followed: float, advised: int | None) -> Results:
         dict.fromkeys(ADVISERS, 100 + SPREAD),
         dict.fromkeys(ADVISERS, curve),
     )
-    shares = {"NormTest": norm + SPREAD, "InnerTest": 0.3 + SPREAD * 0, "OrthoTest": SPREAD * 0}
-    return Results(shares, [each, each], dict.fromkeys(("P11", "P9"), [stop(advised)] * 3))
+    steps = np.arange(10)
+    tests = {name: np.tile(0.2 * steps, (3, 1)) for name in ("InnerTest", "OrthoTest")}
+    tests = {"NormTest": norm * tests["InnerTest"], **tests}
+    return Results(steps, tests, [each, each], dict.fromkeys(("P11", "P9"), [stop(advised)] * 3))
 
 
 def kept(found: list[Claim]) -> list[bool | None]:
@@ -101,19 +103,20 @@ def kept(found: list[Claim]) -> list[bool | None]:
 
 
 def test_claims_both_ways() -> None:
-    assert kept(advisers.claims(made(0.9, 84.8, 20))) == [True] * 9
-    assert kept(advisers.claims(made(0.1, 81.0, 40))) == [False] * 9
-    assert "in 3 of 3 runs it never said stop" in advisers.claims(made(0.9, 85, None))[-1].found
+    assert kept(advisers.claims(made(2.0, 84.8, 20))) == [True] * 9
+    assert kept(advisers.claims(made(0.5, 81.0, 40))) == [False] * 9
+    assert "in 3 of 3 runs it never said stop" in advisers.claims(made(2.0, 85, None))[-1].found
 
 
 def test_figure_shows_advice_and_outcome() -> None:
-    figure = advisers.draw(made(0.9, 84.8, 20))
+    figure = advisers.draw(made(2.0, 84.8, 20))
     sizes, low, high, asked, mlp, _ = figure.axes
     assert len(sizes.lines) == 4
     for ax in (low, high):
         assert {"  CABS", "  NormTest"} <= {text.get_text() for text in ax.texts}
         assert any(np.array_equal(line.get_xdata(), SIZES) for line in ax.lines)
-    assert [bar.get_width() for bar in asked.patches] == pytest.approx([90, 30, 0])
+    assert asked.lines[0].get_ydata() == pytest.approx(0.4 * np.arange(10))
+    assert asked.lines[-1].get_ydata() == pytest.approx([0.9, 0.9])
     assert any(line.get_xdata() == [20] for line in mlp.lines if len(line.get_xdata()) == 1)
 
 
