@@ -55,7 +55,7 @@ PROBLEM, DATA = "P11", "fashion-mnist"
 LIMITS = {"NormTest": 0.9, "InnerTest": 0.9, "OrthoTest": 5.67}  # tan 80°; thesis C.3.5
 ADVISERS = {"CABS": "primary", "NormTest": "secondary"}
 RATES = (0.1, 0.3)
-SIZES = (16, 64, 256)
+SIZES = (8, 32, 128)
 TEST_ROLES = ("secondary", "primary", "tertiary")
 SIDE = {"NormTest": "bottom", "OrthoTest": "top"}  # they end at nearly the same height
 FIRST = 32  # size of the first batch of runs that follow advice
@@ -131,7 +131,7 @@ def _asked(effort: Effort, runs: Runs) -> tuple[np.ndarray, dict[str, np.ndarray
     logs = [
         runs.train(
             f"asked-seed-{seed}", problems.get(PROBLEM), runs.data(DATA), steps=steps, seed=seed,
-            config=[Loss(linear(5)), *tests], validate_every=steps,
+            batch_size=FIRST, config=[Loss(linear(5)), *tests], validate_every=steps,
         )
         for seed in _seeds(effort)
     ]  # fmt: skip
@@ -187,7 +187,8 @@ def _stops(key: str, effort: Effort, runs: Runs) -> list[Stopping]:
         stopping(
             runs.train(
                 f"stop-{key}-seed-{seed}", problems.get(key), data, steps=steps, seed=seed, lr=0.1,
-                config=[Loss(every), EarlyStopping(every)], validate_every=max(1, steps // 40),
+                batch_size=FEW,
+                config=[Loss(every), EarlyStopping(every)], validate_every=max(2, steps // 40),
                 validation_samples=2000,
             )
         )
@@ -322,7 +323,11 @@ def _draw_stops(ax: Axes, title: str, runs: list[Stopping]) -> None:
         if run.advised is not None:
             loss = np.interp(run.advised, run.valid_steps, run.valid_loss)
             ax.plot(run.advised, loss, "o", color=COLORS["tertiary"], markersize=5)
-    ax.set(title=title, xlabel="step", ylabel="validation loss")
+    ax.set(title=f"When to stop: {title}", xlabel="step", ylabel="validation loss")
+    spoke = any(run.advised is not None for run in runs)
+    words = "green: EarlyStopping says stop" if spoke else "EarlyStopping never says stop"
+    role = "tertiary" if spoke else "muted"
+    label(ax, 0.98, 0.95, words, role, ha="right", transform=ax.transAxes)
 
 
 if __name__ == "__main__":
