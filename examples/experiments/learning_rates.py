@@ -1,17 +1,19 @@
-"""Good learning rates step past the minimum, in most networks.
+"""Is it best to step into the minimum, or past it?
 
 α says where a step ends on the parabola that is fitted along it: −1 at its start, 0 in the
-minimum, 1 as high on the other side. Textbook advice is to end at 0. Is it good advice? Five
-problems were trained with plain SGD over a grid of learning rates; all steps of a run count alike
-in its median α.
+minimum, 1 as high on the other side. Textbook advice is to end at 0. Is it good advice? Several
+problems were trained with plain SGD over a grid of learning rates; the median α is that of all
+steps of a run.
 
-See each curve from left to right: the learning rate grows along it, and with it α. Filled dots
-are the good learning rates, whose result comes within a point of the best. Where they stand right
-of the line at 0, training is best when its typical step overshoots.
+Follow each curve from its small dots to its large ones: the learning rate grows, and α with it as
+long as training is stable. Filled dots are the good learning rates, whose result comes within a
+point of the best. Where they stand right of the line at 0, training is best when its typical step
+overshoots. The thesis found this for networks, and that a simple problem behaves otherwise; the
+two convex problems, in purple, are here to see whether that is so.
 
 For your own training: an α far below 0 throughout is a reason to raise the learning rate. An α a
 little above 0 is no reason to lower it. There is no one best α, though: it depends on the problem,
-and on how long you train.
+and on how long you train, as a larger rate is ahead in a short run.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from examples.experiments.gallery import (
 from examples.experiments.gallery.claim import ENOUGH_SEEDS
 
 NUMBER = 4
-TITLE = "The best learning rates overshoot"
+TITLE = "Do the best learning rates overshoot?"
 SOURCE = "7.3.3, figure 7.5"
 
 
