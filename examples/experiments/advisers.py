@@ -305,7 +305,8 @@ def _draw_tests(ax: Axes, results: Results) -> None:
         label(ax, results.steps[-1], end, f" {name}", role, va=SIDE.get(name, "center"))
     limit = LIMITS["NormTest"]
     ax.axhline(limit, color=COLORS["quaternary"], linewidth=0.8, linestyle="--")
-    label(ax, 0, limit, "enlarge above", "quaternary", va="bottom")
+    white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    label(ax, 0, limit + 0.07, "enlarge above", "quaternary", bbox=white)
     ax.set(title=f"What the tests say of batches of {FIRST}", xlabel="step", ylabel="test")
     ax.set_ylim(bottom=0)
     ax.margins(x=0.02)
