@@ -1,0 +1,1 @@
+"""What the experiment with advisers is made of."""
