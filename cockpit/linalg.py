@@ -25,7 +25,7 @@ __all__ = [
 
 Matvec = Callable[[Tensor], Tensor]
 
-PIECE = 2**20  # elements whose squares are added up in their own precision
+PIECE = 2**12  # elements whose squares are added up in their own precision
 
 
 def widened(x: Tensor) -> Tensor:
@@ -45,8 +45,13 @@ def norm(x: Tensor) -> Tensor:
 
     Added up in pieces: over 10⁸ numbers, single precision would lose a thousandth.
     """
-    pieces = [torch.linalg.vector_norm(piece) for piece in x.flatten().split(PIECE)]
-    return torch.linalg.vector_norm(torch.stack(pieces).double())
+    if x.numel() <= PIECE:
+        return torch.linalg.vector_norm(x).double()
+    flat = x.flatten()
+    rest = flat.numel() % PIECE
+    rows = torch.linalg.vector_norm(flat[: flat.numel() - rest].view(-1, PIECE), dim=1)
+    last = torch.linalg.vector_norm(flat[flat.numel() - rest :])
+    return torch.linalg.vector_norm(torch.cat([rows, last.view(1)]).double())
 
 
 def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
