@@ -130,11 +130,11 @@ def measure(effort: Effort, runs: Runs) -> Results:
             "test_samples": 300,
         },
         quick={
-            "steps": 24,
-            "period": 8,
-            "early": 16,
+            "steps": 32,
+            "period": 10,
+            "early": 12,
             "batch_size": 8,
-            "points": 8,
+            "points": 16,
             "test_samples": 50,
         },
         tiny={
