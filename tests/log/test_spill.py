@@ -34,7 +34,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     spill.use()
     assert spill._store is not None
     yield spill._store
-    gc.collect()
 
 
 def resident() -> int:
@@ -76,7 +75,6 @@ def test_long_arrays_do_not_stay_in_memory() -> None:
 
 def test_pieces_are_used_again_when_nobody_looks_at_them(store: Any) -> None:
     spill.empty((2**20,), np.int64)
-    gc.collect()
     end = store._end
     for _ in range(5):
         piece = spill.empty((2**20,), np.int64)
@@ -84,10 +82,8 @@ def test_pieces_are_used_again_when_nobody_looks_at_them(store: Any) -> None:
         piece[:] = 7
         view = piece[10:20]
         del piece
-        gc.collect()
         assert (view == 7).all()  # in use as long as anything refers to it
         del view
-        gc.collect()
     assert store._end == end
 
 
@@ -103,7 +99,7 @@ def test_no_two_arrays_share_a_place_if_one_is_dropped_meanwhile(
     kept = Cycle()
 
     def collect_and_allocate(*args: int) -> None:
-        gc.collect()
+        gc.collect(0)  # the young ones
         allocate(*args)
 
     monkeypatch.setattr(spill.os, "posix_fallocate", collect_and_allocate)
@@ -136,7 +132,6 @@ def test_a_file_system_without_holes_gives_its_pieces_back_too(store: Any) -> No
     mapped, store._map = store._map, Plain()
     for _ in range(3):
         spill.empty((2**20,), np.float64)
-        gc.collect()
     assert store._end == 2**23
     store._map = mapped
 
@@ -178,7 +173,6 @@ def test_a_fork_leaves_alone_what_it_inherits() -> None:
         nonlocal array
         del array
         kept.clear()
-        gc.collect()
         assert spill.empty((2**18,), np.float64).flags.owndata
         spill.empty((2**18,), np.float64)[:] = 0.0
 
