@@ -6,7 +6,7 @@
 VENV   ?= .venv
 PYTHON ?= python3
 TORCH  ?= torch==2.13.0
-JOBS   ?= 2
+JOBS   ?= 3
 PY     := $(VENV)/bin/python
 export PYTHON TORCH
 
