@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from cockpit.log.parse import SPECIAL
 from cockpit.log.record import (
     Arrays,
     Bins,
     Counts1d,
+    Facts,
     Histogram1d,
     Histogram2d,
     PerLayer,
@@ -84,7 +86,7 @@ def encode_value(value: Value) -> dict[str, Any]:
     encode = _ENCODERS.get(type(value))
     if encode is None:
         raise TypeError(
-            f"A log holds Scalar, PerLayer, Arrays, Histogram1d and Histogram2d; got "
+            f"A log holds Scalar, PerLayer, Arrays, Histogram1d, Histogram2d and Facts; got "
             f"{type(value).__name__}. Wrap a number as Scalar(float(x))."
         )
     encoded: dict[str, Any] = encode(value)
@@ -151,6 +153,21 @@ def _decode_array(encoded: dict[str, str] | None) -> np.ndarray | None:
         raise ValueError(f"Arrays holds floats or integers; got {dtype}.")
     values = np.frombuffer(base64.b64decode(encoded["data"], validate=True), dtype)
     return values.astype(dtype.newbyteorder("="))
+
+
+def _encode_facts(value: Facts) -> dict[str, Any]:
+    return {"kind": "facts", "facts": jsonable(value.facts)}
+
+
+def _decode_facts(encoded: dict[str, Any], notes: dict[str, Any]) -> Facts:
+    return Facts({str(name): _fact(fact) for name, fact in encoded["facts"].items()}, notes)
+
+
+def _fact(fact: Any) -> Any:
+    """A fact as it was: words that stand for NaN and ±Inf are numbers again."""
+    if isinstance(fact, list):
+        return [_fact(item) for item in fact]
+    return SPECIAL.get(fact, fact) if isinstance(fact, str) else fact
 
 
 def _encode_bins(bins: Bins) -> dict[str, Any]:
@@ -300,6 +317,7 @@ _ENCODERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Arrays: _encode_arrays,
     Histogram1d: _encode_histogram1d,
     Histogram2d: _encode_histogram2d,
+    Facts: _encode_facts,
 }
 _DECODERS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Value]] = {
     "scalar": _decode_scalar,
@@ -307,4 +325,5 @@ _DECODERS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Value]] = {
     "arrays": _decode_arrays,
     "histogram1d": _decode_histogram1d,
     "histogram2d": _decode_histogram2d,
+    "facts": _decode_facts,
 }

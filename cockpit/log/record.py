@@ -132,7 +132,22 @@ class Histogram2d:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-Value = Scalar | PerLayer | Arrays | Histogram1d | Histogram2d
+@dataclass(frozen=True)
+class Facts:
+    """What was seen of a step by itself: of its batch, the model, the optimizer.
+
+    Attributes:
+        facts: Numbers, words, flags, or short lists of them, by dotted name, e.g.
+            ``{"inputs.nonfinite": 0, "model.training": True}``. JSON-able; NaN and ±Inf stay
+            numbers here.
+        notes: As in :class:`Scalar`.
+    """
+
+    facts: dict[str, Any]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+Value = Scalar | PerLayer | Arrays | Histogram1d | Histogram2d | Facts
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,197 @@
+"""All lamps of a run: which are lit, since when, and which of them is the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cockpit.lamps.course import Course, StepView
+from cockpit.lamps.lamp import LEVELS, Lamp, Level, Reading, all_lamps
+
+__all__ = ["Board", "Change", "Episode"]
+
+OFF_BELOW = 0.5  # of the severity: between this and 1 a lamp stays as it is
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A lamp that is lit, or was.
+
+    Attributes:
+        lamp: Its name.
+        level: Of the worst reading.
+        since: The first step of the readings that lit it.
+        step: The step at which it lit.
+        reading: The worst one since then.
+        last: The last step at which it was over its threshold.
+        until: The step at which it went out; None: it is lit.
+        cause: Name of the lit lamp that explains it; None: it stands for itself.
+    """
+
+    lamp: str
+    level: Level
+    since: int
+    step: int
+    reading: Reading
+    last: int
+    until: int | None = None
+    cause: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A lamp lights, goes out, grows worse, or gets another cause.
+
+    Attributes:
+        state: ``on``, ``off`` or ``update``.
+        episode: As it is now.
+    """
+
+    state: str
+    episode: Episode
+
+
+@dataclass
+class _Watch:
+    """One lamp, between two steps."""
+
+    lamp: Lamp
+    over: int = 0  # readings in a row at or above the threshold
+    under: int = 0  # in a row below half of it
+    since: int = 0
+    episode: Episode | None = None
+    read: int = 0  # readings there were
+    fault: str = ""
+
+
+@dataclass
+class Board:
+    """The lamps of one run; a fold over its records, the same while it runs and afterwards.
+
+    Args:
+        header: Of the run's log.
+        lamps: Those to look at; None: all.
+        silenced: Names of lamps to leave out.
+
+    Attributes:
+        course: The run so far.
+        past: Episodes that are over.
+    """
+
+    header: Mapping[str, Any]
+    lamps: Sequence[Lamp] | None = None
+    silenced: frozenset[str] = frozenset()
+    course: Course = field(init=False)
+    past: list[Episode] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.course = Course(self.header)
+        chosen = all_lamps() if self.lamps is None else self.lamps
+        self._watches = [_Watch(one) for one in chosen if one.name not in self.silenced]
+        self._by_name = {watch.lamp.name: watch.lamp for watch in self._watches}
+
+    def take(self, view: StepView) -> list[Change]:
+        """A further tracked step; what changes with it."""
+        self.course.take(view)
+        changes = [change for watch in self._watches for change in self._read(watch)]
+        return self._with_causes(changes)
+
+    def take_user(self, step: int, values: Mapping[str, Any]) -> None:
+        """What the training loop logged; the lamps see it with the next tracked step."""
+        self.course.take_user(step, values)
+
+    @property
+    def lit(self) -> list[Episode]:
+        """The lamps that are lit: warnings first, then the oldest first."""
+        found = [watch.episode for watch in self._watches if watch.episode is not None]
+        return sorted(found, key=lambda e: (LEVELS.index(e.level), e.since))
+
+    @property
+    def healthy(self) -> list[Lamp]:
+        """Lamps that had something to read, and were never lit."""
+        shone = {episode.lamp for episode in [*self.past, *self.lit]}
+        return [w.lamp for w in self._watches if w.read and w.lamp.name not in shone]
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Lamps that cannot tell anything, with the reason."""
+        found = {}
+        for watch in self._watches:
+            missing = [name for name in watch.lamp.needs if not self.course.seen(name)]
+            if watch.fault:
+                found[watch.lamp.name] = watch.fault
+            elif missing:
+                found[watch.lamp.name] = f"needs {', '.join(missing)}, not tracked in this run"
+            elif not watch.read:
+                found[watch.lamp.name] = "no step so far that it could judge"
+        return found
+
+    def _read(self, watch: _Watch) -> list[Change]:
+        if watch.fault or not all(self.course.seen(name) for name in watch.lamp.needs):
+            return []
+        try:
+            reading = watch.lamp(self.course)
+        except Exception as error:  # one lamp's fault is not the others', nor the training's
+            watch.fault = f"its diagnosis failed: {type(error).__name__}: {error}"
+            return []
+        if reading is None:
+            return []
+        watch.read += 1
+        step, severe = self.course.now.step, reading.severity >= 1
+        if severe and watch.over == 0:
+            watch.since = step
+        watch.over = watch.over + 1 if severe else 0
+        watch.under = watch.under + 1 if reading.severity < OFF_BELOW else 0
+        if watch.episode is None:
+            return self._light(watch, reading) if watch.over >= watch.lamp.sustain else []
+        return self._go_on(watch, watch.episode, reading)
+
+    def _light(self, watch: _Watch, reading: Reading) -> list[Change]:
+        step = self.course.now.step
+        level = reading.level or watch.lamp.level
+        watch.episode = Episode(watch.lamp.name, level, watch.since, step, reading, step)
+        return [Change("on", watch.episode)]
+
+    def _go_on(self, watch: _Watch, episode: Episode, reading: Reading) -> list[Change]:
+        step = self.course.now.step
+        if watch.under >= 2 * watch.lamp.sustain:
+            watch.episode, over = None, replace(episode, until=step)
+            self.past.append(over)
+            return [Change("off", over)]
+        if reading.severity < 1:
+            return []
+        level = min(episode.level, reading.level or watch.lamp.level, key=LEVELS.index)
+        worse = level != episode.level
+        if reading.severity > episode.reading.severity:
+            episode = replace(episode, reading=reading)
+        watch.episode = replace(episode, level=level, last=step)
+        return [Change("update", watch.episode)] if worse else []
+
+    def _with_causes(self, changes: list[Change]) -> list[Change]:
+        """Say of each lit lamp which other one explains it; a new cause is a change, too."""
+        told = {change.episode.lamp for change in changes}
+        found = [change for change in changes if change.state == "off"]
+        for watch in self._watches:
+            if watch.episode is None:
+                continue
+            cause = self._cause(watch)
+            moved, watch.episode = cause != watch.episode.cause, replace(watch.episode, cause=cause)
+            name = watch.lamp.name
+            if name in told:
+                state = next(c.state for c in changes if c.episode.lamp == name)
+                found.append(Change(state, watch.episode))
+            elif moved:
+                found.append(Change("update", watch.episode))
+        return found
+
+    def _cause(self, watch: _Watch) -> str | None:
+        """The lit lamp that explains this one: the oldest of several."""
+        lit = [w for w in self._watches if w.episode is not None and w is not watch]
+        causes = [w for w in lit if w.lamp.explains(watch.lamp)]
+        # Two that explain each other: the older one is the cause.
+        age = (watch.since, watch.lamp.name)
+        causes = [
+            w for w in causes if not watch.lamp.explains(w.lamp) or (w.since, w.lamp.name) < age
+        ]
+        return min(causes, key=lambda w: (w.since, w.lamp.name)).lamp.name if causes else None

@@ -1,0 +1,158 @@
+"""What a lamp sees of a run: its tracked steps so far, the last of them in full."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cockpit.log.record import Facts, PerLayer, Scalar, Value
+
+__all__ = ["MEMORY", "Course", "StepView"]
+
+MEMORY = 256  # tracked steps that are kept
+FIRST = 8  # of the first ones
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A tracked step, as the log has it.
+
+    Attributes:
+        step: Its number.
+        time: Seconds since the run began.
+        batch_size: N.
+        lr: One learning rate for each parameter group.
+        values: Network-wide numbers by quantity; those that are no numbers are NaN or ±Inf.
+        layers: Numbers of layers by quantity, in the order of the header; NaN where there is none.
+        notes: What is said beside a value, by quantity.
+        facts: Exact facts by dotted name, e.g. ``inputs.nonfinite``.
+        seconds: Of the step without tracking; NaN if unknown.
+    """
+
+    step: int
+    time: float = math.nan
+    batch_size: int | None = None
+    lr: tuple[float, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+    layers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = math.nan
+
+    @classmethod
+    def of(cls, step: int, values: Mapping[str, Value], **beside: Any) -> StepView:
+        """From the typed values of a record.
+
+        Args:
+            step: Its number.
+            values: By quantity.
+            beside: Further attributes of the step.
+        """
+        numbers = {n: v.value for n, v in values.items() if isinstance(v, Scalar | PerLayer)}
+        layers = {n: _array(v.layers) for n, v in values.items() if isinstance(v, PerLayer)}
+        notes = {n: v.notes for n, v in values.items() if getattr(v, "notes", None)}
+        facts: dict[str, Any] = {}
+        for value in values.values():
+            if isinstance(value, Facts):
+                facts |= value.facts
+        return cls(step=step, values=numbers, layers=layers, notes=notes, facts=facts, **beside)
+
+
+class Course:
+    """A run up to its last tracked step.
+
+    Args:
+        header: Of the log (``docs/log.md``).
+
+    Attributes:
+        header: The same.
+        steps: The last tracked steps, the newest last; at most :data:`MEMORY`.
+        first: The first tracked steps, at most 8.
+        count: How many there were.
+        user: What the training loop logged: (step, number) pairs by name.
+    """
+
+    def __init__(self, header: Mapping[str, Any]) -> None:
+        self.header = header
+        self.steps: deque[StepView] = deque(maxlen=MEMORY)
+        self.first: list[StepView] = []
+        self.count = 0
+        self.user: dict[str, list[tuple[int, float]]] = {}
+        self._seen: set[str] = set()
+
+    def take(self, view: StepView) -> None:
+        """A further tracked step."""
+        self.steps.append(view)
+        if len(self.first) < FIRST:
+            self.first.append(view)
+        self.count += 1
+        self._seen.update(view.values, view.facts)
+
+    def take_user(self, step: int, values: Mapping[str, Any]) -> None:
+        """What the training loop logged at a step."""
+        for name, value in values.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                self.user.setdefault(name, []).append((step, float(value)))
+
+    @property
+    def now(self) -> StepView:
+        """The last tracked step."""
+        return self.steps[-1]
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of all parameters, in the order of :attr:`StepView.layers`."""
+        return tuple(layer["name"] for layer in self.header.get("layers", ()))
+
+    @property
+    def planned_steps(self) -> int | None:
+        """How many steps the run shall have, if it was said."""
+        planned = self.header.get("planned_steps")
+        return planned if isinstance(planned, int) and planned > 0 else None
+
+    @property
+    def optimizer(self) -> str:
+        """Class name of the optimizer; empty if unknown."""
+        return str((self.header.get("optimizer") or {}).get("name") or "")
+
+    @property
+    def groups(self) -> Sequence[Mapping[str, Any]]:
+        """Settings of the optimizer's parameter groups when the run began."""
+        return (self.header.get("optimizer") or {}).get("groups") or ()
+
+    def seen(self, name: str) -> bool:
+        """Whether there was any value of a quantity, or any fact of this dotted name."""
+        return name in self._seen
+
+    def last(self, name: str, count: int) -> np.ndarray:
+        """The last values of a quantity, oldest first; fewer if there are fewer.
+
+        Values that are not finite are among them.
+        """
+        found = (s.values[name] for s in reversed(self.steps) if name in s.values)
+        return np.array(list(itertools.islice(found, count))[::-1], dtype=float)
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """A fact of the last tracked step; ``default`` if it has none of this name."""
+        return self.now.facts.get(name, default)
+
+    def facts_below(self, prefix: str) -> dict[str, Any]:
+        """The last step's facts whose dotted name begins so, by the rest of their name.
+
+        >>> course = Course({})
+        >>> course.take(StepView(0, facts={"modules.fc1.dead": 0.25, "inputs.std": 1.0}))
+        >>> course.facts_below("modules.")
+        {'fc1.dead': 0.25}
+        """
+        found = self.now.facts.items()
+        return {name[len(prefix) :]: fact for name, fact in found if name.startswith(prefix)}
+
+
+def _array(values: Iterable[float | None]) -> np.ndarray:
+    return np.array([math.nan if v is None else v for v in values], dtype=float)

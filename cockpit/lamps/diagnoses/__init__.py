@@ -1,0 +1,1 @@
+"""The lamps themselves: one file for each diagnosis, found by itself."""
