@@ -382,11 +382,12 @@ class Cockpit:
             self._tracker.fault(error, passage.opened.info["step"])
 
     def _before_optimizer(self) -> None:
-        if self._passage is not None and not inside_backward():
-            with self._stopwatch.measure(), own_arithmetic():
+        if inside_backward():
+            return
+        with self._stopwatch.measure(), own_arithmetic():
+            if self._passage is not None:
                 self._finish(self._passage)  # the optimizer steps inside the context
-        if self._open is not None:
-            with self._stopwatch.measure(), own_arithmetic():
+            if self._open is not None:
                 self._engine.facts.before_update()
 
     def _after_optimizer(self) -> None:
