@@ -383,17 +383,20 @@ class Cockpit:
             self._tracker.fault(error, passage.opened.info["step"])
 
     def _before_optimizer(self, optimizer: Any) -> None:
-        if self._passage is not None and not inside_backward():
-            with self._stopwatch.measure(), own_arithmetic():
+        if inside_backward():
+            return
+        with self._stopwatch.measure(), own_arithmetic():
+            if self._passage is not None:
                 self._finish(self._passage)  # the optimizer steps inside the context
-        if self._open is not None:
-            with self._stopwatch.measure(), own_arithmetic():
+            if self._open is not None:
                 self._engine.facts.before_update(optimizer)
 
     def _after_optimizer(self, optimizer: Any) -> None:
+        if inside_backward():
+            return
         self._engine.facts.after_update(optimizer)
         opened = self._open
-        if opened is None or not opened.parts or inside_backward():
+        if opened is None or not opened.parts:
             return
         if not self._optimizers.stepped(opened.trained):
             return

@@ -94,10 +94,14 @@ def columns_of(rows: Tensor) -> Columns:
         low, high = _extremes(rows, axes, masked)
     parts = [_sums(x, axes, masked) for x in pieces(rows)]
     count, total = (torch.stack(several).sum(0) for several in zip(*parts, strict=True))
-    mean = total / count.clamp_min(1)
-    center = mean if rows.dim() == 2 else mean.unsqueeze(1)
-    squares = [_centered(x, center, masked).square_().sum(axes) for x in pieces(rows)]
-    variance = torch.stack(squares).sum(0) / count.clamp_min(1)
+    size = count.clamp_min(1)
+    center = total / size
+    # The mean has rounded: of large numbers near each other the distances from it tell more.
+    from_center = center if rows.dim() == 2 else center.unsqueeze(1)
+    parts = [_distances(x, from_center, axes, masked) for x in pieces(rows)]
+    beside, squares = (_fine(torch.stack(n).sum(0)) for n in zip(*parts, strict=True))
+    mean = _fine(center) + beside / size
+    variance = squares / size - (beside / size).square()
     variance = torch.where(low < high, variance, 0)  # not what rounding leaves of it
     return Columns(rows.numel(), count, mean, variance, low, high)
 
@@ -119,7 +123,16 @@ def _sums(x: Tensor, axes: tuple[int, ...], masked: bool) -> tuple[Tensor, Tenso
     return finite.sum(axes), torch.where(finite, x, 0).sum(axes)
 
 
-def _centered(x: Tensor, center: Tensor, masked: bool) -> Tensor:
-    """The distance from the center, in memory of its own; 0 for what is not finite."""
-    x = widened(x)
-    return torch.where(x.isfinite(), x - center, 0) if masked else x - center
+def _distances(
+    x: Tensor, center: Tensor, axes: tuple[int, ...], masked: bool
+) -> tuple[Tensor, Tensor]:
+    """Sums of the distances from the center, and of their squares."""
+    away = widened(x) - center
+    if masked:
+        away = torch.where(x.isfinite(), away, 0)
+    return away.sum(axes), away.square_().sum(axes)
+
+
+def _fine(x: Tensor) -> Tensor:
+    """In double precision, where the device has it."""
+    return x if x.device.type == "mps" else x.double()
