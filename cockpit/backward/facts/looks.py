@@ -101,6 +101,11 @@ class UsedGradients:
             if p.grad is not None
         }
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no optimizer has stepped yet."""
+        return not self._used
+
     def knows(self, p: Tensor) -> bool:
         """Whether an optimizer has stepped with a gradient of a parameter."""
         return any(id(p) in used for used in self._used.values())
@@ -129,7 +134,9 @@ def left_over(
     grads = held(parameters)
     if not grads:
         return None
-    known = {name: g for name, g in grads.items() if used.knows(parameters[name])} or grads
+    # What no optimizer has is reset by none. Before the first step it is not known what they have.
+    known = {name: g for name, g in grads.items() if used.knows(parameters[name])}
+    known = grads if used.is_empty else known
     still = [g for name, g in known.items() if used.has_still(parameters[name])]
     since = [g for name, g in known.items() if not used.has_still(parameters[name])]
     zero = torch.zeros((), dtype=torch.float64, device=next(iter(grads.values())).device)
@@ -168,7 +175,7 @@ class Look:
         """
         given, memory = parts[-1].given
         sizes = {name: g.numel() for name, g in grads.items()}
-        chosen = _largest(sizes)
+        chosen = _largest(sizes) or list(sizes)
         look = cls(
             {name: memory_of(g) for name, g in grads.items()},
             _least_precise(g.dtype for g in grads.values()),
