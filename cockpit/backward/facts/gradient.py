@@ -102,9 +102,9 @@ class Gradient(Group):
         return found
 
 
-def _before(norms_before: tuple[Tensor, Tensor] | None, mean: float) -> Then | float:
+def _before(norms_before: tuple[Tensor, Tensor] | None, mean: float) -> Then | None:
     if norms_before is None:
-        return 0.0
+        return None
 
     def make(still: float, since: float) -> float | None:
         # What was put there since is perhaps a part of this very step.

@@ -129,18 +129,24 @@ def left_over(
 
     Returns:
         The norm of what an optimizer has stepped with, and of all that was put there since;
-        ``None`` where there is nothing, or nothing that can be looked at.
+        ``None`` where it can't be looked at.
     """
     grads = held(parameters)
-    if not grads:
+    if grads is None:
         return None
     # What no optimizer has is reset by none. Before the first step it is not known what they have.
     known = {name: g for name, g in grads.items() if used.knows(parameters[name])}
     known = grads if used.is_empty else known
     still = [g for name, g in known.items() if used.has_still(parameters[name])]
     since = [g for name, g in known.items() if not used.has_still(parameters[name])]
-    zero = torch.zeros((), dtype=torch.float64, device=next(iter(grads.values())).device)
+    zero = torch.zeros((), dtype=torch.float64, device=_device_of(grads))
+    if not known:
+        return zero, zero
     return norm(norms([zero, *still])), norm(norms([zero, *since]))
+
+
+def _device_of(tensors: Mapping[str, Tensor]) -> torch.device:
+    return next((x.device for x in tensors.values()), torch.device("cpu"))
 
 
 @dataclass

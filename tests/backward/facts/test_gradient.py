@@ -49,9 +49,10 @@ def parameters(*values: float) -> dict[str, nn.Parameter]:
     return found
 
 
-def norms_before(named: dict[str, nn.Parameter], used: UsedGradients) -> list[float] | None:
+def norms_before(named: dict[str, nn.Parameter], used: UsedGradients) -> list[float]:
     found = left_over(named, used)
-    return None if found is None else [float(x) for x in found]
+    assert found is not None
+    return [float(x) for x in found]
 
 
 def test_what_an_optimizer_has_stepped_with_is_known_again() -> None:
@@ -67,7 +68,7 @@ def test_what_an_optimizer_has_stepped_with_is_known_again() -> None:
     optimizer.zero_grad(set_to_none=False)
     assert norms_before(named, used) == [0.0, 0.0]
     optimizer.zero_grad()
-    assert norms_before(named, used) is None
+    assert norms_before(named, used) == [0.0, 0.0]
 
 
 def test_parameters_of_no_optimizer_are_not_counted() -> None:
