@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,8 +66,11 @@ def last_facts(course: Course, name: str, count: int) -> list[Any]:
 
 
 def samples(course: Course) -> int:
-    """N of the last tracked batch; 0 if unknown."""
-    return course.now.batch_size or next(iter(shape_of(course, "inputs")), 0)
+    """Samples that the facts of the last tracked batch are about; 0 if unknown.
+
+    Of several micro-batches it is the first one.
+    """
+    return next(iter(shape_of(course, "inputs")), course.now.batch_size or 0)
 
 
 def shape_of(course: Course, what: str) -> tuple[int, ...]:
@@ -108,7 +111,7 @@ def normalizes(course: Course) -> bool:
 
     It does with BatchNorm, or if its first parameters are those of a norm.
     """
-    layers = course.header.get("layers") or ()
+    layers: Sequence[Mapping[str, Any]] = course.header.get("layers") or ()
     begins = bool(layers) and "Norm" in str(layers[0].get("module_type", ""))
     return begins or bool(course.fact("model.modules_bn"))
 

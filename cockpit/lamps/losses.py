@@ -18,11 +18,11 @@ __all__ = [
     "untrained_loss",
 ]
 
-CLASSES = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")
-BINARY_LOGITS = ("BCEWithLogitsLoss", "binary_cross_entropy_with_logits")
-BINARY_SHARES = ("BCELoss", "binary_cross_entropy")
-SQUARES = ("MSELoss", "mse_loss")
-DISTANCES = ("L1Loss", "SmoothL1Loss", "HuberLoss", "l1_loss", "smooth_l1_loss", "huber_loss")
+CLASSES = ("CrossEntropyLoss", "NLLLoss")
+BINARY_LOGITS = ("BCEWithLogitsLoss",)
+BINARY_SHARES = ("BCELoss",)
+SQUARES = ("MSELoss",)
+DISTANCES = ("L1Loss", "SmoothL1Loss", "HuberLoss")
 ELEMENTWISE = (*SQUARES, *DISTANCES)
 """Those that compare outputs and targets element by element, and expand either to the other."""
 
