@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cockpit.lamps.course import Course
+from cockpit.lamps.course import MEMORY, Course
 
 __all__ = [
     "TOO_LONG",
@@ -36,6 +36,7 @@ TOO_LONG = (
 )
 """Lamps that show steps that are too long, whatever made them so: for ``inhibits``."""
 
+RECENT = 4  # tracked losses
 GROWN = 3.0  # times the first loss: what is wrong beyond that is a consequence
 ADAPTIVE = ("ada", "lamb", "lion", "muon", "prodigy", "prop", "sophia")
 LAYERS = ("Linear", "Conv", "LSTM", "GRU", "RNN", "Attention")
@@ -79,10 +80,10 @@ def shape_of(course: Course, what: str) -> tuple[int, ...]:
 
 
 def has_grown(course: Course) -> bool:
-    """Whether the loss is, or was lately, far above its first value: the run is diverging."""
+    """Whether one of the last finite losses is far above the first: the run diverges, or has."""
     first = next((s.values["Loss"] for s in course.first if "Loss" in s.values), math.nan)
-    recent = course.last("Loss", 4)
-    return bool(first > 0 and (recent[np.isfinite(recent)] > GROWN * first).any())
+    losses = course.last("Loss", MEMORY)
+    return bool(first > 0 and (losses[np.isfinite(losses)][-RECENT:] > GROWN * first).any())
 
 
 def is_adaptive(course: Course) -> bool:

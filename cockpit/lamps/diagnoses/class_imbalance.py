@@ -39,6 +39,8 @@ def class_imbalance(course: Course) -> Reading | None:
     labels = Labels.of(course)
     if course.fact("loss.function") in ELEMENTWISE or labels is None or labels.samples < FEWEST:
         return None
+    if shape_of(course, "outputs")[1:] == (1,):  # no loss of classes, or wrong_output_size
+        return None
     largest = int(np.argmax(labels.totals))
     share = labels.totals[largest] / labels.samples
     evenness = labels.evenness

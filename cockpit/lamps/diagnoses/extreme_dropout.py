@@ -18,7 +18,7 @@ LARGE = 0.8  # 0.5 is usual, 0.7 a lot
     do="Lower p; torch's p is the share that is dropped, not the share that is kept.",
     source="Srivastava et al. (2014), Dropout: 0.5 for hidden units",
     inhibits=("batch_too_small", "wrong_labels", "learning_rate_too_small", "noise_floor",
-              "dead_units", "converged"),
+              "dead_units", "converged", "constant_output"),
 )  # fmt: skip
 def extreme_dropout(course: Course) -> Reading | None:
     """The largest p among the dropout modules that are in training mode is 0.8 or more.

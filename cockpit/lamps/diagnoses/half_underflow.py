@@ -44,7 +44,7 @@ def half_underflow(course: Course) -> Reading | None:
         return Reading(0.0, f"Gradients are {course.fact('gradient.dtype')} (not float16).")
     size = sum(math.prod(layer["shape"]) for layer in course.header.get("layers") or ())
     others = norm / math.sqrt(max(size * (1 - zeros), 1))
-    longest = course.fact("update.ratio_max", 1.0)
+    longest = course.fact("update.ratio_max") or 1.0  # of no step at all nothing is lost
     return Reading(
         max(above(zeros, ZEROS) if others < NEAR else 0.0, below(longest, SPACING)),
         f"In float16, {zeros:.0%} of the gradient's elements are exactly 0 (over {ZEROS:.0%}) and "
