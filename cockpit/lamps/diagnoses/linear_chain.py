@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, lamp
 from cockpit.lamps.lookback import first_fact
@@ -54,17 +52,17 @@ def _is_meant(course: Course, chain: str) -> bool:
     before, after = (_shape(course, name) for name in _ends(chain))
     if before is None or after is None:
         return False
-    middle, outputs = before[0], after[0]
-    inputs = math.prod(before[1:])
-    if middle < min(inputs, outputs):
+    if before[0] < min(before[1], after[0]):
         return True
     is_single = len(before) > 2 and before[1] == 1 and set(after[2:]) == {1}
     return is_single or (len(after) > 2 and after[1] == 1 and set(before[2:]) == {1})
 
 
 def _shape(course: Course, module: str) -> Shape | None:
-    """Of the weight of a layer."""
+    """Of the weight of a layer: outputs (or channels), inputs, and the places of a filter."""
     for layer in course.header.get("layers") or ():
         if layer["name"].startswith(f"{module}.") and len(layer["shape"]) >= 2:
-            return tuple(layer["shape"])
+            first, second, *places = layer["shape"]
+            is_transposed = "Transpose" in str(layer.get("module_type", ""))
+            return (second, first, *places) if is_transposed else (first, second, *places)
     return None
