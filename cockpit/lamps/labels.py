@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,8 +30,16 @@ class Labels:
         """Of the first tracked steps and the last ones; ``None`` if there are no counts.
 
         Args:
-            course: The run so far.
+            course: The run so far. Several lamps ask at each step; it is counted once.
         """
+        count, found = _last.get(course, (-1, None))
+        if count != course.count:
+            found = cls._counted(course)
+            _last[course] = course.count, found
+        return found
+
+    @classmethod
+    def _counted(cls, course: Course) -> Labels | None:
         recent = list(course.steps)[-RECENT:]
         early = [step for step in course.first if step.step < recent[0].step]
         found = [s.facts.get("targets.counts") for s in (*early, *recent)]
@@ -89,3 +98,6 @@ class Labels:
         alike = (totals * (totals - 1)).sum() / (samples * (samples - 1))
         within = (self.counts * (self.counts - 1)).sum() / (2 * self.pairs)
         return float((within - alike) / (1 - alike)) if alike < 1 else float("nan")
+
+
+_last: WeakKeyDictionary[Course, tuple[int, Labels | None]] = WeakKeyDictionary()

@@ -1,14 +1,14 @@
-"""What a course remembers of exact facts, and what its header says of the model and optimizer."""
+"""What a course remembers of exact facts, and what is known of its batches and optimizer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cockpit.lamps.course import MEMORY, Course
+from cockpit.lamps.network import network
 
 __all__ = [
     "TOO_LONG",
@@ -21,8 +21,6 @@ __all__ = [
     "normalizes",
     "samples",
     "shape_of",
-    "share_of",
-    "weights",
 ]
 
 TOO_LONG = (
@@ -39,7 +37,6 @@ TOO_LONG = (
 RECENT = 4  # tracked losses
 GROWN = 3.0  # times the first loss: what is wrong beyond that is a consequence
 ADAPTIVE = ("ada", "lamb", "lion", "muon", "prodigy", "prop", "sophia")
-LAYERS = ("Linear", "Conv", "LSTM", "GRU", "RNN", "Attention")
 
 
 def first_fact(course: Course, name: str, default: Any = None) -> Any:
@@ -112,41 +109,4 @@ def normalizes(course: Course) -> bool:
 
     It does with BatchNorm, or if its first parameters are those of a norm.
     """
-    layers: Sequence[Mapping[str, Any]] = course.header.get("layers") or ()
-    begins = bool(layers) and "Norm" in str(layers[0].get("module_type", ""))
-    return begins or bool(course.fact("model.modules_bn"))
-
-
-def weights(course: Course) -> dict[str, tuple[int, ...]]:
-    """Shapes of the trainable matrices and filters of layers, by name, inputs first.
-
-    Left out: embeddings, norms, and parameters of modules of the user's own, whose part in the
-    model is not known.
-    """
-    return {
-        layer["name"]: tuple(layer["shape"])
-        for layer in course.header.get("layers") or ()
-        if len(layer["shape"]) >= 2
-        and layer.get("trainable", True)
-        and any(word in str(layer.get("module_type", "")) for word in LAYERS)
-    }
-
-
-def share_of(course: Course, names: Collection[str]) -> float:
-    """How much of the model's trainable elements these parameters have; NaN if unknown.
-
-    Args:
-        course: The run so far.
-        names: Of parameters.
-    """
-    sizes = _sizes(course.header)
-    total = sum(sizes.values())
-    return sum(sizes.get(name, 0) for name in names) / total if total else math.nan
-
-
-def _sizes(header: Mapping[str, Any]) -> dict[str, int]:
-    return {
-        layer["name"]: math.prod(layer["shape"])
-        for layer in header.get("layers") or ()
-        if layer.get("trainable", True)
-    }
+    return network(course).begins_with_norm or bool(course.fact("model.modules_bn"))

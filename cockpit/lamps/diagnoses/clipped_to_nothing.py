@@ -7,6 +7,7 @@ import math
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
 from cockpit.lamps.lookback import first_fact, is_adaptive
+from cockpit.lamps.network import network
 
 SHARE = 0.02  # of the gradient; at the start, usual bounds leave a tenth
 NOTHING = 1e-6
@@ -57,10 +58,6 @@ def _level(course: Course, stepped: float) -> Level:
         return "warning"
     if not is_adaptive(course):
         return "caution"
-    norm, size = course.now.values.get("GradNorm"), _size(course)
+    norm, size = course.now.values.get("GradNorm"), network(course).size
     is_lost = norm is not None and size and norm * stepped / math.sqrt(size) < ROOM * EPSILON
     return "caution" if is_lost else "advisory"
-
-
-def _size(course: Course) -> int:
-    return sum(math.prod(layer["shape"]) for layer in course.header.get("layers") or ())

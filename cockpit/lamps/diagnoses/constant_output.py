@@ -7,7 +7,8 @@ import math
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import samples, weights
+from cockpit.lamps.lookback import samples
+from cockpit.lamps.network import network
 
 SPREAD = 1e-5  # over the samples, relative to all: no more than rounding
 VANISHED = 3e-3  # smallest over largest gradient norm of a layer
@@ -37,19 +38,25 @@ def constant_output(course: Course) -> Reading | None:
     inputs, and ``vanishing_gradients`` says so. Batches of one sample, models without layers and
     constant targets are left out.
     """
-    if not _knows(course.now) or samples(course) < 2 or not weights(course) or _vanishes(course):
+    if not _knows(course.now) or samples(course) < 2 or not network(course).weights:
         return None
-    steps = [step for step in course.steps if _knows(step)]
-    in_a_row = sum(1 for _ in itertools.takewhile(_is_constant, reversed(steps)))
     needed = FROM_THE_START if _is_constant(course.first[0]) else LATER
-    if course.fact("targets.variance") == 0:
-        in_a_row = 0
+    in_a_row = _constant_steps(course)
+    if in_a_row and _vanishes(course):
+        return None
     return Reading(
         in_a_row / needed,
         f"Outputs differ between the {samples(course)} samples by no more than {SPREAD} of their "
         f"spread at {in_a_row} tracked steps in a row (from {needed} on).",
         {"steps": in_a_row, "threshold": needed},
     )
+
+
+def _constant_steps(course: Course) -> int:
+    """For how many tracked steps it has been so."""
+    if course.fact("targets.variance") == 0:
+        return 0
+    return sum(1 for _ in itertools.takewhile(_is_constant, filter(_knows, reversed(course.steps))))
 
 
 def _knows(step: StepView) -> bool:
@@ -65,7 +72,7 @@ def _is_constant(step: StepView) -> bool:
 
 
 def _vanishes(course: Course) -> bool:
-    layers = weights(course)
+    layers = network(course).weights
     norms = zip(course.layer_names, course.now.layers.get("GradNorm", ()), strict=False)
     found = [norm for name, norm in norms if name in layers and norm > 0]
     return len(found) > 1 and min(found) < VANISHED * max(found)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import last_facts, share_of
+from cockpit.lamps.lookback import last_facts
+from cockpit.lamps.network import network
 
 STEPS = 3  # tracked, in a row
 SHARE = 0.01  # of the trainable elements: below, it is a detail
@@ -37,7 +38,7 @@ def detached_parameters(course: Course) -> Reading | None:
         return None
     common = set.intersection(*map(set, lists)) - {*course.fact("optimizer.without", ())}
     names = tuple(name for name in lists[-1] if name in common)
-    share = share_of(course, names)
+    share = network(course).share_of(names)
     which = f": {', '.join(names[:NAMED])}" if names else ""
     return Reading(
         2.0 if names else 0.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Level, Reading, lamp
-from cockpit.lamps.lookback import share_of
+from cockpit.lamps.network import network
 
 MOST = 0.5  # of the model
 
@@ -32,7 +32,7 @@ def foreign_parameters(course: Course) -> Reading | None:
     foreign, without = course.fact("optimizer.foreign"), course.fact("optimizer.without")
     if foreign is None or without is None:
         return None
-    share = share_of(course, without) if without else 0.0
+    share = network(course).share_of(without) if without else 0.0
     level: Level = "warning" if share > MOST else "caution" if without else "advisory"
     return Reading(
         2.0 if foreign else 0.0,

@@ -7,6 +7,7 @@ import math
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, below, lamp
 from cockpit.lamps.lookback import is_half
+from cockpit.lamps.network import network
 
 ZEROS = 0.3  # share of the gradient's elements
 NEAR = 3e-5  # root mean square of the others: 500 times the smallest number above 0
@@ -42,7 +43,7 @@ def half_underflow(course: Course) -> Reading | None:
         return None
     if not is_half(course.fact("gradient.dtype")):
         return Reading(0.0, f"Gradients are {course.fact('gradient.dtype')} (not float16).")
-    size = sum(math.prod(layer["shape"]) for layer in course.header.get("layers") or ())
+    size = network(course).size
     others = norm / math.sqrt(max(size * (1 - zeros), 1))
     longest = course.fact("update.ratio_max") or 1.0  # of no step at all nothing is lost
     return Reading(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, lamp
 from cockpit.lamps.lookback import first_fact
-
-Shape = tuple[int, ...]
+from cockpit.lamps.network import network
 
 
 @lamp(
@@ -49,20 +48,10 @@ def _ends(chain: str) -> tuple[str, str]:
 
 def _is_meant(course: Course, chain: str) -> bool:
     """Whether two layers do together what one could not, or not as cheaply."""
-    before, after = (_shape(course, name) for name in _ends(chain))
+    before, after = (network(course).weight_of(name) for name in _ends(chain))
     if before is None or after is None:
         return False
     if before[0] < min(before[1], after[0]):
         return True
     is_single = len(before) > 2 and before[1] == 1 and set(after[2:]) == {1}
     return is_single or (len(after) > 2 and after[1] == 1 and set(before[2:]) == {1})
-
-
-def _shape(course: Course, module: str) -> Shape | None:
-    """Of the weight of a layer: outputs (or channels), inputs, and the places of a filter."""
-    for layer in course.header.get("layers") or ():
-        if layer["name"].startswith(f"{module}.") and len(layer["shape"]) >= 2:
-            first, second, *places = layer["shape"]
-            is_transposed = "Transpose" in str(layer.get("module_type", ""))
-            return (second, first, *places) if is_transposed else (first, second, *places)
-    return None

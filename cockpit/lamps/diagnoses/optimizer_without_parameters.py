@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import share_of
+from cockpit.lamps.network import network
 
 ALL = 0.999
 NAMED = 5
@@ -33,7 +33,7 @@ def optimizer_without_parameters(course: Course) -> Reading | None:
     names = course.fact("optimizer.without")
     if names is None:
         return None
-    share = share_of(course, names)
+    share = network(course).share_of(names)
     which = f": {', '.join(names[:NAMED])}" if names else ""
     return Reading(
         2.0 if names else 0.0,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STATISTICAL, Reading, lamp
-from cockpit.lamps.lookback import first_fact, weights
+from cockpit.lamps.lookback import first_fact
+from cockpit.lamps.network import network
 
 SHARE = 0.5  # of the layers
 
@@ -30,11 +31,12 @@ def symmetric_initialization(course: Course) -> Reading | None:
     at one value is as it should be. Random biases break the symmetry, but only a little.
     """
     symmetric = first_fact(course, "model.symmetric")
-    layers = weights(course)
+    layers = network(course).weights
     if symmetric is None or not layers:
         return None
-    equal = [name for name in layers if name in symmetric]
-    alike = [*equal, *(n for n in layers if n in first_fact(course, "model.zero_weights", ()))]
+    beside = {*symmetric, *first_fact(course, "model.zero_weights", ())}
+    equal = [name for name in symmetric if name in layers]
+    alike = [name for name in beside if name in layers]
     is_bad = bool(equal) and len(alike) >= max(2.0, SHARE * len(layers))
     return Reading(
         2.0 if is_bad else 0.0,

@@ -6,7 +6,8 @@ import numpy as np
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import STATISTICAL, Reading, lamp
-from cockpit.lamps.lookback import first_fact, weights
+from cockpit.lamps.lookback import first_fact
+from cockpit.lamps.network import network
 
 
 @lamp(
@@ -40,7 +41,7 @@ def zero_initialization(course: Course) -> Reading | None:
     zero = first_fact(course, "model.zero_weights")
     if zero is None:
         return None
-    layers = weights(course)
+    layers = network(course).weights
     is_all = len(layers) > 1 and set(layers) <= set(zero)
     found = tuple(layers) if is_all else tuple(name for name in zero if _is_stuck(course, name))
     words = "the whole network" if is_all else "stuck: their gradient is exactly 0 since"

@@ -129,7 +129,8 @@ HEALTHY: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
          "targets.counts": lambda step: [6] * 10 if step < 11 else [3]}, {},
     ),
     "two classes, 70 to 30": (
-        {"targets.counts": counts([0.7, 0.3], 64), "outputs.shape": [64, 2]}, {"count": 40, "loss": of_two},
+        {"targets.counts": counts([0.7, 0.3], 64), "outputs.shape": [64, 2]},
+        {"count": 40, "loss": of_two},
     ),
     "two classes, 85 to 15, small batches": (
         {"targets.counts": counts([0.85, 0.15], 8), "outputs.shape": [8, 2],

@@ -126,7 +126,8 @@ SICK: dict[str, tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = {
     ),
     "probabilities for NLLLoss": (
         "softmax_before_loss", "warning",
-        {"outputs.sum_to_one": True, "loss.function": "NLLLoss"}, {"loss": lambda s: -0.1 - 0.01 * s},
+        {"outputs.sum_to_one": True, "loss.function": "NLLLoss"},
+        {"loss": lambda step: -0.1 - 0.01 * step},
     ),
     "clamped logits": (
         "clamped_output", "caution",
