@@ -21,8 +21,8 @@ from cockpit.lamps.lamp import STATISTICAL, Reading, lamp
 def nonfinite_input(course: Course) -> Reading | None:
     """One bad record makes the loss of its batch NaN, and with the next update every weight.
 
-    Looking at the inputs themselves tells this apart from a step that was too long, which makes the
-    same NaN out of good inputs.
+    Looking at the inputs themselves tells this apart from a step that was too long, which makes
+    the same NaN out of good inputs.
     """
     bad = course.fact("inputs.nonfinite")
     if bad is None:
