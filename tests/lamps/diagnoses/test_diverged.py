@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.lamps.hand_made import board_of, only, shone, views
+from tests.lamps.hand_made import board_of, shone, views
 
 NAME = "diverged"
 
