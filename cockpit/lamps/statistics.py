@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Reversible
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,10 @@ __all__ = [
 WINDOW = 8
 """Tracked steps of which a median is, unless a lamp says otherwise."""
 
+T = TypeVar("T")
+
+POOL = 32  # tracked steps whose targets stand for all
+
 CROSS_ENTROPY = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")
 SQUARES = ("MSELoss", "mse_loss")
 BINARY = (
@@ -43,14 +48,12 @@ BINARY = (
 )
 
 
-def median(values: Sequence[float] | np.ndarray, at_least: int = 1) -> float:
+def median(values: Iterable[float], at_least: int = 1) -> float:
     """Median of what is not NaN; NaN if that is fewer than ``at_least`` values."""
-    found = np.asarray(values, dtype=float)
-    found = found[~np.isnan(found)]
+    found = sorted(float(x) for x in values if not math.isnan(x))  # for so few, faster than numpy
     if len(found) < max(at_least, 1):
         return math.nan
-    low, high = np.sort(found)[[(len(found) - 1) // 2, len(found) // 2]]
-    return float(low if low == high else (low + high) / 2)  # two infinities have no difference
+    return (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
 
 
 def signals(course: Course, count: int) -> np.ndarray:
@@ -76,22 +79,32 @@ def decreases(course: Course, count: int) -> np.ndarray:
         course: The run so far.
         count: Of how many tracked steps at most.
     """
-    found = [_decrease(step) for step in course.steps]
-    return np.array([q for q in found if q is not None][-count:], dtype=float)
+    return np.array(_newest(course.steps, _decrease, count), dtype=float)
 
 
-def useful(steps: Sequence[StepView]) -> list[float]:
-    """What of q the samples agree on, q·s, at each of the steps that have both.
+def useful(steps: Reversible[StepView], count: int = WINDOW) -> list[float]:
+    """What of q the samples agree on, q·s, at the last steps that have both, oldest first.
 
     Args:
         steps: Tracked steps.
+        count: How many of these at most.
     """
-    found = []
-    for step in steps:
-        decrease, noise = _decrease(step), step.values.get("NormTest")
-        if decrease is not None and noise is not None:
-            found.append(decrease * min(max(1 - noise**2, 0.0), 1.0))
-    return found
+    return _newest(steps, _useful, count)
+
+
+def _useful(step: StepView) -> float | None:
+    decrease, noise = _decrease(step), step.values.get("NormTest")
+    if decrease is None or noise is None:
+        return None
+    return decrease * min(max(1 - noise**2, 0.0), 1.0)
+
+
+def _newest(
+    steps: Reversible[StepView], measure: Callable[[StepView], T | None], count: int
+) -> list[T]:
+    """The last measurements that there are, oldest first; looks no further back than it must."""
+    found = (value for step in reversed(steps) if (value := measure(step)) is not None)
+    return list(itertools.islice(found, count))[::-1]
 
 
 def _decrease(step: StepView) -> float | None:
@@ -168,7 +181,11 @@ def progress(course: Course, count: int = WINDOW) -> Progress | None:
         course: The run so far.
         count: Tracked steps in each of both windows.
     """
-    found = [(s.step, s.values["Loss"]) for s in course.steps if "Loss" in s.values][-2 * count :]
+    found = _newest(
+        course.steps,
+        lambda s: (s.step, s.values["Loss"]) if "Loss" in s.values else None,
+        2 * count,
+    )
     if len(found) < 2 * count:
         return None
     steps, losses = np.array(found, dtype=float).T
@@ -192,7 +209,7 @@ def fact_series(course: Course, name: str, count: int) -> list[float]:
         name: Its dotted name.
         count: Of how many tracked steps at most.
     """
-    return [float(step.facts[name]) for step in course.steps if name in step.facts][-count:]
+    return [float(x) for x in _newest(course.steps, lambda step: step.facts.get(name), count)]
 
 
 def critical_batch_size(course: Course, count: int = WINDOW) -> float:
@@ -213,10 +230,11 @@ def critical_batch_size(course: Course, count: int = WINDOW) -> float:
 
 
 def chance(course: Course) -> float | None:
-    """Loss of the best output that does not look at the input, from the targets seen so far.
+    """Loss of the best output that does not look at the input, from the targets.
 
     Cross entropy: the entropy of the classes; squared error: the variance of the targets; binary
-    cross entropy: the entropy that belongs to that variance. ``None`` for other losses.
+    cross entropy: the entropy that belongs to that variance. ``None`` for other losses. The
+    targets are those of the last 32 tracked steps.
 
     Args:
         course: The run so far.
@@ -224,7 +242,7 @@ def chance(course: Course) -> float | None:
     function = course.fact("loss.function")
     if function in CROSS_ENTROPY:
         return _entropy(course)
-    variances = fact_series(course, "targets.variance", len(course.steps))
+    variances = fact_series(course, "targets.variance", POOL)
     if not variances or function not in (*SQUARES, *BINARY):
         return None
     variance = float(np.mean(variances))
@@ -235,7 +253,7 @@ def chance(course: Course) -> float | None:
 
 
 def _entropy(course: Course) -> float | None:
-    counts = [s.facts["targets.counts"] for s in course.steps if s.facts.get("targets.counts")]
+    counts = _newest(course.steps, lambda step: step.facts.get("targets.counts"), POOL)
     if not counts:
         return None
     total = np.zeros(max(map(len, counts)))

@@ -64,7 +64,7 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     and the loss not below 0.95 of its start 16 tracked steps later.
     """
     alpha = median(course.last("Alpha", WINDOW), WINDOW // 2)
-    share = median(useful(course.steps)[-WINDOW:], WINDOW // 2)
+    share = median(useful(course.steps), WINDOW // 2)
     loss = left(course)
     if loss is None or math.isnan(alpha) or math.isnan(share) or course.count < PATIENCE:
         return None
