@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Reversible
@@ -28,6 +29,7 @@ __all__ = [
     "signal",
     "signals",
     "useful",
+    "useful_at",
     "weight_layers",
 ]
 
@@ -56,15 +58,39 @@ def median(values: Iterable[float], at_least: int = 1) -> float:
     return (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
 
 
-def signals(course: Course, count: int) -> np.ndarray:
+def signals(course: Course, count: int) -> list[float]:
     """Signal's share of the batch gradient, s = 1 − NormTest² (0: nothing but noise), last values.
 
     Args:
         course: The run so far.
         count: Of how many tracked steps at most.
     """
-    found: np.ndarray = 1 - course.last("NormTest", count) ** 2
-    return found.clip(0, 1)
+    return _newest(course.steps, _signaller(course), count)
+
+
+def _signaller(course: Course) -> Callable[[StepView], float | None]:
+    """What tells s of a step.
+
+    Batch normalization couples the samples: then parts of the batch gradient are tracked, which
+    scatter more than individual gradients would. Only those of weights behind the last such layer
+    are what they seem; so s is that of the last weight.
+    """
+
+    @functools.cache
+    def uncoupled() -> int | None:
+        kinds = [layer["module_type"] for layer in course.header.get("layers", ())]
+        coupling = max((i for i, kind in enumerate(kinds) if "BatchNorm" in kind), default=-1)
+        last = max(weight_layers(course), default=-1)
+        return last if last > coupling else None
+
+    def measure(step: StepView) -> float | None:
+        noise = step.values.get("NormTest")
+        if step.notes.get("NormTest", {}).get("individual") == "contribution":
+            layers, last = step.layers.get("NormTest", ()), uncoupled()
+            noise = None if last is None or last >= len(layers) else float(layers[last])
+        return None if noise is None else min(max(1 - noise**2, 0.0), 1.0)
+
+    return measure
 
 
 def signal(course: Course, count: int = WINDOW) -> float:
@@ -82,21 +108,25 @@ def decreases(course: Course, count: int) -> np.ndarray:
     return np.array(_newest(course.steps, _decrease, count), dtype=float)
 
 
-def useful(steps: Reversible[StepView], count: int = WINDOW) -> list[float]:
+def useful(course: Course, count: int = WINDOW) -> list[float]:
     """What of q the samples agree on, q·s, at the last steps that have both, oldest first.
 
     Args:
-        steps: Tracked steps.
-        count: How many of these at most.
+        course: The run so far.
+        count: Of how many tracked steps at most.
     """
-    return _newest(steps, _useful, count)
+    return useful_at(course, course.steps, count)
 
 
-def _useful(step: StepView) -> float | None:
-    decrease, noise = _decrease(step), step.values.get("NormTest")
-    if decrease is None or noise is None:
-        return None
-    return decrease * min(max(1 - noise**2, 0.0), 1.0)
+def useful_at(course: Course, steps: Reversible[StepView], count: int = WINDOW) -> list[float]:
+    """As :func:`useful`, of some steps of the run."""
+    signal_of = _signaller(course)
+
+    def measure(step: StepView) -> float | None:
+        decrease, share = _decrease(step), signal_of(step)
+        return None if decrease is None or share is None else decrease * share
+
+    return _newest(steps, measure, count)
 
 
 def _newest(

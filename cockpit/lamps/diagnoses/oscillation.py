@@ -43,7 +43,7 @@ def oscillation(course: Course) -> Reading | None:
     spread = recent[-(len(recent) // 4) - 1] - recent[len(recent) // 4]
     if not NEAR <= alpha <= FAR or spread >= TIGHT or share <= SIGNAL:
         return Reading(0.0, f"α is {alpha:.2f} in the median, with quartiles {spread:.2f} apart.")
-    moved, promise = progress(course), median(useful(course.steps))
+    moved, promise = progress(course), median(useful(course))
     if moved is None or math.isnan(promise):
         return None
     turns = _turns(course)
