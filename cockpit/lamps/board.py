@@ -63,6 +63,7 @@ class _Watch:
     episode: Episode | None = None
     read: int = 0  # readings there were
     fault: str = ""
+    unfit: str = ""  # why it cannot judge this run
 
 
 @dataclass
@@ -123,6 +124,8 @@ class Board:
                 found[watch.lamp.name] = watch.fault
             elif missing:
                 found[watch.lamp.name] = f"needs {', '.join(missing)}, not tracked in this run"
+            elif watch.unfit:
+                found[watch.lamp.name] = watch.unfit
             elif not watch.read:
                 found[watch.lamp.name] = "no step so far that it could judge"
         return found
@@ -131,7 +134,8 @@ class Board:
         if watch.fault or not all(self.course.seen(name) for name in watch.lamp.needs):
             return []
         try:
-            reading = watch.lamp(self.course)
+            watch.unfit = watch.lamp.unfit(self.course) if watch.lamp.unfit else ""
+            reading = None if watch.unfit else watch.lamp(self.course)
         except Exception as error:  # one lamp's fault is not the others', nor the training's
             watch.fault = f"its diagnosis failed: {type(error).__name__}: {error}"
             return []
