@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.synthetic.hostile import write_hostile_run
+from cockpit.synthetic.lamps import DEAD, TOO_LARGE
 from cockpit.synthetic.layers import make_residual_layers
 from cockpit.synthetic.run import write_run
 
@@ -17,6 +18,7 @@ CHEAP = ("Loss", "Alpha", "Distance", "UpdateSize", "GradNorm", "Time", "NormTes
          "OrthoTest", "GradHist1d")  # fmt: skip
 ALL_BUT_ARRAYS = (*CHEAP, "CABS", "EarlyStopping", "MeanGSNR", "HessTrace", "TICDiag", "TICTrace",
                   "HessMaxEV", "GradHist2d")  # fmt: skip
+WATCHED = (*CHEAP, "CABS", "MeanGSNR", "HessTrace", "Facts")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ _TABLE = (
          {"steps": 200, "torn": True, "silent_for": 900.0, "quantities": CHEAP}),
     Kind("stalled", "the log stopped growing an hour ago, without an end",
          {"steps": 250, "ends": False, "silent_for": 3600.0, "quantities": CHEAP}),
+    Kind("lamp-warning", "a lamp names the cause: too large a learning rate, and what it explains",
+         {"steps": 400, "lr": 0.6, "quantities": WATCHED, "lamps": TOO_LARGE}),
+    Kind("lamp-caution", "a caution on dead units, and an advisory",
+         {"steps": 400, "quantities": WATCHED, "lamps": DEAD}),
+    Kind("lamps-dark", "lamps watch, and none is lit", {"steps": 400, "quantities": WATCHED}),
     Kind("deep", "a hundred layers; the gradient vanishes toward the first ones", _DEEP),
     Kind("million", "a million steps; one of them, 700,000, is a spike", _LONG),
     Kind("markup", "names, notes and messages full of markup and escape sequences",

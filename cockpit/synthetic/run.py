@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time as clock
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +12,9 @@ from pathlib import Path
 from cockpit.log import LOG_NAME, LogWriter
 from cockpit.log.record import Layer
 from cockpit.synthetic.course import USUAL_LR, Course
+from cockpit.synthetic.lamps import Lit
 from cockpit.synthetic.layers import make_layers
-from cockpit.synthetic.lines import block_lines, time_of
+from cockpit.synthetic.lines import block_lines, lamp_lines, time_of
 from cockpit.synthetic.measured import measured, user_interval
 from cockpit.synthetic.training import BLOCK, START, Training
 
@@ -38,6 +39,7 @@ def write_run(
     every: Mapping[str, int] | None = None,
     ends: bool = True,
     silent_for: float = 0.0,
+    lamps: Sequence[Lit] = (),
 ) -> Path:
     """Write the log of a made-up run into the folder ``path``.
 
@@ -59,6 +61,7 @@ def write_run(
         every: Intervals of quantities, in steps, where they are not the usual ones.
         ends: Whether there is an end record.
         silent_for: The file was last changed this many seconds ago.
+        lamps: Those that light in it.
 
     Returns:
         The folder.
@@ -72,11 +75,13 @@ def write_run(
     training = Training(course, made, names, every)
     ends = ends and not torn
     if resume_at is None:
-        _write_attempt(path, training, range(steps), START, ends)
+        _write_attempt(path, training, range(steps), START, ends, lamps)
     else:
-        _write_attempt(path, training, range(min(resume_at + LOST, steps)), START, False)
+        lost = range(min(resume_at + LOST, steps))
+        _write_attempt(path, training, lost, START, False, lamps)
         later = Training(replace(course, seed=seed + 1_000), made, names, every)
-        _write_attempt(path, later, range(resume_at, steps), START + PAUSE_S, ends)
+        again = range(resume_at, steps)
+        _write_attempt(path, later, again, START + PAUSE_S, ends, lamps)
     log = Path(path) / LOG_NAME
     if torn:
         with log.open("rb+") as file:
@@ -88,13 +93,19 @@ def write_run(
 
 
 def _write_attempt(
-    path: str | os.PathLike[str], training: Training, steps: range, started: float, ends: bool
+    path: str | os.PathLike[str],
+    training: Training,
+    steps: range,
+    started: float,
+    ends: bool,
+    lamps: Sequence[Lit],
 ) -> None:
     """Header, records and end of one attempt."""
+    told = lamp_lines(lamps, steps)
     course = training.course
     writer = LogWriter(path, training.header(started))
     with writer.path.open("ab", buffering=0) as file:
-        for start, stop in pairwise([steps.start, *_cuts(course, steps)]):
+        for start, stop in pairwise([steps.start, *_cuts(course, steps, told)]):
             file.write(block_lines(training, range(start, stop), steps.start))
             time = time_of(stop - 1 - steps.start)
             if stop - 1 == course.first_nonfinite:
@@ -103,14 +114,15 @@ def _write_attempt(
                              time=time)  # fmt: skip
             if (stop - 1) % user_interval(course) == 0:
                 writer.user(stop - 1, measured(course, stop - 1), time=time)
+            file.write(told.get(stop - 1, b""))
     if ends:
         writer.end("finished", time=round(time_of(len(steps) - 1) + 0.1, 6), steps=len(steps))
     writer.close()
 
 
-def _cuts(course: Course, steps: range) -> list[int]:
+def _cuts(course: Course, steps: range, others: Iterable[int]) -> list[int]:
     """Where the writing of steps pauses: after a block, and where another record follows."""
-    after = [*range(0, steps.stop, user_interval(course))]
+    after = [*range(0, steps.stop, user_interval(course)), *others]
     if course.first_nonfinite is not None:
         after.append(course.first_nonfinite)
     cuts = {step + 1 for step in after} | {*range(0, steps.stop, BLOCK), steps.stop}
