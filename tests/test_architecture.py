@@ -14,8 +14,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTTING = ("matplotlib", "plotly", "dash")
-AFTER_THE_LOG = ("log", "instruments", "render", "synthetic")
-COMMANDS_WITHOUT_TORCH = ("cli.py", "views.py", "plot_command.py", "export_command.py")
+AFTER_THE_LOG = ("log", "lamps", "instruments", "render", "synthetic")
+COMMANDS_WITHOUT_TORCH = (
+    "cli.py", "views.py", "plot_command.py", "export_command.py", "tail_command.py", "report.py",
+    "report_command.py",
+)  # fmt: skip
 
 
 def sources(*parts: str) -> list[Path]:
@@ -117,8 +120,9 @@ sys.meta_path.insert(0, Block())
 
 @pytest.mark.parametrize(
     "module",
-    ["cockpit", "cockpit.log", "cockpit.instruments", "cockpit.render.matplotlib",
-     "cockpit.render.plotly", "cockpit.synthetic", "cockpit.views", "cockpit.cli"],
+    ["cockpit", "cockpit.log", "cockpit.lamps", "cockpit.instruments", "cockpit.render.matplotlib",
+     "cockpit.render.plotly", "cockpit.report", "cockpit.synthetic", "cockpit.views",
+     "cockpit.cli"],
 )  # fmt: skip
 def test_imports_without_torch(module):
     assert importlib.util.find_spec(module), module

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cockpit.instruments.alerts import Consequence
 from cockpit.instruments.lamp_words import spans_words
-from cockpit.render.terminal_text import LEVEL_STYLES, clean, words
+from cockpit.render.terminal_text import LEVEL_STYLES, clean, cut, words
 from cockpit.render.theme import OUT_SHAPES, SHAPES
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def report_lines(report: Report, width: int) -> Lines:
 
 def _head(report: Report, room: int) -> Lines:
     facts = "   ".join(f"{fact.label} {fact.value}" for fact in report.facts)
-    lines = [words(f"{report.name}", "bold"), *_wrapped(facts, room, style="dim")]
+    lines = [words(cut(report.name, room), "bold"), *_wrapped(facts, room, style="dim")]
     if report.afterwards:
         said = "Its lamps looked at the log afterwards, not while the run went on."
         lines += _wrapped(said, room, style="dim")
@@ -63,7 +63,7 @@ def _entry(entry: Entry, report: Report, room: int) -> Lines:
     shape = (SHAPES if entry.is_lit else OUT_SHAPES)[level]
     line = words(f"{shape} {level.upper()} ", LEVEL_STYLES[level] if entry.is_lit else "")
     when = spans_words(entry.spans, over=report.over)
-    title = wrap(clean(f"{alert.message}, {when}"), max(room - len(line.plain), 20))
+    title = _parts(f"{alert.message}, {when}", room - len(line.plain))
     lines = [line.append(title[0], "bold")]
     lines += [words("  ").append(part, "bold") for part in title[1:]]
     layers = ", ".join(alert.layers)
@@ -105,20 +105,23 @@ def _titles(head: str, parts: Iterable[tuple[str, Sequence[str]]], room: int) ->
     lines = [words(""), words(f"{head} ({count:,})", "bold")]
     for what, titles in parts:
         listed = ", ".join(titles)
-        lines += _wrapped(f"{what}: {listed}" if what else listed, room, 2, hanging=4)
+        lines += _wrapped(f"{what}: {listed}" if what else listed, room, 2, hanging=2)
     return lines
 
 
 def _labelled(label: str, text: str, room: int) -> Lines:
     """A text beside what it is."""
-    parts = wrap(clean(text), room - LABEL) or [""]
+    parts = _parts(text, room - LABEL) or [""]
     first = words(f"  {label}".ljust(LABEL), "dim").append(parts[0])
     return [first, *(words(" " * LABEL).append(part) for part in parts[1:])]
 
 
-def _wrapped(
-    text: str, room: int, indent: int = 0, *, hanging: int | None = None, style: str = ""
-) -> Lines:
-    further = " " * (indent if hanging is None else hanging)
-    parts = wrap(clean(text), room, initial_indent=" " * indent, subsequent_indent=further)
-    return [words(part, style) for part in parts]
+def _wrapped(text: str, room: int, indent: int = 0, *, hanging: int = 0, style: str = "") -> Lines:
+    """A text on as many lines as it needs, the further ones ``hanging`` deeper."""
+    parts = _parts(text, room - indent - hanging)
+    further = [words(" " * (indent + hanging) + part, style) for part in parts[1:]]
+    return [words(" " * indent + parts[0], style), *further] if parts else []
+
+
+def _parts(text: str, room: int) -> list[str]:
+    return [cut(part, room) for part in wrap(clean(text), room)]
