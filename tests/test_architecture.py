@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PLOTTING = ("matplotlib", "plotly", "dash")
 AFTER_THE_LOG = ("log", "lamps", "instruments", "render", "synthetic")
 COMMANDS_WITHOUT_TORCH = (
-    "cli.py", "views.py", "plot_command.py", "export_command.py", "tail_command.py", "report.py",
-    "report_command.py",
+    "cli.py", "views.py", "check_command.py", "export_command.py", "plot_command.py", "report.py",
+    "report_command.py", "tail_command.py",
 )  # fmt: skip
 
 

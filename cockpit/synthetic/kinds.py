@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.synthetic.hostile import write_hostile_run
-from cockpit.synthetic.lamps import DEAD, TOO_LARGE
+from cockpit.synthetic.lamps import DEAD, SHOWN, TOO_LARGE
 from cockpit.synthetic.layers import make_residual_layers
 from cockpit.synthetic.run import write_run
 
@@ -56,15 +56,17 @@ _TABLE = (
          {"steps": 400, "nan_at": 250, "quantities": ALL_BUT_ARRAYS}),
     Kind("resumed", "killed at step 320, resumed at 300, an hour later",
          {"steps": 500, "resume_at": 300, "quantities": CHEAP}),
-    Kind("torn", "killed while a record was written: its last line is torn",
-         {"steps": 200, "torn": True, "silent_for": 900.0, "quantities": CHEAP}),
-    Kind("stalled", "the log stopped growing an hour ago, without an end",
-         {"steps": 250, "ends": False, "silent_for": 3600.0, "quantities": CHEAP}),
+    Kind("lamps", "made-up lamps: one grows worse and goes out, one has a consequence",
+         {"steps": 200, "quantities": CHEAP, "lamps": SHOWN}),
     Kind("lamp-warning", "a lamp names the cause: too large a learning rate, and what it explains",
          {"steps": 400, "lr": 0.6, "quantities": WATCHED, "lamps": TOO_LARGE}),
     Kind("lamp-caution", "a caution on dead units, and an advisory",
          {"steps": 400, "quantities": WATCHED, "lamps": DEAD}),
     Kind("lamps-dark", "lamps watch, and none is lit", {"steps": 400, "quantities": WATCHED}),
+    Kind("torn", "killed while a record was written: its last line is torn",
+         {"steps": 200, "torn": True, "silent_for": 900.0, "quantities": CHEAP}),
+    Kind("stalled", "the log stopped growing an hour ago, without an end",
+         {"steps": 250, "ends": False, "silent_for": 3600.0, "quantities": CHEAP}),
     Kind("deep", "a hundred layers; the gradient vanishes toward the first ones", _DEEP),
     Kind("million", "a million steps; one of them, 700,000, is a spike", _LONG),
     Kind("markup", "names, notes and messages full of markup and escape sequences",

@@ -1,14 +1,15 @@
-"""What is made up of lamps: facts of a healthy run, and lamps that light in sick ones."""
+"""What is made up of lamps: facts of a healthy run, and lines of lamps that light in sick ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-from cockpit.log.codec import jsonable
+from cockpit.lamps import get
 from cockpit.log.record import Facts, Value
 from cockpit.synthetic.stretch import BATCH_SIZE, Stretch
+
+__all__ = ["DEAD", "SHOWN", "TOO_LARGE", "facts", "lamp_line"]
 
 CLASSES = 10
 
@@ -41,83 +42,92 @@ def facts(one: Stretch) -> Value:
     return Facts({**HEALTHY, "update.decrease": decrease})
 
 
-@dataclass(frozen=True)
-class Lit:
-    """A lamp that lights in a made-up run.
+def lamp_line(lamp: str, step: int, state: str = "on", **fields: Any) -> dict[str, Any]:
+    """What a log says of a lamp at a step; what is not given is made up.
 
-    Attributes:
+    Args:
         lamp: Its name.
-        level: warning, caution or advisory.
-        since: The first step of the readings that light it.
-        step: The step at which it lights.
-        evidence: What it says.
-        numbers: The same by name.
-        layers: Those it names.
-        cause: Name of the lamp that explains it.
-        until: The step at which it goes out; None: it stays.
-        suggestion: What a program would change.
+        step: At which it changes.
+        state: ``on``, ``update`` or ``off``.
+        fields: Of ``docs/log.md``; without a ``level`` it is the lamp's own.
+
+    Raises:
+        UnknownLampError: If there is no such lamp, and no level is given.
     """
+    return {
+        "step": step,
+        "lamp": lamp,
+        "state": state,
+        "level": fields.get("level") or get(lamp).level,
+        "since": step,
+        "evidence": f"Made up: 3.2 at step {step} (over 1).",
+        "numbers": {"value": 3.2, "threshold": 1.0},
+        "layers": [],
+        "cause": None,
+        "suggestion": None,
+        **fields,
+    }
 
-    lamp: str
-    level: str
-    since: int
-    step: int
-    evidence: str
-    numbers: Mapping[str, float] = field(default_factory=dict)
-    layers: Sequence[str] = ()
-    cause: str | None = None
-    until: int | None = None
-    suggestion: Mapping[str, Any] | None = None
 
-    def records(self) -> list[dict[str, Any]]:
-        """Its lines of the log, without their times: the two that there are."""
-        about = {
-            "lamp": self.lamp,
-            "level": self.level,
-            "since": self.since,
-            "evidence": self.evidence,
-            "numbers": jsonable(self.numbers),
-            "layers": list(self.layers),
-            "cause": self.cause,
-            "suggestion": None if self.suggestion is None else jsonable(self.suggestion),
-        }
-        on = {"type": "lamp", "step": self.step, "state": "on", **about}
-        return [on] if self.until is None else [on, {**on, "step": self.until, "state": "off"}]
+def _shown() -> tuple[Mapping[str, Any], ...]:
+    """Something of everything: a cause and its consequence, one that goes out, one that grows."""
+    rate, input_ = "learning_rate_too_large", "nonfinite_input"
+    lower = {"change": "lr", "factor": 1 / 3, "value": None, "layers": []}
+    return (
+        lamp_line(rate, 60, level="caution", suggestion=lower),
+        lamp_line(rate, 80, "update", since=60, suggestion=lower),
+        lamp_line(rate, 120, "off", since=60, suggestion=lower),
+        lamp_line(input_, 150, layers=["0.weight"]),
+        lamp_line(rate, 160, cause=input_, suggestion=lower),
+    )
 
+
+SHOWN = _shown()
+"""For a run of 200 steps: a caution that becomes a warning and goes out; a warning that stays, with
+a consequence of it."""
+
+_WAITS = "The training waits for its data in {} of its time (over 30%), over {} tracked steps."
 
 TOO_LARGE = (
-    Lit(
-        "loader_bound", "advisory", 8, 12,
-        "The training waits for its data in 44 % of its time (over 30 %), at steps 8 to 12.",
-        {"waiting": 0.44, "threshold": 0.3}, until=40,
+    lamp_line(
+        "loader_bound", 12, level="advisory", since=8, evidence=_WAITS.format("44%", 5),
+        numbers={"waiting": 0.44, "threshold": 0.3},
     ),
-    Lit(
-        "learning_rate_too_large", "warning", 100, 108,
-        "Median α 0.62 (over −0.1), and a step removes 9.1 % of the loss to first order "
-        "(over 5 %), over the last 8 tracked steps.",
-        {"alpha": 0.62, "share": 0.091, "threshold": 0.05},
+    lamp_line(
+        "loader_bound", 40, "off", level="advisory", since=8, evidence=_WAITS.format("44%", 5),
+        numbers={"waiting": 0.44, "threshold": 0.3},
+    ),
+    lamp_line(
+        "learning_rate_too_large", 108, since=100,
+        evidence="Median α 0.62 (over -0.1), and a step removes 9.1% of the loss to first order "
+        "(over 5%), over the last 8 tracked steps.",
+        numbers={"alpha": 0.62, "share": 0.091, "threshold": 0.05},
         suggestion={"change": "lr", "factor": 1 / 3, "value": None, "layers": []},
     ),
-    Lit(
-        "oscillation", "caution", 112, 124,
-        "The loss alternates: its lag-1 autocorrelation is −0.57 (below −0.4) over 16 steps.",
-        {"autocorrelation": -0.57, "threshold": -0.4}, cause="learning_rate_too_large",
+    lamp_line(
+        "oscillation", 124, level="caution", since=112, cause="learning_rate_too_large",
+        evidence="The loss alternates: its lag-1 autocorrelation is -0.57 (below -0.4) over 16 "
+        "tracked steps.",
+        numbers={"autocorrelation": -0.57, "threshold": -0.4},
     ),
-    Lit(
-        "exploding_gradients", "caution", 130, 138,
-        "The gradient's norm is 14 times its median at the start (over 10), largest in 0.weight.",
-        {"ratio": 14.0, "threshold": 10.0}, ["0.weight"], cause="learning_rate_too_large",
+    lamp_line(
+        "exploding_gradients", 138, level="caution", since=130, cause="learning_rate_too_large",
+        evidence="The gradient is 14 times as long as at the start (over 10), longest in 0.weight.",
+        numbers={"ratio": 14.0, "threshold": 10.0}, layers=["0.weight"],
     ),
 )  # fmt: skip
+"""For a run of 400 steps: a warning with two consequences, and an advisory that goes out."""
+
 DEAD = (
-    Lit(
-        "dead_units", "caution", 60, 72,
-        "58 % of the units of 3 get no gradient from any sample (over 50 %), at steps 60 to 72.",
-        {"dead": 0.58, "threshold": 0.5}, ["3.weight", "3.bias"],
+    lamp_line(
+        "loader_bound", 32, level="advisory", since=20, evidence=_WAITS.format("41%", 13),
+        numbers={"waiting": 0.41, "threshold": 0.3},
     ),
-    Lit(
-        "loader_bound", "advisory", 20, 32,
-        "The training waits for its data in 41 % of its time (over 30 %), at steps 20 to 32.",
-        {"waiting": 0.41, "threshold": 0.3},
+    lamp_line(
+        "dead_units", 72, level="caution", since=60,
+        evidence="58% of the units of module 3 get no gradient from any sample (over 50%), over 13 "
+        "tracked steps.",
+        numbers={"dead": 0.58, "threshold": 0.5}, layers=["3.weight", "3.bias"],
     ),
 )  # fmt: skip
+"""For a run of 400 steps: a caution, and an advisory."""

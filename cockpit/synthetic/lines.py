@@ -6,14 +6,12 @@ some thirty times as fast: a million steps take seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from cockpit.log.codec import LAYER_DIGITS, NETWORK_DIGITS, encode_value, number
-from cockpit.synthetic.lamps import Lit
 from cockpit.synthetic.quantities import STEP_S, TRACKING_S
 from cockpit.synthetic.stretch import BATCH_SIZE, Column
 from cockpit.synthetic.training import BLOCK, Training
@@ -60,22 +58,6 @@ def block_lines(training: Training, steps: range, first: int) -> bytes:
         for step, rate, found in zip(steps, rates, values, strict=True)
     ]
     return _encoder.encode_lines(records)
-
-
-def lamp_lines(lamps: Iterable[Lit], steps: range) -> dict[int, bytes]:
-    """What is said of lamps, by the step after whose record it stands.
-
-    Args:
-        lamps: Those that light.
-        steps: Of the attempt.
-    """
-    found: dict[int, bytes] = {}
-    for record in (record for lamp in lamps for record in lamp.records()):
-        step = record["step"]
-        if step in steps:
-            timed = {"type": "lamp", "step": step, "time": time_of(step - steps.start), **record}
-            found[step] = found.get(step, b"") + _encoder.encode(timed) + b"\n"
-    return found
 
 
 def time_of(row: int) -> float:

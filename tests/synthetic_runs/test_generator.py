@@ -16,6 +16,7 @@ from cockpit.synthetic import (
     Course,
     Training,
     keep_writing,
+    lamp_line,
     make_layers,
     make_residual_layers,
     write_kind,
@@ -86,7 +87,8 @@ def test_the_same_seed_gives_the_same_log(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("resume_at", [None, 130])
 def test_lamps_light_after_the_record_of_their_step(tmp_path: Path, resume_at: int | None) -> None:
     path = write_kind("lamp-warning", tmp_path / "w", steps=200, resume_at=resume_at)
-    lines = [msgspec.json.decode(line) for line in (path / "log.jsonl").open("rb")]
+    written = (path / "log.jsonl").read_bytes().splitlines()
+    lines = [msgspec.json.decode(line) for line in written]
     lit = [i for i, line in enumerate(lines) if line["type"] == "lamp"]
     assert lit
     for i in lit:
@@ -230,3 +232,12 @@ def test_the_command_writes_what_is_asked_for(tmp_path: Path, capsys) -> None:
     assert RunLog(tmp_path / "live").last_step == 19
     assert main([str(tmp_path / "live"), "--live", "--rate", "-1"]) == 1
     assert "rate must be positive" in capsys.readouterr().err
+
+
+def test_lamps_are_said_at_their_steps(tmp_path: Path) -> None:
+    lines = [lamp_line("nonfinite_input", step, state) for step, state in ((5, "on"), (30, "off"))]
+    log = RunLog(write_run(tmp_path, 40, 2, resume_at=10, lamps=lines))
+    assert [(one["step"], one["state"], one["attempt"]) for one in log.lamps] == [
+        (5, "on", 1), (30, "off", 2),
+    ]  # fmt: skip
+    assert log.lamps[0]["level"] == "warning"

@@ -66,7 +66,7 @@ def test_check_18_a_lamp_names_the_cause_once(
     lamp = get("learning_rate_too_large")
     expect(alert).to_have_count(1)  # the others that are lit stand under it
     expect(alert.locator(".level")).to_have_text("▲ warning", ignore_case=True)
-    for part in (lamp.title, lamp.means, lamp.do, "over −0.1", "since step 100", "◆ Oscillation"):
+    for part in (lamp.title, lamp.means, lamp.do, "over -0.1", "since step 100", "◆ Oscillation"):
         expect(alert).to_contain_text(part)
     expect(page.locator("[data-name=alpha] .mark")).to_have_text("▲")
 
