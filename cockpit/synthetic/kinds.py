@@ -59,7 +59,7 @@ _TABLE = (
     Kind("lamps", "made-up lamps: one grows worse and goes out, one has a consequence",
          {"steps": 200, "quantities": CHEAP, "lamps": SHOWN}),
     Kind("lamp-warning", "a lamp names the cause: too large a learning rate, and what it explains",
-         {"steps": 400, "lr": 0.6, "quantities": WATCHED, "lamps": TOO_LARGE}),
+         {"steps": 400, "lr": 0.35, "quantities": WATCHED, "lamps": TOO_LARGE}),
     Kind("lamp-caution", "a caution on dead units, and an advisory",
          {"steps": 400, "quantities": WATCHED, "lamps": DEAD}),
     Kind("lamps-dark", "lamps watch, and none is lit", {"steps": 400, "quantities": WATCHED}),

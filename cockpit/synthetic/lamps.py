@@ -99,9 +99,9 @@ TOO_LARGE = (
     ),
     lamp_line(
         "learning_rate_too_large", 108, since=100,
-        evidence="Median α 0.62 (over -0.1), and a step removes 9.1% of the loss to first order "
+        evidence="Median α 0.60 (over -0.1), and a step removes 9.1% of the loss to first order "
         "(over 5%), over the last 8 tracked steps.",
-        numbers={"alpha": 0.62, "share": 0.091, "threshold": 0.05},
+        numbers={"alpha": 0.60, "share": 0.091, "threshold": 0.05},
         suggestion={"change": "lr", "factor": 1 / 3, "value": None, "layers": []},
     ),
     lamp_line(

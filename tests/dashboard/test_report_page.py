@@ -30,7 +30,7 @@ def test_a_finding_has_all_its_parts(tmp_path: Path) -> None:
         '<span class="label">Try first</span> Divide the learning rate by 3',
         "<h3>Learning rate too large</h3>",
         "from step 100 to the end",
-        "<dt>Evidence</dt><dd>Median α 0.62",
+        "<dt>Evidence</dt><dd>Median α 0.60",
         "Oscillation since step 112.",
         "<summary>How it is told</summary>",
         '<svg viewBox="0 0 120 24"',
