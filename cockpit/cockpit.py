@@ -24,7 +24,7 @@ from cockpit.budget import Budget, checked_budget
 from cockpit.configuration import Configuration, resolve
 from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_untracked
 from cockpit.header import checked_steps, describe_run
-from cockpit.lamp_watch import LampWatch, OnLamp, choose_lamps
+from cockpit.lamp_watch import LampWatch, OnLamp, choose_lamps, describe_lamps
 from cockpit.lamps import Episode, Lamp
 from cockpit.log import LogWriter, SilentWriter
 from cockpit.losses import LossProbe, checked_reduction
@@ -127,6 +127,7 @@ class Cockpit:
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
         header["planned_steps"] = checked_steps(planned_steps)
+        header["lamps"] = describe_lamps(chosen)
         header["environment"]["ranks"] = ranks.size
         header |= {"about": dict(about)} if about else {}
         header |= {"silenced": sorted(chosen.silenced)} if chosen and chosen.silenced else {}
