@@ -149,7 +149,7 @@ def measure(effort: Effort, runs: Runs) -> Results:
     ]
     usual = int(np.argmin(np.abs(rates - small.lr)))
     first = (logs[0][usual], logs[1][usual])
-    size = effort.pick(full=112, quick=64, tiny=32)
+    size = effort.pick(full=224, quick=64, tiny=32)
     return Results(
         np.stack([_pictures(problem, data) for problem in _both(small)]),
         _first_step("3c3d, 32 × 32 pixels", first),
@@ -170,7 +170,7 @@ def _trained(
     runs: Runs, problem: Problem, data: ImageSet, lr: float, effort: Effort
 ) -> list[RunLog]:
     """3c3d with a learning rate, all seeds."""
-    steps = effort.pick(full=30, quick=8, tiny=2)
+    steps = effort.pick(full=50, quick=8, tiny=2)
     return [
         runs.train(f"{problem.key}-lr-{lr:.3g}-seed-{seed}", problem, data, steps=steps, lr=lr,
                    seed=seed, config=[Loss(), GradNorm(linear(steps)), GradHist1d(linear(steps))],
