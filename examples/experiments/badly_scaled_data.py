@@ -140,16 +140,14 @@ class Results:
 def measure(effort: Effort, runs: Runs) -> Results:
     """3c3d with several learning rates, and the first step of VGG-16."""
     data, small = runs.data("fashion-mnist"), problems.get("P4")
-    rates = small.lr * np.array(
-        effort.pick(full=[1e-3, 1e-2, 0.1, 1.0, 10.0], quick=[1e-2, 0.1, 1.0], tiny=[1.0])
-    )
+    rates = small.lr * np.array(effort.pick(full=[1e-3, 1e-2, 0.1, 1.0, 10.0], quick=[1e-2, 1.0]))
     logs = [
         [_trained(runs, problem, data, float(lr), effort) for lr in rates]
         for problem in _both(small)
     ]
     usual = int(np.argmin(np.abs(rates - small.lr)))
     first = (logs[0][usual], logs[1][usual])
-    size = effort.pick(full=224, quick=64, tiny=32)
+    size = effort.pick(full=224, quick=32)
     return Results(
         np.stack([_pictures(problem, data) for problem in _both(small)]),
         _first_step("3c3d, 32 × 32 pixels", first),
@@ -170,13 +168,13 @@ def _trained(
     runs: Runs, problem: Problem, data: ImageSet, lr: float, effort: Effort
 ) -> list[RunLog]:
     """3c3d with a learning rate, all seeds."""
-    steps = effort.pick(full=50, quick=8, tiny=2)
+    steps = effort.pick(full=50, quick=6)
     return [
         runs.train(f"{problem.key}-lr-{lr:.3g}-seed-{seed}", problem, data, steps=steps, lr=lr,
                    seed=seed, config=[Loss(), GradNorm(linear(steps)), GradHist1d(linear(steps))],
-                   batch_size=effort.pick(full=128, quick=128, tiny=4), validate_every=steps,
-                   validation_samples=effort.pick(full=1000, quick=300, tiny=10))
-        for seed in range(effort.pick(full=3, quick=2, tiny=1))
+                   batch_size=effort.pick(full=128, quick=16), validate_every=steps,
+                   validation_samples=effort.pick(full=1000, quick=100))
+        for seed in range(effort.pick(full=3, quick=1))
     ]  # fmt: skip
 
 
@@ -184,7 +182,7 @@ def _large(
     runs: Runs, data: ImageSet, size: int, effort: Effort
 ) -> tuple[list[RunLog], list[RunLog]]:
     """One step of VGG-16 on enlarged images, scaled and raw; all seeds."""
-    width = effort.pick(full=64, quick=64, tiny=2)
+    width = effort.pick(full=64, quick=8)
     problem = Problem(
         key=f"VGG-16-{size}-{width}",
         name="vgg-16",
@@ -198,7 +196,7 @@ def _large(
         lr=0.01,
         metric=accuracy,
     )
-    seeds = range(effort.pick(full=3, quick=2, tiny=1))
+    seeds = range(effort.pick(full=3, quick=1))
     scaled, raw = ([_one_step(runs, each, data, seed) for seed in seeds] for each in _both(problem))
     return scaled, raw
 

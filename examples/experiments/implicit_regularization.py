@@ -73,8 +73,8 @@ class Results:
 def measure(effort: Effort, runs: Runs) -> Results:
     """Train with both batch sizes, from the same start, in several orders of the data."""
     problem, data = problems.get("P13"), runs.data("noisy-line")
-    steps = effort.pick(full=10_000, quick=3_000, tiny=60)
-    seeds = effort.pick(full=10, quick=2, tiny=2)
+    steps = effort.pick(full=10_000, quick=300)
+    seeds = effort.pick(full=10, quick=2)
     every = max(1, steps // POINTS)
     config = [Loss(linear(every)), HessMaxEV(linear(every))]
 

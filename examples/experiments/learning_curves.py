@@ -76,10 +76,10 @@ class Task:
 
 
 TASKS = (
-    Task("P1", "normal-100d", "noisy quadratic", 700, 200, 0.01, 87, 2),
-    Task("P9", "fashion-mnist", "logistic regression", 9360, 300, 0.05, 84, 1),
-    Task("P11", "fashion-mnist", "multi-layer perceptron", 9360, 100, 0.1, 89, 1),
-    Task("P3", "fashion-mnist", "convolutional network", 4680, 20, 0.02, 92, 1, "momentum"),
+    Task("P1", "normal-100d", "noisy quadratic", 700, 100, 0.01, 87, 2),
+    Task("P9", "fashion-mnist", "logistic regression", 9360, 100, 0.05, 84, 1),
+    Task("P11", "fashion-mnist", "multi-layer perceptron", 9360, 40, 0.1, 89, 1),
+    Task("P3", "fashion-mnist", "convolutional network", 4680, 12, 0.02, 92, 1, "momentum"),
 )
 
 
@@ -107,15 +107,15 @@ def measure(effort: Effort, runs: Runs) -> list[Curve]:
 
 def _curve(task: Task, effort: Effort, runs: Runs) -> Curve:
     problem, data = problems.get(task.problem), runs.data(task.data)
-    steps = effort.pick(full=task.steps, quick=task.quick, tiny=3)
+    steps = effort.pick(full=task.steps, quick=task.quick)
     every = -(-steps // EVALUATIONS)
     logs = [
         runs.train(
             f"{task.problem}-seed-{seed}", problem, data, steps=steps, lr=task.lr, seed=seed,
             optimizer=task.optimizer, config=[Loss(linear(every))], validate_every=every,
-            validation_samples=effort.pick(full=None, quick=1000, tiny=50),
+            validation_samples=effort.pick(full=None, quick=200),
         )
-        for seed in range(effort.pick(full=3, quick=2, tiny=1))
+        for seed in range(effort.pick(full=3, quick=1))
     ]  # fmt: skip
     is_loss = problem.metric is None
     name, scale = ("valid_loss", 1) if is_loss else ("valid_accuracy", 100)

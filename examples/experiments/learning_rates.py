@@ -77,15 +77,15 @@ class Contest:
 
 CONTESTS = (
     Contest("P4", "fashion-mnist", "3c3d", True, (0.01, 0.03, 0.1, 0.2, 0.4), 150, 0, 3),
-    Contest("P11", "fashion-mnist", "MLP", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 500, 60, 4),
-    Contest("P10", "digits", "MLP on digits", False, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 300, 150, 3),
+    Contest("P11", "fashion-mnist", "MLP", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 500, 0, 4),
+    Contest("P10", "digits", "MLP on digits", False, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 300, 60, 3),
     Contest(
         "P9", "fashion-mnist", "logistic regression", False,
-        (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 1500, 300, 5,
+        (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 1500, 60, 5,
     ),
     Contest(
         "P1", "normal-100d", "noisy quadratic", False,
-        (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03), 1500, 300, 5,
+        (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03), 1500, 60, 5,
     ),
 )  # fmt: skip
 ACCURACY_SLACK = 1.0  # points below the best that are still good
@@ -135,14 +135,14 @@ class Course:
 def measure(effort: Effort, runs: Runs) -> list[Course]:
     """Train each problem with each of its learning rates, from several seeds."""
     short = tuple(contest for contest in CONTESTS if contest.quick)
-    contests = effort.pick(full=CONTESTS, quick=short, tiny=short[2:])
+    contests = effort.pick(full=CONTESTS, quick=short)
     return [_course(contest, effort, runs) for contest in contests]
 
 
 def _course(contest: Contest, effort: Effort, runs: Runs) -> Course:
     problem, data = problems.get(contest.problem), runs.data(contest.data)
-    seeds = effort.pick(full=3, quick=2, tiny=2)
-    steps = effort.pick(full=contest.steps, quick=contest.quick, tiny=20)
+    seeds = effort.pick(full=3, quick=1)
+    steps = effort.pick(full=contest.steps, quick=contest.quick)
     config = [Loss(linear(contest.every)), Alpha(linear(contest.every))]
     rates = contest.rates
     logs = [

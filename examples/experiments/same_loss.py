@@ -119,19 +119,19 @@ VALLEY = Problem("valley", "valley", "a valley in two dimensions", "normal-100d"
 
 def measure(effort: Effort, runs: Runs) -> Results:
     """Find the two pairs, and train them with several seeds."""
-    seeds = effort.pick(full=10, quick=3, tiny=1)
+    seeds = effort.pick(full=10, quick=2)
     drawn, images = runs.data("normal-100d"), runs.data("fashion-mnist")
     valley, logs = _pair(
         "valley",
         _trainer(runs, VALLEY, _plane(drawn), steps=25),
-        np.linspace(0.1, 1.9, effort.pick(full=37, quick=19, tiny=2)),
+        np.linspace(0.1, 1.9, effort.pick(full=37, quick=10)),
         apart=3.0,
         seeds=seeds,
     )
     regression, _ = _pair(
         "logistic regression",
-        _trainer(runs, problems.get("P9"), images, effort.pick(full=300, quick=150, tiny=12)),
-        np.geomspace(0.02, 0.4, effort.pick(full=25, quick=13, tiny=2)),
+        _trainer(runs, problems.get("P9"), images, effort.pick(full=300, quick=60)),
+        np.geomspace(0.02, 0.4, effort.pick(full=25, quick=7)),
         apart=4.0,
         seeds=seeds,
     )

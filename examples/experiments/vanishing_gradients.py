@@ -116,15 +116,15 @@ def measure(effort: Effort, runs: Runs) -> Results:
     """Train both networks with several seeds."""
     data, relu = runs.data("fashion-mnist"), problems.get("P4")
     made = {"ReLU": relu, "sigmoid": replace(relu, key="P4-sigmoid", model=sigmoid_3c3d)}
-    steps = effort.pick(full=60, quick=15, tiny=2)
+    steps = effort.pick(full=60, quick=8)
     config = [Loss(), GradNorm(), GradHist1d(linear(steps - 1)), CloseToZero(steps - 1)]
     logs = {
         name: [
             runs.train(f"{name}-seed-{seed}", problem, data, steps=steps, seed=seed, config=config,
                        validate_every=steps, validation_samples=effort.pick(
-                           full=2000, quick=500, tiny=10),
-                       batch_size=effort.pick(full=128, quick=128, tiny=4))
-            for seed in range(effort.pick(full=5, quick=2, tiny=1))
+                           full=2000, quick=100),
+                       batch_size=effort.pick(full=128, quick=16))
+            for seed in range(effort.pick(full=5, quick=1))
         ]
         for name, problem in made.items()
     }  # fmt: skip

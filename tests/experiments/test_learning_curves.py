@@ -10,8 +10,9 @@ import pytest
 from cockpit import problems
 from cockpit.problems.data import load
 from examples.experiments import learning_curves as experiment
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
 from examples.experiments.learning_curves import TASKS, Curve
+from tests.experiments.measuring import measured
 
 SPREAD = np.array([-0.1, 0.0, 0.1])[:, None]
 LOSS, ACCURACY = TASKS[0], TASKS[-1]
@@ -46,7 +47,7 @@ def test_figure_has_each_seed_and_the_line() -> None:
 
 
 def test_it_is_measured(tmp_path: Path) -> None:
-    results = experiment.measure(TINY, Runs(tmp_path))
+    results = measured(experiment, Runs(tmp_path))
     assert [found.task for found in results] == list(TASKS)
     for found in results:
         assert found.score.shape == (1, 3)

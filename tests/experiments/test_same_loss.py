@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from examples.experiments import same_loss
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
 from examples.experiments.same_loss import Pair, Results, closest_pair, difference, smoothed
+from tests.experiments.measuring import measured
 
 T, SEEDS = 40, 4
 
@@ -76,7 +77,7 @@ def test_the_figure_has_the_runs() -> None:
 
 def test_it_is_measured(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
-    results = same_loss.measure(TINY, runs)
+    results = measured(same_loss, runs)
     assert results.valley.loss.shape == (2, 1, 25)
     assert results.paths.shape == (2, 25, 2)
     assert np.allclose(results.paths[:, 0], [1, 2])

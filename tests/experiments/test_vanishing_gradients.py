@@ -12,8 +12,9 @@ from torch import nn
 
 from cockpit.log.record import Bins
 from examples.experiments import vanishing_gradients as experiment
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
 from examples.experiments.gallery.elements import Shares
+from tests.experiments.measuring import measured
 
 SEEDS, T, L = 4, 10, len(experiment.LAYERS)
 
@@ -100,7 +101,7 @@ def test_the_figure_has_every_layer() -> None:
 
 
 def test_it_is_measured(tmp_path: Path) -> None:
-    found = experiment.measure(TINY, Runs(tmp_path))
+    found = measured(experiment, Runs(tmp_path))
     relu, sigmoid = found.networks["ReLU"], found.networks["sigmoid"]
     assert found.dense == pytest.approx(0.815, abs=0.05)
     assert relu.norm.shape == (1, 2, L)

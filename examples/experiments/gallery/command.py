@@ -77,8 +77,7 @@ def _parsed(arguments: Sequence[str] | None, only: str | None) -> argparse.Names
     parser = argparse.ArgumentParser(description=ABOUT)
     add = parser.add_argument
     add("--quick", dest="effort", action="store_const", const="quick", default="full",
-        help="minutes instead of hours; some claims stay undecided")  # fmt: skip
-    add("--tiny", dest="effort", action="store_const", const="tiny", help=argparse.SUPPRESS)
+        help="minutes instead of an hour or two; the claims stay undecided")  # fmt: skip
     if only is None:
         add("--only", nargs="+", choices=sorted(names()), default=names(), metavar="NAME",
             help=f"of {', '.join(sorted(names()))}")  # fmt: skip
