@@ -41,10 +41,11 @@ def widened(x: Tensor) -> Tensor:
 
 
 def norm(x: Tensor) -> Tensor:
-    """‖x‖₂ in double precision, on the device of ``x``.
+    """‖x‖₂ in double precision, on the device of ``x``; the squares in single precision at least.
 
     Added up in pieces: over 10⁸ numbers, single precision would lose a thousandth.
     """
+    x = widened(x)
     if x.numel() <= PIECE:
         return torch.linalg.vector_norm(x).double()
     flat = x.flatten()
@@ -55,11 +56,29 @@ def norm(x: Tensor) -> Tensor:
 
 
 def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
-    """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision."""
-    norms = [norm(widened(x)) for x in tensors]
-    if not norms:
+    """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision.
+
+    Numbers whose squares have no place in single precision (below 1e-23, above 1e19) count, too.
+    """
+    given = list(tensors)
+    if not given:
         return torch.zeros(0, dtype=torch.float64)
-    return torch.stack([n.to(norms[0].device) for n in norms]).cpu().square()
+    norms = [norm(x) for x in given]
+    found = torch.stack([n.to(norms[0].device) for n in norms]).cpu()
+    for place in torch.nonzero((found == 0) | found.isinf()).flatten().tolist():
+        found[place] = _norm_of_extremes(given[place])
+    return found.square()
+
+
+def _norm_of_extremes(x: Tensor) -> Tensor:
+    """‖x‖₂ where the squares are lost: relative to the largest element."""
+    x = widened(x)
+    if not x.numel():
+        return x.new_zeros((), dtype=torch.float64)
+    largest = torch.linalg.vector_norm(x, torch.inf)
+    if largest == 0 or not torch.isfinite(largest):
+        return largest.double()
+    return norm(x / largest) * largest.double()
 
 
 class ByParameter(dict[str, Tensor]):

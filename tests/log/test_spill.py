@@ -124,6 +124,31 @@ def test_a_full_disk_leaves_arrays_in_memory(what: str, monkeypatch: pytest.Monk
     assert array[-1] == 2.0
 
 
+def test_what_a_full_disk_gave_before_it_refused_is_given_back(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocate = os.posix_fallocate
+
+    def refuse_half(file: int, start: int, size: int) -> None:
+        allocate(file, start, size // 2)
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    before = os.fstat(store._file).st_blocks
+    monkeypatch.setattr(spill.os, "posix_fallocate", refuse_half)
+    spill.empty((2**21,), np.float64)
+    assert os.fstat(store._file).st_blocks == before
+
+
+def test_without_a_folder_for_files_arrays_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr(spill, "_store", None)
+    monkeypatch.setattr(spill.tempfile, "gettempdir", none)
+    spill.use()
+    assert spill._store is None
+
+
 def test_a_file_system_without_holes_gives_its_pieces_back_too(store: Any) -> None:
     class Plain:
         def madvise(self, *_: int) -> None:
