@@ -121,12 +121,12 @@ def measure(effort: Effort, runs: Runs) -> Results:
 
 
 def _seeds(effort: Effort) -> range:
-    return range(effort.pick(full=3, quick=2, tiny=1))
+    return range(effort.pick(full=3, quick=1))
 
 
 def _asked(effort: Effort, runs: Runs) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """What the gradient tests say of batches that nobody enlarges."""
-    steps = effort.pick(full=450, quick=100, tiny=10)
+    steps = effort.pick(full=450, quick=30)
     tests = [getattr(quantities, name)(linear(5)) for name in LIMITS]
     logs = [
         runs.train(
@@ -142,7 +142,7 @@ def _asked(effort: Effort, runs: Runs) -> tuple[np.ndarray, dict[str, np.ndarray
 def _following(lr: float, effort: Effort, runs: Runs) -> Following:
     """Train with fixed batches and with advised ones."""
     problem, data = problems.get(PROBLEM), runs.data(DATA)
-    samples = effort.pick(full=30_000, quick=3_000, tiny=400)
+    samples = effort.pick(full=30_000, quick=1_000)
 
     def logs(advice: str, size: int) -> list[RunLog]:
         plans = [Plan(samples, lr, size, advice, seed) for seed in _seeds(effort)]
@@ -180,7 +180,7 @@ def _typical(log: RunLog) -> float:
 
 def _stops(key: str, effort: Effort, runs: Runs) -> list[Stopping]:
     """Train on few samples for so long that the loss on others rises again."""
-    steps = effort.pick(full=600, quick=150, tiny=45)
+    steps = effort.pick(full=600, quick=60)
     data = few(runs.data(DATA), FEW)
     every = linear(4)
     return [

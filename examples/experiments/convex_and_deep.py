@@ -86,10 +86,9 @@ def measure(effort: Effort, runs: Runs) -> Results:
     drawn, images = runs.data("normal-100d"), runs.data("fashion-mnist")
     lengths = effort.pick(
         full={"P1": 4000, "P9": 4000, "P11": 4000, "P3": 2000},
-        quick={"P1": 600, "P9": 600, "P11": 100, "P3": 40},
-        tiny={"P1": 20, "P9": 20, "P11": 4, "P3": 3},
+        quick={"P1": 300, "P9": 200, "P11": 30, "P3": 8},
     )
-    seeds = range(effort.pick(full=3, quick=2, tiny=1))
+    seeds = range(effort.pick(full=3, quick=1))
     return {
         key: _course(runs, key, drawn if key == "P1" else images, steps, seeds)
         for key, steps in lengths.items()

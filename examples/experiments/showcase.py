@@ -119,7 +119,7 @@ def measure(effort: Effort, runs: Runs) -> Results:
     network = partial(all_cnn_c, classes=10)
     problem = dataclasses.replace(problems.get("P6"), key="P6 with 10 classes", model=network)
     data = runs.data("fashion-mnist")
-    seeds = effort.pick(full=3, quick=2, tiny=1)
+    seeds = effort.pick(full=3, quick=1)
     sizes = effort.pick(
         full={
             "steps": 300,
@@ -130,20 +130,12 @@ def measure(effort: Effort, runs: Runs) -> Results:
             "test_samples": 300,
         },
         quick={
-            "steps": 32,
-            "period": 10,
-            "early": 12,
-            "batch_size": 8,
-            "points": 16,
-            "test_samples": 50,
-        },
-        tiny={
-            "steps": 4,
-            "period": 2,
-            "early": 2,
+            "steps": 16,
+            "period": 6,
+            "early": 4,
             "batch_size": 2,
-            "points": 3,
-            "test_samples": 10,
+            "points": 6,
+            "test_samples": 20,
         },
     )
     logs = []

@@ -16,7 +16,8 @@ from examples.experiments.advice import batch_size
 from examples.experiments.advice.batch_size import LARGEST, SMALLEST, Plan, by_cabs, by_norm_test
 from examples.experiments.advice.stopping import Stopping, few, first_advice, running_mean
 from examples.experiments.advisers import ADVISERS, SIZES, Following, Results
-from examples.experiments.gallery import TINY, Claim, Runs
+from examples.experiments.gallery import Claim, Runs
+from tests.experiments.measuring import measured
 
 SPREAD = np.array([-0.01, 0.0, 0.01])
 
@@ -129,8 +130,8 @@ def test_few_samples_are_the_first_ones() -> None:
     assert less.name != data.name
 
 
-def test_tiny_runs_give_all_numbers(tmp_path: Path) -> None:
-    results = advisers.measure(TINY, Runs(tmp_path))
+def test_quick_runs_give_all_numbers(tmp_path: Path) -> None:
+    results = measured(advisers, Runs(tmp_path))
     for each in results.following:
         assert each.fixed.shape == (len(SIZES), 1)
         assert set(each.followed) == set(each.typical) == set(ADVISERS)

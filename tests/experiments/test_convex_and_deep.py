@@ -12,7 +12,8 @@ from cockpit.problems.data import load
 from cockpit.problems.training import Batches
 from examples.experiments import convex_and_deep as experiment
 from examples.experiments.convex_and_deep import Course, growth
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
+from tests.experiments.measuring import measured
 
 STEPS = np.unique(np.geomspace(1, 1000, 60).astype(int)) - 1
 
@@ -53,7 +54,7 @@ def test_the_figure_has_every_problem_at_both_sides() -> None:
 
 
 def test_it_is_measured(tmp_path: Path) -> None:
-    results = experiment.measure(TINY, Runs(tmp_path))
+    results = measured(experiment, Runs(tmp_path))
     assert set(results) == set(experiment.WORDS)
     # The quadratic's gradients by hand: gₙ = Q (θ − xₙ), at the first step.
     problem, data = get("P1"), load("normal-100d")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from examples.experiments import learning_rates
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
 from examples.experiments.learning_rates import Course
+from tests.experiments.measuring import measured
 
 NOISE = np.array([-0.02, 0.0, 0.02])
 
@@ -70,8 +71,8 @@ def test_each_problem_has_a_panel_and_a_place_among_the_best() -> None:
     assert [text.get_text() for text in best.texts] == ["a problem", "a problem"]
 
 
-def test_tiny_runs_give_all_numbers(tmp_path: Path) -> None:
-    results = learning_rates.measure(TINY, Runs(tmp_path))
+def test_quick_runs_give_all_numbers(tmp_path: Path) -> None:
+    results = measured(learning_rates, Runs(tmp_path))
     assert [each.title for each in results] == ["logistic regression", "noisy quadratic"]
     for each in results:
         assert each.alpha.shape == each.score.shape == (len(each.rates), 2)

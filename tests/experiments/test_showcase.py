@@ -10,8 +10,9 @@ from matplotlib.text import Text
 
 from cockpit.instruments import panels
 from examples.experiments import showcase
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
 from examples.experiments.showcase import HIGHEST, LOWEST, Results
+from tests.experiments.measuring import measured
 
 SPREAD = np.array([-0.01, 0.0, 0.01])
 
@@ -43,8 +44,8 @@ def test_learning_rate_goes_up_and_down() -> None:
     assert (np.diff(rates[10:16]) < 0).all()
 
 
-def test_tiny_run_shows_every_instrument(tmp_path: Path) -> None:
-    found = showcase.measure(TINY, Runs(tmp_path))
+def test_quick_run_shows_every_instrument(tmp_path: Path) -> None:
+    found = measured(showcase, Runs(tmp_path))
     assert np.isfinite([found.loss, found.max_ev, found.together]).all()
     steps, rates = found.shown.lr
     assert rates[:, 0] == pytest.approx([showcase.cyclic(step, 2, 2) for step in steps.tolist()])
