@@ -9,11 +9,11 @@ multiple of its length.
 
 See the left picture: the blue curves fall, the quadratic's to the level of its noise. The purple
 ones rise first; the MLP's gradient ends several times as long as it began, the convolutional
-network's somewhat shorter, although the loss fell to a small part in both. So far it goes as in the
-thesis, or nearly. At the right it does not: the thesis saw single gradients become less scattered
-in a network, opposed to convex problems. Here the relative scatter grows in the convex problems,
-most where the gradient fades most. In the networks it stays near where it began: while the
-convolutional one's gradient rises it dips to half, but it comes back.
+network's somewhat shorter, although the loss fell to a small part in both. The thesis saw it grow
+in its network, as the MLP's does; the convolutional one's only does not fade. At the right is what
+the thesis saw shrink in a network, opposed to convex problems. In these it grows, most where the
+gradient fades most. But it shrinks in neither network: while the convolutional one's gradient rises
+it dips to half, and comes back.
 
 For your own training: do not wait for the gradient to vanish. Within the first epochs it stays or
 grows in a network that trains well. Should it fade while the training loss is still high, look for
