@@ -5,11 +5,11 @@ nothing else in mind, and evaluated on all test samples again and again: a noisy
 regression, a multi-layer perceptron and a convolutional network.
 
 See where each curve ends, and how closely the seeds agree. The dotted line is what is known of the
-problem. For the quadratic it is a matter of calculation: the noise of the samples alone costs 86,
-and the rest of the distance to the dotted line is what the steps' own noise adds. For the
-convolutional network it is what the thesis reports after a hundred epochs of SGD; a tenth of them
-was run here, with momentum to get as far in that time. For the other two the line is our own
-demand.
+problem. For the quadratic it is the loss at the best point that the training samples know of: the
+noise of the test samples alone. In expectation it is 86, and the thesis has about 87 in the end;
+the thousand samples that are drawn here happen to have 83.5. For the convolutional network it is
+what the thesis reports after a hundred epochs of SGD; a tenth of them was run here, with momentum
+to get as far in that time. For the other two the line is our own demand.
 
 For your own training: before you debug a network, know what its task can give. A result below that
 is a bug to look for; one above it is, too.
@@ -22,10 +22,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cockpit import problems
+from cockpit.problems import Problem
+from cockpit.problems.data import Batches, Samples
 from cockpit.quantities import Loss
 from cockpit.schedules import linear
 from examples.experiments.gallery import (
@@ -60,8 +63,9 @@ class Task:
         quick: Of a run in the quick form.
         lr: Learning rate.
         optimizer: One of ``cockpit train``.
-        known: What is known of the result, drawn as a line: percent, or a loss.
-        slack: How far a result may be off: below it, or, if it is a loss, to both sides.
+        known: Test accuracy in percent that is known of it; None: the least test loss is
+            calculated.
+        slack: How far a result may be off: points below, or, of a loss, percent above.
     """
 
     problem: str
@@ -70,13 +74,13 @@ class Task:
     steps: int
     quick: int
     lr: float
-    known: float
+    known: float | None
     slack: float
     optimizer: str = "sgd"
 
 
 TASKS = (
-    Task("P1", "normal-100d", "noisy quadratic", 700, 100, 0.01, 87, 2),
+    Task("P1", "normal-100d", "noisy quadratic", 700, 100, 0.01, None, 1),
     Task("P9", "fashion-mnist", "logistic regression", 9360, 100, 0.05, 84, 1),
     Task("P11", "fashion-mnist", "multi-layer perceptron", 9360, 40, 0.1, 89, 1),
     Task("P3", "fashion-mnist", "convolutional network", 4680, 12, 0.02, 92, 1, "momentum"),
@@ -91,12 +95,14 @@ class Curve:
         task: What was trained.
         epochs: When it was evaluated, in passes over the training samples, [E].
         score: Test accuracy in percent, or test loss, [seeds, E].
-        is_loss: Whether the score is a loss.
+        known: What is known of the result.
+        is_loss: Whether it is a loss.
     """
 
     task: Task
     epochs: np.ndarray
     score: np.ndarray
+    known: float
     is_loss: bool
 
 
@@ -120,9 +126,16 @@ def _curve(task: Task, effort: Effort, runs: Runs) -> Curve:
     is_loss = problem.metric is None
     name, scale = ("valid_loss", 1) if is_loss else ("valid_accuracy", 100)
     found = [log.user_series(name) for log in logs]
-    samples = len(problem.view(data)[0])
-    epochs = (found[0].step + 1) * problem.batch_size / samples
-    return Curve(task, epochs, scale * np.stack([each.value for each in found]), is_loss)
+    train, test = problem.view(data)
+    epochs = (found[0].step + 1) / len(Batches(train, problem.batch_size))
+    known = least_loss(problem, train, test) if task.known is None else task.known
+    return Curve(task, epochs, scale * np.stack([each.value for each in found]), known, is_loss)
+
+
+def least_loss(problem: Problem, train: Samples, test: Samples) -> float:
+    """Test loss of the quadratic at the mean of the training samples, where its loss is least."""
+    (seen, _), (_, targets) = (each.take(torch.arange(len(each))) for each in (train, test))
+    return problem.loss()(seen.mean(0, keepdim=True).expand_as(targets), targets).item()
 
 
 def claims(results: Sequence[Curve]) -> list[Claim]:
@@ -134,14 +147,13 @@ def _claim(curve: Curve) -> Claim:
     task, found = curve.task, interval(curve.score[:, -1])
     after = f"after {curve.epochs[-1]:.0f} epochs"
     if curve.is_loss:
-        verdicts = below(found, task.known + task.slack), above(found, task.known - task.slack)
         return Claim(
-            f"{task.problem}, {task.title}: the test loss ends within {task.slack:g} of "
-            f"{task.known:g}",
+            f"{task.problem}, {task.title}: the test loss ends less than {task.slack:g} % above "
+            f"the least one, {curve.known:.1f} on these samples",
             f"{found}, {after}",
-            None if None in verdicts else all(verdicts),
+            below(found, curve.known * (1 + task.slack / 100)),
         )
-    least = task.known - task.slack
+    least = curve.known - task.slack
     return Claim(
         f"{task.problem}, {task.title}: the test accuracy ends above {least:g} %",
         f"{found} %, {after}",
@@ -158,13 +170,13 @@ def draw(results: Sequence[Curve]) -> Figure:
 
 
 def _draw(ax: Axes, curve: Curve) -> None:
-    known, shown = curve.task.known, slice(1, None)  # the first evaluation would set the scale
+    shown = slice(1, None)  # the first evaluation would set the scale
     role = "secondary" if curve.is_loss else "primary"
     ax.plot(
         curve.epochs[shown], curve.score[:, shown].T, color=COLORS[role], linewidth=1, alpha=0.5
     )
     ax.plot(curve.epochs[shown], curve.score.mean(0)[shown], color=COLORS[role], linewidth=1.8)
-    ax.axhline(known, color=COLORS["muted"], linewidth=0.9, linestyle=":")
+    ax.axhline(curve.known, color=COLORS["muted"], linewidth=0.9, linestyle=":")
     what = "test loss" if curve.is_loss else "test accuracy in %"
     ax.set(title=curve.task.title, xlabel="epoch", ylabel=what)
     ax.margins(0.04, 0.14)

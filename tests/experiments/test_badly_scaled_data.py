@@ -97,7 +97,7 @@ def test_raw_is_the_same_but_for_the_scale() -> None:
 
 def test_it_is_measured(tmp_path: Path) -> None:
     results = measured(experiment, Runs(tmp_path))
-    assert results.loss.shape == (2, 1, 1, 2)
+    assert results.loss.shape == (2, 2, 1, 6)
     for each in (results.small, results.large):
         scaled, raw = each.elements
         assert beyond(raw.network) > 10 * beyond(scaled.network)

@@ -33,9 +33,9 @@ def test_one_experiment_from_training_to_page(
     assert experiment(NAME).text in (tmp_path / "gallery.md").read_text()
 
     assert main(arguments(tmp_path, "--only", NAME)) == 0
-    assert "300 steps" not in capsys.readouterr().out
+    assert "100 steps" not in capsys.readouterr().out
     assert main(arguments(tmp_path, "--only", NAME, "--fresh")) == 0
-    assert "300 steps" in capsys.readouterr().out
+    assert "100 steps" in capsys.readouterr().out
 
 
 def test_the_page_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

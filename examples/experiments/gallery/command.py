@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None, *, only: str | None = None) -> 
                     shutil.rmtree(folder, ignore_errors=True)
                 complete &= _show(each, effort, Runs(folder, console, stop), given.docs, console)
     except KeyboardInterrupt:
-        console.print("Interrupted. The same command goes on from here.")
+        without = " without --fresh" if given.fresh else ""
+        console.print(f"Interrupted. The same command{without} goes on from here.")
         return 130
     _write_page(given.docs, console)
     return 0 if complete else 1
