@@ -13,7 +13,7 @@ MNIST, closer to 0. Here three of them are in blue, on data that was at hand: th
 layers on Fashion-MNIST and, for MNIST, on scikit-learn's small digits, and 3c3d, with Fashion-MNIST
 for CIFAR-10. The fourth, the same on SVHN, is left out. The convex problems in purple and what is
 claimed of them are our own: if overshooting were a matter of networks, they should not need it.
-But they do, if less: their best α is above 0, too. It is noise that asks for it, not depth alone.
+But they do, if less far: their best α is above 0, too.
 
 The runs are short, the thesis's go on for tens of epochs; the table has their lengths. In a short
 run a larger rate is ahead, and α with it.
