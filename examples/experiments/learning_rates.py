@@ -245,7 +245,7 @@ def _claim_of_convex(course: Course) -> Claim:
 def _run(course: Course) -> str:
     """Quartiles of α at the best learning rate, and how long was trained."""
     low, middle, high = course.quartiles[course.best].mean(0)
-    length = f"{course.steps:,} steps, {course.epochs:.2g} epochs"
+    length = f"{course.steps:,} steps, {course.epochs:.3g} epochs"
     return f"quartiles at the best rate {low:.2f}, {middle:.2f}, {high:.2f}; {length}"
 
 
@@ -302,7 +302,7 @@ def _draw_course(ax: Axes, course: Course) -> None:
     ax.scatter(x, y, sizes, c=fills, edgecolors=color, linewidths=1, zorder=3)
     for index in {0, course.best, int(np.flatnonzero(np.isfinite(y))[-1])}:
         ax.annotate(
-            f"lr {course.rates[index]:g}", (x[index], y[index]), (0, -9),
+            f"lr {course.rates[index]:g}", (x[index], y[index]), (0, -12),
             textcoords="offset points", ha="center", va="center", fontsize=6.5, color=color,
         )  # fmt: skip
     what = "test accuracy in %" if course.floor is None else "test loss"
