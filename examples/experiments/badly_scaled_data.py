@@ -11,9 +11,9 @@ nothing in them, on raw ones they tower, at the very first step, in a small netw
 one alike. The right column shows what comes of it: at the learning rate that is usual for scaled
 images, the loss on raw ones runs away within some steps. A hundred times less suits them, and in
 these first steps they then even do better than scaled ones: raw pixels are no worse as such, but
-all that one knows of learning rates does not hold for them. Two things that the thesis found are
-not so here: its training on raw images went on without a number that is infinite, and its larger
-network had fewer elements far out. Its images had colors, and were others.
+all that one knows of learning rates does not hold for them. One thing that the thesis found is not
+so here: its training on raw images went on with finite losses. That its larger network had fewer
+elements far out is left open by three seeds. Its images had colors, and were others.
 
 For your own training: look at the gradient histogram at the first step. Large bars beyond ±1 mean
 that your inputs have another scale than your learning rate is meant for. Scale the inputs, and

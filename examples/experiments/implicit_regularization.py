@@ -24,7 +24,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cockpit import problems
-from cockpit.log import RunLog
 from cockpit.quantities import HessMaxEV, Loss
 from cockpit.schedules import linear
 from examples.experiments.gallery import (
@@ -41,6 +40,7 @@ from examples.experiments.gallery import (
     main,
     picture,
 )
+from examples.experiments.gallery.series import stack
 
 NUMBER = 6
 TITLE = "The loss stands still, the curvature does not"
@@ -87,15 +87,11 @@ def measure(effort: Effort, runs: Runs) -> Results:
             )
             for seed in range(seeds)
         ]  # fmt: skip
-        return logs[0].series("Loss").step, _stack(logs, "Loss"), _stack(logs, "HessMaxEV")
+        return logs[0].series("Loss").step, stack(logs, "Loss"), stack(logs, "HessMaxEV")
 
     at, sgd_loss, sgd_max_ev = curves(SUBSET)
     _, gd_loss, gd_max_ev = curves(SAMPLES)
     return Results(at, sgd_loss, sgd_max_ev, gd_loss, gd_max_ev)
-
-
-def _stack(logs: list[RunLog], name: str) -> np.ndarray:
-    return np.stack([log.series(name).value for log in logs])
 
 
 def claims(results: Results) -> list[Claim]:

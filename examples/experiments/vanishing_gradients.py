@@ -181,7 +181,7 @@ def claims(results: Results) -> list[Claim]:
         Claim(
             "The whole networks' histograms of |gradient element|, in the instrument's bins of "
             "0.05, have more than 95 % of their area in common",
-            f"{percent(alike)}; layers, which are no better told apart in these bins: "
+            f"{percent(alike)}; layer by layer "
             f"{listed(overlap(relu.elements.layers, sigmoid.elements.layers))}",
             above(alike, 0.95),
         ),
