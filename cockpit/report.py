@@ -99,6 +99,15 @@ class Report:
         return min(known, key=lambda pair: pair[0])[1] if known else ""
 
     @property
+    def headline(self) -> str:
+        """The worst of what is the case, and how much more there is as bad; or the verdict."""
+        found = [entry.alert.message for entry in self.lit if entry.alert.level == self.level]
+        found += [str(a["message"]) for a in self.others if a["level"] == self.level]
+        if not found:
+            return self.verdict
+        return f"{found[0]}, and {len(found) - 1} more" if found[1:] else found[0]
+
+    @property
     def verdict(self) -> str:
         """Everything in one sentence."""
         return _verdict(self) + _beside(self)

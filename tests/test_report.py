@@ -49,6 +49,7 @@ def test_what_was_seen_when_with_what_evidence_and_what_to_try_first(run: Watche
     lit, out = report.entries
     assert (lit.is_lit, lit.spans, lit.alert.level) == (True, ((22, None),), "warning")
     assert (out.is_lit, out.spans, out.alert.message) == (False, ((2, 24),), "Loader bound")
+    assert report.headline == "Learning rate too large"
     assert report.verdict == "1 warning lit when the run ended."
     assert (report.level, report.steps) == ("warning", (0, 24))
     assert report.try_first == lit.alert.advice
@@ -88,7 +89,7 @@ def test_what_was_checked_and_what_could_not_be(tmp_path: Path) -> None:
     assert report.silenced == ("Made up",)
     count = len(titles(report.healthy))
     assert report.verdict.startswith(f"No lamp was lit; {format_number(count)} lamp")
-    assert (report.level, report.try_first) == ("", "")
+    assert (report.level, report.try_first, report.headline) == ("", "", report.verdict)
     shown = text(report)
     assert f"Checked and found healthy ({count})" in shown
     assert "not tracked in this run: Learning rate too large" in " ".join(shown.split())
@@ -115,6 +116,7 @@ def test_what_is_the_case_beside_the_lamps(tmp_path: Path) -> None:
     report = report_on(RunLog(write_kind("diverging", tmp_path / "d")))
     assert report.verdict.endswith("Beside the lamps: 1 warning.")
     assert report.level == "warning"
+    assert report.headline.endswith("not a finite number.")
     assert report.try_first.startswith("Lower the learning rate")
     assert "not a finite number. (step 248)" in text(report)
 

@@ -63,20 +63,20 @@
   function describe(button, alert) {
     opener = button;
     const more = lamps.about[alert.lamp] || { text: [], source: "", page: "", kind: "" };
-    const kind = [alert.level, more.kind, cockpit.whenOf(alert)].filter(Boolean).join(" · ");
+    const level = alert.level[0].toUpperCase() + alert.level.slice(1);
+    const kind = [level, more.kind, cockpit.whenOf(alert)].filter(Boolean).join(" · ");
     const silenced = cockpit.stateOf(alert) === "silenced";
-    const button_ = element("button", { type: "button", class: "quiet-button" },
+    const quiet = element("button", { type: "button", class: "quiet-button" },
       silenced ? "Show it again" : "Silence for this run");
-    button_.addEventListener("click", () => {
+    quiet.addEventListener("click", () => {
       aboutBox().hidePopover();
       cockpit.silence(alert, !silenced);
     });
     aboutBox().replaceChildren(
       element("h4", {}, element("span", { class: "sign", "data-level": alert.level }, cockpit.SHAPES[alert.level]),
         ` ${alert.message}`),
-      element("p", { class: "kind" }, kind),
+      element("p", { class: "kind" }, kind, quiet),
       explanation(alert, more),
-      element("p", { class: "actions" }, button_),
     );
   }
 
