@@ -122,6 +122,8 @@ class Cockpit:
         self._optimizers = Optimizers(optimizer, model)
         self._stopwatch = Stopwatch()
         self._engine = BackwardEngine(model, probe, seed, ranks)
+        self._engine.facts.param_groups = self._optimizers.groups
+        self._engine.facts.use_clock(self._stopwatch.trained)
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
         header["planned_steps"] = checked_steps(planned_steps)
@@ -403,14 +405,21 @@ class Cockpit:
             self._open = None
             self._tracker.fault(error, passage.opened.info["step"])
 
-    def _before_optimizer(self) -> None:
-        if self._passage is not None and not inside_backward():
-            with self._stopwatch.measure(), own_arithmetic():
+    def _before_optimizer(self, optimizer: Any) -> None:
+        if inside_backward():
+            return
+        with self._stopwatch.measure(), own_arithmetic():
+            if self._passage is not None:
                 self._finish(self._passage)  # the optimizer steps inside the context
+            if self._open is not None:
+                self._engine.facts.before_update(optimizer)
 
-    def _after_optimizer(self) -> None:
+    def _after_optimizer(self, optimizer: Any) -> None:
+        if inside_backward():
+            return
+        self._engine.facts.after_update(optimizer)
         opened = self._open
-        if opened is None or not opened.parts or inside_backward():
+        if opened is None or not opened.parts:
             return
         if not self._optimizers.stepped(opened.trained):
             return
@@ -458,9 +467,9 @@ def _call_weakly(owner: Cockpit, method: str) -> Callable[..., None]:
     """Calls a method as long as its owner lives, without keeping it alive."""
     reference = weakref.ref(owner)
 
-    def call(*_: Any) -> None:
+    def call(*args: Any) -> None:
         alive = reference()
         if alive is not None:
-            getattr(alive, method)()
+            getattr(alive, method)(*args)
 
     return call

@@ -16,8 +16,10 @@ from torch import Tensor
 __all__ = [
     "ByParameter",
     "Eigenpair",
+    "inner_product",
     "lanczos",
     "norm",
+    "norms",
     "power_iteration",
     "squared_norms",
     "widened",
@@ -26,6 +28,7 @@ __all__ = [
 Matvec = Callable[[Tensor], Tensor]
 
 PIECE = 2**12  # elements whose squares are added up in their own precision
+LONG_PIECE = 2**18  # the same of products; those are added up in many sums side by side
 
 
 def widened(x: Tensor) -> Tensor:
@@ -41,10 +44,11 @@ def widened(x: Tensor) -> Tensor:
 
 
 def norm(x: Tensor) -> Tensor:
-    """‖x‖₂ in double precision, on the device of ``x``.
+    """‖x‖₂ in double precision, on the device of ``x``; the squares in single precision at least.
 
     Added up in pieces: over 10⁸ numbers, single precision would lose a thousandth.
     """
+    x = widened(x)
     if x.numel() <= PIECE:
         return torch.linalg.vector_norm(x).double()
     flat = x.flatten()
@@ -54,12 +58,55 @@ def norm(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm(torch.cat([rows, last.view(1)]).double())
 
 
-def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
-    """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision."""
-    norms = [norm(widened(x)) for x in tensors]
-    if not norms:
+def norms(tensors: Iterable[Tensor]) -> Tensor:
+    """‖x‖₂ of each tensor, float64 on the device of the first, shape [P].
+
+    Taken at least in single precision.
+    """
+    found = [norm(x) for x in tensors]
+    if not found:
         return torch.zeros(0, dtype=torch.float64)
-    return torch.stack([n.to(norms[0].device) for n in norms]).cpu().square()
+    return torch.stack([n.to(found[0].device) for n in found])
+
+
+def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
+    """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision.
+
+    Numbers whose squares have no place in single precision (below 1e-23, above 1e19) count, too.
+    """
+    given = list(tensors)
+    found = norms(given).cpu()
+    for place in torch.nonzero((found == 0) | found.isinf()).flatten().tolist():
+        found[place] = _norm_of_extremes(given[place])
+    return found.square()
+
+
+def _norm_of_extremes(x: Tensor) -> Tensor:
+    """‖x‖₂ where the squares are lost: relative to the largest element."""
+    x = widened(x)
+    if not x.numel():
+        return x.new_zeros((), dtype=torch.float64)
+    largest = torch.linalg.vector_norm(x, torch.inf)
+    if largest == 0 or not torch.isfinite(largest):
+        return largest.double()
+    return norm(x / largest) * largest.double()
+
+
+def inner_product(x: Tensor, y: Tensor) -> Tensor:
+    """xᵀy in double precision, on the device of ``x``; of complex numbers as of pairs of reals.
+
+    Taken at least in single precision, and added up in pieces.
+
+    Args:
+        x: Any shape.
+        y: The same shape.
+    """
+    x, y = widened(x), widened(y)
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    x, y = x.to(dtype).flatten(), y.to(x.device, dtype).flatten()
+    pairs = zip(x.split(LONG_PIECE), y.split(LONG_PIECE), strict=True)
+    parts = [torch.dot(one, other) for one, other in pairs]
+    return torch.stack(parts).sum(dtype=torch.float64)
 
 
 class ByParameter(dict[str, Tensor]):

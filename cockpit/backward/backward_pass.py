@@ -50,6 +50,7 @@ class BackwardPass:
         self.is_coupled = False
         self.repetition: Repetition | None = None
         self.unseen = ""  # why there are no individual gradients, if there can't be any
+        self.reached: frozenset[str] = frozenset()  # parameters that it gave a gradient, or zeros
         self.rough = ""  # why there is no curvature, if there can't be any
         self._individual: IndividualGradients | None = None
         self._handle: RemovableHandle | None = None
@@ -74,6 +75,20 @@ class BackwardPass:
     def _factor(self) -> float:
         """The user differentiates so many times the loss; 1 where that is zero."""
         return 1.0 if self._loss_gradient is None else float(self._loss_gradient) or 1.0
+
+    @property
+    def grad_scale(self) -> float:
+        """What this pass gives to the parameters, times this, is the ḡ of its samples."""
+        return self.mean_scale / self._factor
+
+    @property
+    def given(self) -> tuple[Mapping[str, Tensor], Mapping[str, tuple[int, int]]]:
+        """What it has given to the parameters so far, by name, and where that was in memory.
+
+        Nothing any more once it is finished.
+        """
+        watched = self._gradients
+        return ({}, {}) if watched is None else (watched.so_far(), watched.memory)
 
     def watch(self, loss: Tensor) -> None:
         """Watch the parameters, and learn the factor between what is differentiated and the loss.
@@ -129,6 +144,7 @@ class BackwardPass:
             Absent: If the loss was not differentiated, or is one of several.
         """
         given = {} if self._gradients is None else self._gradients.take()
+        self.reached = frozenset(given)
         self.unwatch()
         if one_of_several:
             raise Absent(
@@ -148,7 +164,7 @@ class BackwardPass:
                 "the parameters changed before the backward pass was over, or before the context "
                 "was left. Pass the optimizer to Cockpit(...), and let it step after the pass"
             )
-        grad_scale = self.mean_scale / self._factor
+        grad_scale = self.grad_scale
         for name, own in given.items():
             self.stats.grad[name] = own if grad_scale == 1.0 else own.mul_(grad_scale)
         scale = self.batch_size * self.mean_scale / self._factor

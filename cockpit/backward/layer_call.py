@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["LayerCall", "capturable_modules", "unit_parameters"]
+__all__ = ["LayerCall", "capturable_modules", "origin", "saves_elsewhere", "unit_parameters"]
+
+# Nodes that put the same numbers into another shape or precision.
+RESHAPING = {
+    *("T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze"),
+    *("Clone", "Alias", "ToCopy"),
+}
 
 
 @dataclass(eq=False)
@@ -25,6 +31,9 @@ class LayerCall:
         shapes: Shapes of the output tensors that carry a gradient, by their place.
         grads: Gradient with respect to each output tensor, by its place among the outputs.
         order: When the output was there, counted in nodes of the graph.
+        is_packed: Whether what its operations save is kept elsewhere, see
+            :func:`saves_elsewhere`.
+        source: Where in the graph its first input was made, see :func:`origin`.
         superseded: Parameters (by identity) that other uses of theirs stand for in its stead.
         identity: The same for all copies of a call that carry other gradients.
     """
@@ -36,6 +45,8 @@ class LayerCall:
     shapes: dict[int, torch.Size] = field(default_factory=dict)
     grads: dict[int, Tensor] = field(default_factory=dict)
     order: int = 0
+    is_packed: bool = False
+    source: tuple[int, int] | None = None
     superseded: set[int] = field(default_factory=set)
     identity: object = field(default_factory=object)
 
@@ -64,6 +75,40 @@ class LayerCall:
     def is_intact(self) -> bool:
         """Whether no input has been overwritten since the layer ran."""
         return self.versions == tuple(x._version for x in self.tensors())
+
+
+def origin(node: Any, number: int) -> tuple[int, int] | None:
+    """Where in the graph the numbers were made that stand at one place of it.
+
+    Steps that only reshape them are passed over.
+
+    Args:
+        node: Their node, ``None`` where they have none.
+        number: Which of its outputs they are.
+
+    Returns:
+        The number of the node that made them, and which of its outputs they are; ``None`` if that
+        is not in the graph.
+    """
+    while node is not None:
+        if type(node).__name__.rstrip("0123456789").removesuffix("Backward") not in RESHAPING:
+            return node._sequence_nr(), number
+        node, number = next(iter(node.next_functions), (None, 0))
+    return None
+
+
+def saves_elsewhere() -> bool:
+    """Whether hooks take what operations save: activation checkpoints, offloading.
+
+    To look at it then would run a part of the model again, or bring it back.
+    """
+    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    if top is None:
+        return True  # it can't be told
+    try:
+        return top(True) is not None
+    except TypeError:  # of older torch
+        return top() is not None
 
 
 def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:

@@ -2,21 +2,100 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterable, Reversible
+from typing import NamedTuple, TypeVar
+
 import numpy as np
 
-from cockpit.lamps.course import Course
+from cockpit.lamps.course import Course, StepView
 
-__all__ = ["decreases", "first_loss", "removable", "signals"]
+__all__ = [
+    "WINDOW",
+    "Progress",
+    "chance",
+    "critical_batch_size",
+    "decreases",
+    "fact_series",
+    "first_loss",
+    "left",
+    "median",
+    "median_loss",
+    "progress",
+    "rate",
+    "removable",
+    "signal",
+    "signals",
+    "useful",
+    "useful_at",
+    "weight_layers",
+]
+
+WINDOW = 8
+"""Tracked steps of which a median is, unless a lamp says otherwise."""
+
+T = TypeVar("T")
+
+POOL = 32  # tracked steps whose targets stand for all
+
+CROSS_ENTROPY = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")
+SQUARES = ("MSELoss", "mse_loss")
+BINARY = (
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+)
 
 
-def signals(course: Course, count: int) -> np.ndarray:
+def median(values: Iterable[float], at_least: int = 1) -> float:
+    """Median of what is not NaN; NaN if that is fewer than ``at_least`` values."""
+    found = sorted(float(x) for x in values if not math.isnan(x))  # for so few, faster than numpy
+    if len(found) < max(at_least, 1):
+        return math.nan
+    return (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
+
+
+def signals(course: Course, count: int) -> list[float]:
     """Signal's share of the batch gradient, s = 1 − NormTest² (0: nothing but noise), last values.
 
     Args:
         course: The run so far.
         count: Of how many tracked steps at most.
     """
-    return np.clip(1 - course.last("NormTest", count) ** 2, 0, 1)
+    return _newest(course.steps, _signaller(course), count)
+
+
+def _signaller(course: Course) -> Callable[[StepView], float | None]:
+    """What tells s of a step.
+
+    Batch normalization couples the samples: then parts of the batch gradient are tracked, which
+    scatter more than individual gradients would. Only those of weights behind the last such layer
+    are what they seem; so s is that of the last weight.
+    """
+
+    @functools.cache
+    def uncoupled() -> int | None:
+        kinds = [layer["module_type"] for layer in course.header.get("layers", ())]
+        coupling = max((i for i, kind in enumerate(kinds) if "BatchNorm" in kind), default=-1)
+        last = max(weight_layers(course), default=-1)
+        return last if last > coupling else None
+
+    def measure(step: StepView) -> float | None:
+        noise = step.values.get("NormTest")
+        if step.notes.get("NormTest", {}).get("individual") == "contribution":
+            layers, last = step.layers.get("NormTest", ()), uncoupled()
+            noise = None if last is None or last >= len(layers) else float(layers[last])
+        return None if noise is None else min(max(1 - noise**2, 0.0), 1.0)
+
+    return measure
+
+
+def signal(course: Course, count: int = WINDOW) -> float:
+    """Median of :func:`signals`; NaN if there are fewer than half as many as asked for."""
+    return median(signals(course, count), count // 2)
 
 
 def decreases(course: Course, count: int) -> np.ndarray:
@@ -26,12 +105,42 @@ def decreases(course: Course, count: int) -> np.ndarray:
         course: The run so far.
         count: Of how many tracked steps at most.
     """
-    found = [
-        step.facts["update.decrease"] / abs(step.values["Loss"])
-        for step in course.steps
-        if "update.decrease" in step.facts and step.values.get("Loss")
-    ]
-    return np.array(found[-count:], dtype=float)
+    return np.array(_newest(course.steps, _decrease, count), dtype=float)
+
+
+def useful(course: Course, count: int = WINDOW) -> list[float]:
+    """What of q the samples agree on, q·s, at the last steps that have both, oldest first.
+
+    Args:
+        course: The run so far.
+        count: Of how many tracked steps at most.
+    """
+    return useful_at(course, course.steps, count)
+
+
+def useful_at(course: Course, steps: Reversible[StepView], count: int = WINDOW) -> list[float]:
+    """As :func:`useful`, of some steps of the run."""
+    signal_of = _signaller(course)
+
+    def measure(step: StepView) -> float | None:
+        decrease, share = _decrease(step), signal_of(step)
+        return None if decrease is None or share is None else decrease * share
+
+    return _newest(steps, measure, count)
+
+
+def _newest(
+    steps: Reversible[StepView], measure: Callable[[StepView], T | None], count: int
+) -> list[T]:
+    """The last measurements that there are, oldest first; looks no further back than it must."""
+    found = (value for step in reversed(steps) if (value := measure(step)) is not None)
+    return list(itertools.islice(found, count))[::-1]
+
+
+def _decrease(step: StepView) -> float | None:
+    if "update.decrease" not in step.facts or not step.values.get("Loss"):
+        return None
+    return float(step.facts["update.decrease"]) / abs(step.values["Loss"])
 
 
 def removable(course: Course, count: int) -> float | None:
@@ -53,3 +162,148 @@ def first_loss(course: Course) -> float | None:
     """The loss where the run began; ``None`` if it was not tracked."""
     found = (step.values["Loss"] for step in course.first if "Loss" in step.values)
     return next(found, None)
+
+
+def median_loss(course: Course, count: int = WINDOW) -> float | None:
+    """Median of the last losses; one that is NaN counts as infinite.
+
+    Args:
+        course: The run so far.
+        count: Of how many tracked steps; ``None`` if there are fewer than half as many.
+    """
+    found = course.last("Loss", count)
+    if len(found) < max(1, count // 2):
+        return None
+    return median(np.where(np.isnan(found), math.inf, found))
+
+
+def left(course: Course, count: int = WINDOW) -> float | None:
+    """What is left of the first loss: the median of the last losses, relative to it.
+
+    ``None`` if the first loss is not known, or not above 0: shares of it mean nothing then.
+
+    Args:
+        course: The run so far.
+        count: Of how many tracked steps the median is.
+    """
+    first, recent = first_loss(course), median_loss(course, count)
+    if first is None or recent is None or not (0 < first < math.inf):
+        return None
+    return recent / first
+
+
+class Progress(NamedTuple):
+    """How far the loss fell between the last window of tracked steps and the one before.
+
+    Attributes:
+        fall: Logarithm of the ratio of their medians: 0.1 is about 10 %; below 0, it rose.
+        steps: Steps of training between the windows' middles.
+    """
+
+    fall: float
+    steps: float
+
+
+def progress(course: Course, count: int = WINDOW) -> Progress | None:
+    """Whether the loss is falling; ``None`` before two windows are full, or where it is not > 0.
+
+    Args:
+        course: The run so far.
+        count: Tracked steps in each of both windows.
+    """
+    found = _newest(
+        course.steps,
+        lambda s: (s.step, s.values["Loss"]) if "Loss" in s.values else None,
+        2 * count,
+    )
+    if len(found) < 2 * count:
+        return None
+    steps, losses = np.array(found, dtype=float).T
+    earlier, recent = median(losses[:count], count), median(losses[count:], count)
+    if not (0 < earlier < math.inf and 0 < recent < math.inf):
+        return None
+    apart = float(np.mean(steps[count:]) - np.mean(steps[:count]))
+    return Progress(math.log(earlier / recent), apart)
+
+
+def rate(step: StepView) -> float | None:
+    """The largest learning rate of a step's parameter groups; ``None`` if unknown."""
+    return max(step.lr, default=None)
+
+
+def fact_series(course: Course, name: str, count: int) -> list[float]:
+    """The last values of a fact that is a number, oldest first.
+
+    Args:
+        course: The run so far.
+        name: Its dotted name.
+        count: Of how many tracked steps at most.
+    """
+    return [float(x) for x in _newest(course.steps, lambda step: step.facts.get(name), count)]
+
+
+def critical_batch_size(course: Course, count: int = WINDOW) -> float:
+    """Samples for which signal and noise of the batch gradient are alike, B = N (1 − s) / s.
+
+    ∞ where there is nothing but noise; NaN where it is not known.
+
+    Args:
+        course: The run so far.
+        count: Of how many tracked steps the median of s is.
+
+    Reference: McCandlish et al. (2018), the simple noise scale.
+    """
+    share, size = signal(course, count), course.now.batch_size
+    if size is None or math.isnan(share):
+        return math.nan
+    return math.inf if share == 0 else size * (1 - share) / share
+
+
+def chance(course: Course) -> float | None:
+    """Loss of the best output that does not look at the input, from the targets.
+
+    Cross entropy: the entropy of the classes; squared error: the variance of the targets; binary
+    cross entropy: the entropy that belongs to that variance. ``None`` for other losses. The
+    targets are those of the last 32 tracked steps.
+
+    Args:
+        course: The run so far.
+    """
+    function = course.fact("loss.function")
+    if function in CROSS_ENTROPY:
+        return _entropy(course)
+    variances = fact_series(course, "targets.variance", POOL)
+    if not variances or function not in (*SQUARES, *BINARY):
+        return None
+    variance = float(np.mean(variances))
+    if function in SQUARES:
+        return variance
+    p = (1 - math.sqrt(max(0.0, 1 - 4 * variance))) / 2  # p (1 − p) is the variance
+    return -sum(x * math.log(x) for x in (p, 1 - p) if x > 0)
+
+
+def _entropy(course: Course) -> float | None:
+    counts = _newest(course.steps, lambda step: step.facts.get("targets.counts"), POOL)
+    if not counts:
+        return None
+    total = np.zeros(max(map(len, counts)))
+    for found in counts:
+        total[: len(found)] += found
+    shares = total[total > 0] / total.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def weight_layers(course: Course) -> list[int]:
+    """Positions of the weight matrices and filters among the layers, inputs first.
+
+    Left out: biases, the parameters of norms, and embeddings, whose weights are of another scale
+    and of which a batch uses a few rows only.
+    """
+    return [
+        position
+        for position, layer in enumerate(course.header.get("layers", ()))
+        if len(layer["shape"]) >= 2
+        and layer.get("trainable", True)
+        and "weight" in layer["name"]
+        and not any(word in layer["module_type"] for word in ("Embed", "Norm"))
+    ]
