@@ -16,6 +16,7 @@ from cockpit.dashboard.curve import curve_svg
 from cockpit.instruments.alerts import Consequence
 from cockpit.instruments.lamp_words import spans_words
 from cockpit.instruments.numbers import format_number
+from cockpit.render.report_text import HIDDEN
 from cockpit.render.theme import OUT_SHAPES, SHAPES
 from cockpit.report import Entry, Report, Titles, counted
 
@@ -49,6 +50,7 @@ def report_html(report: Report, theme: str = "system") -> str:
             _entries("Lit for a while, and out again", report.out, report),
             _others(report.others),
             _titles("Checked and found healthy", "✓", report.healthy),
+            _titles(HIDDEN, "–", _listed(report.hidden)),
             _titles("Could not be checked", "–", report.absent),
             _titles("Silenced by the program", "–", _listed(report.silenced)),
             "</main>",
