@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cockpit.instruments.alerts import Alert, alerts, of_finding
+from cockpit.instruments.alerts import Alert, Consequence, alerts, of_finding
 from cockpit.instruments.lamp_words import Words, grouped, reasons, words_of
 from cockpit.instruments.run_summary import Fact, run_facts
 from cockpit.lamps import LEVELS, replay
@@ -58,6 +58,7 @@ class Report:
         entries: Lamps that are lit, then those that went out; in each the worst first.
         others: What else needs attention: events, values, how the run ended.
         healthy: What was checked and found healthy, by what it is about.
+        hidden: What is not told apart from what was lit, as it would be a consequence of that.
         absent: What could not be checked, by the reason.
         silenced: Titles of lamps that the program left out.
     """
@@ -70,6 +71,7 @@ class Report:
     entries: tuple[Entry, ...]
     others: tuple[dict[str, Any], ...]
     healthy: Titles
+    hidden: tuple[str, ...]
     absent: Titles
     silenced: tuple[str, ...]
 
@@ -99,6 +101,15 @@ class Report:
         return min(known, key=lambda pair: pair[0])[1] if known else ""
 
     @property
+    def headline(self) -> str:
+        """The worst of what is the case, and how much more there is as bad; or the verdict."""
+        found = [entry.alert.message for entry in self.lit if entry.alert.level == self.level]
+        found += [str(a["message"]) for a in self.others if a["level"] == self.level]
+        if not found:
+            return self.verdict
+        return f"{found[0]}, and {len(found) - 1} more" if found[1:] else found[0]
+
+    @property
     def verdict(self) -> str:
         """Everything in one sentence."""
         return _verdict(self) + _beside(self)
@@ -116,17 +127,20 @@ def report_on(log: RunLog, *, anew: bool = False) -> Report:
     afterwards = anew or not outcome.watched
     if afterwards:
         outcome = Outcome.of_board(replay(log, silenced=silenced_in(log.header)))
+    else:
+        outcome = outcome.judged(log)
     steps = log.batch_sizes.step
-    others = [alert for alert in alerts(log, outcome) if not alert["lamp"]]
+    found = alerts(log, outcome)
     return Report(
         name=log.name,
         facts=tuple(run_facts(log)[1:]),
         steps=(int(steps[0]), int(steps[-1])) if steps.size else None,
         over=log.status != "running",
         afterwards=afterwards,
-        entries=tuple(_entries(log, outcome)),
-        others=tuple(others),
-        healthy=_titles(grouped(outcome.healthy)),
+        entries=tuple(_entries(log, outcome, found)),
+        others=tuple(alert for alert in found if not alert["lamp"]),
+        healthy=_titles(grouped(outcome.clear)),
+        hidden=tuple(one.title for one in outcome.hidden),
         absent=_titles(reasons(outcome)),
         silenced=tuple(words_of(name).title for name in outcome.silenced),
     )
@@ -136,15 +150,21 @@ def _titles(parts: Iterable[tuple[str, list[str]]]) -> Titles:
     return tuple((what, tuple(titles)) for what, titles in parts)
 
 
-def _entries(log: RunLog, outcome: Outcome) -> list[Entry]:
+def _entries(log: RunLog, outcome: Outcome, found: Iterable[dict[str, Any]]) -> list[Entry]:
     """Each lamp once, with all its times: those that are lit, then those that went out."""
+    explained = {alert["lamp"]: alert["consequences"] for alert in found}
     past: dict[str, list[Episode]] = {}
     for episode in outcome.past:
         past.setdefault(episode.lamp, []).append(episode)
+    entries = []
+    for finding in outcome.findings:
+        name = finding.root.lamp
+        entry = _entry(log, finding, past.get(name, ()))
+        if name in explained:  # what is not finite is among them
+            told = tuple(Consequence(**one) for one in explained[name])
+            entry = replace(entry, alert=replace(entry.alert, consequences=told))
+        entries.append(entry)
     lit = {episode.lamp for episode in outcome.lit}
-    entries = [
-        _entry(log, finding, past.get(finding.root.lamp, ())) for finding in outcome.findings
-    ]
     for name, episodes in past.items():
         if name not in lit and not _is_told(episodes, past):
             entries.append(_entry(log, _worst(episodes, past), episodes))

@@ -86,7 +86,7 @@ def _end(alerts: Sequence[Mapping[str, Any]], outcome: Outcome) -> str:
     counts += f", {len(outcome.absent)} absent" if outcome.absent else ""
     return (
         f'<div class="strip-end">{quiet}<details class="lamps-list"><summary>{counts}</summary>'
-        f"{_past(outcome)}{_listed('Saw nothing wrong', grouped(outcome.healthy))}"
+        f"{_past(outcome)}{_listed('Saw nothing wrong', grouped(outcome.clear))}"
         f"{_listed('Absent', reasons(outcome))}</details></div>"
     )
 

@@ -19,9 +19,8 @@ def lamps(outcome: Outcome) -> dict[str, Any]:
     return {
         "watched": outcome.watched,
         "watching": outcome.able,
-        "healthy": [
-            {"group": group, "titles": titles} for group, titles in grouped(outcome.healthy)
-        ],
+        "healthy": [{"group": group, "titles": titles} for group, titles in grouped(outcome.clear)],
+        "hidden": [one.title for one in outcome.hidden],
         "absent": [{"why": why, "titles": titles} for why, titles in reasons(outcome)],
         "past": [
             {

@@ -16,6 +16,7 @@ from cockpit.dashboard.curve import curve_svg
 from cockpit.instruments.alerts import Consequence
 from cockpit.instruments.lamp_words import spans_words
 from cockpit.instruments.numbers import format_number
+from cockpit.render.report_text import HIDDEN
 from cockpit.render.theme import OUT_SHAPES, SHAPES
 from cockpit.report import Entry, Report, Titles, counted
 
@@ -49,6 +50,7 @@ def report_html(report: Report, theme: str = "system") -> str:
             _entries("Lit for a while, and out again", report.out, report),
             _others(report.others),
             _titles("Checked and found healthy", "✓", report.healthy),
+            _titles(HIDDEN, "–", _listed(report.hidden)),
             _titles("Could not be checked", "–", report.absent),
             _titles("Silenced by the program", "–", _listed(report.silenced)),
             "</main>",
@@ -79,14 +81,11 @@ def _afterwards(report: Report) -> str:
 def _verdict(report: Report) -> str:
     level, advice = report.level, report.try_first
     sign = f'<span class="sign">{SHAPES[level]}</span> ' if level else ""
-    first = (
-        f'<p class="first"><span class="label">Try first</span> {escape(advice)}</p>'
-        if advice
-        else ""
-    )
+    counts = f'<p class="quietly">{escape(report.verdict)}</p>' if level else ""
+    first = f'<p class="first"><span>Try first</span> {escape(advice)}</p>' if advice else ""
     return (
-        f'<section class="verdict" data-level="{level}"><h2>{sign}{escape(report.verdict)}</h2>'
-        f"{first}</section>"
+        f'<section class="verdict" data-level="{level}"><h2>{sign}{escape(report.headline)}</h2>'
+        f"{counts}{first}</section>"
     )
 
 
@@ -113,7 +112,7 @@ def _track(entry: Entry, low: int, high: int) -> str:
         stretches += f'<span style="left:{left:.2f}%;width:{width:.2f}%"></span>'
     shape = (SHAPES if entry.is_lit else OUT_SHAPES)[alert.level]
     return (
-        f'<div class="row" data-level="{alert.level}"><span class="name">'
+        f'<div class="row" data-level="{alert.level}"{_out(entry)}><span class="name">'
         f'<span class="sign">{shape}</span> {escape(alert.message)}</span>'
         f'<span class="track">{stretches}</span></div>'
     )
@@ -133,30 +132,33 @@ def _entry(entry: Entry, report: Report) -> str:
     parts = [
         ("What it means", escape(alert.means)),
         ("What to do", escape(alert.advice)),
-        ("Evidence", _evidence(alert.evidence, alert.numbers)),
+        ("Evidence", escape(alert.evidence)),
         ("Where", escape(", ".join(alert.layers))),
         ("What a program would change", escape(alert.suggestion)),
         ("It explains", "".join(map(_consequence, alert.consequences))),
     ]
     rows = "".join(f"<dt>{label}</dt><dd>{text}</dd>" for label, text in parts if text)
     return (
-        f'<article data-level="{alert.level}"{"" if entry.is_lit else " data-out"}>'
+        f'<article data-level="{alert.level}"{_out(entry)}>'
         f'<p class="level"><span class="sign">{shape}</span> {alert.level}'
         f"{f' · {words.kind}' if words.kind else ''}</p>"
         f"<h3>{escape(alert.message)}</h3>"
         f'<p class="when">{escape(spans_words(entry.spans, over=report.over))}</p>'
-        f'<div class="said"><dl>{rows}</dl>{curve_svg(alert.curve)}</div>{_background(entry)}'
-        "</article>"
+        f'<div class="said"><dl>{rows}</dl><div class="seen">{curve_svg(alert.curve)}'
+        f"{_numbers(alert.numbers)}</div></div>{_background(entry)}</article>"
     )
 
 
-def _evidence(sentence: str, numbers: dict[str, float | str]) -> str:
+def _out(entry: Entry) -> str:
+    return "" if entry.is_lit else " data-out"
+
+
+def _numbers(numbers: dict[str, float | str]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(_number(value))}</td></tr>'
         for name, value in numbers.items()
     )
-    table = f"<table>{rows}</table>" if rows else ""
-    return f"{escape(sentence)}{table}" if sentence else table
+    return f"<table>{rows}</table>" if rows else ""
 
 
 def _number(value: float | str) -> str:

@@ -6,6 +6,7 @@ to know.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -111,11 +112,9 @@ def alerts(log: RunLog, outcome: Outcome | None = None) -> list[dict[str, Any]]:
     """
     outcome = Outcome.of_log(log) if outcome is None else outcome
     lamps = [of_finding(log, finding) for finding in outcome.findings]
-    events = _events(log)
-    nonfinite = _nonfinite(log)
-    if nonfinite and not _is_explained(lamps, nonfinite):
+    events = [*_events(log), *_status(log)]
+    if (nonfinite := _nonfinite(log)) and not _is_told(nonfinite, outcome.findings, lamps):
         events.append(nonfinite)
-    events += _status(log)
     events.sort(key=lambda a: -(a.last if a.last is not None else -1))
     ordered = sorted([*lamps, *events], key=lambda a: LEVELS.index(a.level))
     return [asdict(alert) for alert in ordered[:SHOWN]]
@@ -169,12 +168,14 @@ def _consequence(episode: Episode) -> Consequence:
     return Consequence(episode.level, title, episode.reading.evidence, episode.since)
 
 
-def _is_explained(lamps: list[Alert], nonfinite: Alert) -> bool:
-    """Whether a lamp says why there are values that are no numbers; then it lists them."""
-    for place, alert in enumerate(lamps):
-        if alert.lamp is not None and alert.lamp.startswith("nonfinite"):
+def _is_told(nonfinite: Alert, findings: Sequence[Finding], lamps: list[Alert]) -> bool:
+    """Whether a lamp says why there are values that are no numbers; then its alert lists them."""
+    for place, finding in enumerate(findings):
+        names = [episode.lamp for episode in (finding.root, *finding.consequences)]
+        if any(name.startswith("nonfinite") or name == "diverged" for name in names):
             told = Consequence(nonfinite.level, nonfinite.message.rstrip("."), "", nonfinite.step)
-            lamps[place] = replace(alert, consequences=(*alert.consequences, told))
+            known = lamps[place].consequences
+            lamps[place] = replace(lamps[place], consequences=(*known, told))
             return True
     return False
 

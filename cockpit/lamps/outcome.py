@@ -7,8 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from cockpit.lamps.board import Board, Episode
+from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import LEVELS, Lamp, Level, Reading, Suggestion, all_lamps
+from cockpit.lamps.lines import view_of
+from cockpit.lamps.replay import replay
+from cockpit.log.parse import STORED_KINDS, StepLine, as_dict, parse_line
 
 if TYPE_CHECKING:
     from cockpit.log import RunLog
@@ -16,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Outcome", "silenced_in", "watching"]
 
 FACTS = "facts"  # kind of the values whose names have dots
-LOOKED_AT = 2  # records at either end of a log in which facts are looked for
+LOOKED_AT = 2  # steps at either end of a log by which lamps are held to be able to tell
+JUDGED_AT = 400  # of a long log, those by which it is found out whether they could
+SHORT = 4_000  # steps
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,8 @@ class Outcome:
         watched: Whether there were any; without, all else is empty.
         lit: Those that are lit, or were when the run ended: warnings first, then oldest first.
         past: Those that went out, in this order.
-        healthy: Lamps that could tell, and never lit.
+        healthy: Lamps that could tell, and never lit. As of a log: all that nothing hinders;
+            :meth:`judged` knows better.
         absent: Names of lamps that cannot tell anything, with the reason.
         silenced: Names of lamps that the program left out.
     """
@@ -79,6 +88,46 @@ class Outcome:
         absent = _absent(log, dark)
         healthy = tuple(one for one in dark if one.name not in absent)
         return cls(True, tuple(lit), tuple(past), healthy, absent, silenced)
+
+    def judged(self, log: RunLog) -> Outcome:
+        """The same, with those only as healthy that have indeed read something in the log.
+
+        Of a long log at its ends. Takes a millisecond or two for each step.
+
+        Args:
+            log: The run's.
+        """
+        if log.batch_sizes.step.size <= SHORT:
+            board = replay(log)
+        else:
+            board = Board(log.header)
+            for name in log.user_names:
+                series = log.user_series(name)
+                for step, value in zip(series.step.tolist(), series.value.tolist(), strict=True):
+                    board.take_user(step, {name: value})
+            for view in views_at_the_ends(log, JUDGED_AT):
+                board.take(view)
+        dark = {*self.absent, *(one.name for one in self.healthy)}
+        absent = {name: why for name, why in board.absent.items() if name in dark}
+        healthy = [one for one in all_lamps() if one.name in dark and one.name not in absent]
+        return replace(self, healthy=tuple(healthy), absent=absent)
+
+    @property
+    def hidden(self) -> tuple[Lamp, ...]:
+        """Dark lamps that would show a consequence of one that is or was lit.
+
+        That they are dark does not say that what they look for is healthy: some leave what another
+        one explains to that one.
+        """
+        loud = {e.lamp for e in (*self.lit, *self.past) if e.level != "advisory"}
+        causes = [one for one in all_lamps() if one.name in loud]
+        return tuple(one for one in self.healthy if any(c.explains(one) for c in causes))
+
+    @property
+    def clear(self) -> tuple[Lamp, ...]:
+        """Lamps that found nothing wrong, and of which that counts: all but the hidden ones."""
+        hidden = self.hidden
+        return tuple(one for one in self.healthy if one not in hidden)
 
     @property
     def able(self) -> int:
@@ -175,39 +224,57 @@ def _suggestion(given: Mapping[str, Any] | None) -> Suggestion | None:
 
 
 def _absent(log: RunLog, lamps: Iterable[Lamp]) -> dict[str, str]:
-    """Those of some lamps whose needs the run does not track, with the reason."""
-    tracked, facts = _tracked(log), _facts(log)
+    """Those of some lamps that cannot judge the run, with the reason, as a few steps tell it."""
+    course = Course(log.header)
+    for name in log.user_names:
+        series = log.user_series(name)
+        course.take_user(int(series.step[-1]), {name: float(series.value[-1])})
+    for view in views_at_the_ends(log, LOOKED_AT):
+        course.take(view)
+    tracked = {*log.header["quantities"], *log.quantities, *log.user_names}
+    facts_to_come = _has_facts(log) and not any(view.facts for view in course.steps)
 
     def is_there(need: str) -> bool:
-        return need in tracked or ("." in need and (facts is None or need in facts))
+        return need in tracked or course.seen(need) or (facts_to_come and "." in need)
 
     found = {}
     for one in lamps:
         missing = [need for need in one.needs if not is_there(need)]
         if missing:
             found[one.name] = f"needs {', '.join(missing)}, not tracked in this run"
+        elif course.count and (why := _unfit(one, course)):
+            found[one.name] = why
     return found
 
 
-def _tracked(log: RunLog) -> set[str]:
-    """Names of quantities that are recorded or shall be, and of what the user logged."""
-    return {*log.header["quantities"], *log.quantities, *log.user_names}
+def _unfit(lamp: Lamp, course: Course) -> str:
+    try:
+        return lamp.unfit(course) if lamp.unfit else ""
+    except Exception:  # its diagnosis says so, where it is made
+        return ""
 
 
 def _has_facts(log: RunLog) -> bool:
     return any(about.get("kind") == FACTS for about in log.header["quantities"].values())
 
 
-def _facts(log: RunLog) -> set[str] | None:
-    """Names of the facts in the first and the last records; None: there are none yet."""
-    if not _has_facts(log):
-        return set()
+def views_at_the_ends(log: RunLog, count: int) -> Iterator[StepView]:
+    """The first and the last tracked steps of a run, as lamps see them.
+
+    Args:
+        log: The run.
+        count: How many at either end, at most.
+    """
     steps = log.batch_sizes.step
-    found: set[str] = set()
-    for step in {*steps[:LOOKED_AT].tolist(), *steps[-LOOKED_AT:].tolist()}:
-        values = (log.record(step) or {}).get("values")
-        for value in values.values() if isinstance(values, dict) else ():
-            if isinstance(value, dict) and value.get("kind") == FACTS:
-                facts = value.get("facts")
-                found.update(facts if isinstance(facts, dict) else ())
-    return found or None
+    for step in sorted({*steps[:count].tolist(), *steps[-count:].tolist()}):
+        line = parse_line(msgspec.json.encode(_plain(log.record(step) or {})))
+        if isinstance(line, StepLine):
+            yield view_of(line)
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without its histograms and arrays."""
+    values = as_dict(record.get("values"))
+    large = STORED_KINDS - {FACTS}
+    kept = {n: v for n, v in values.items() if as_dict(v).get("kind") not in large}
+    return {**record, "type": "step", "values": kept}

@@ -16,6 +16,7 @@ from cockpit.render.theme import OUT_SHAPES, SHAPES
 if TYPE_CHECKING:
     from cockpit.report import Entry, Report
 
+HIDDEN = "Not told apart from what was lit"
 WIDEST, NARROWEST, LABEL = 100, 40, 12  # columns; of texts, and of what stands before them
 
 Lines = list[Text]
@@ -41,10 +42,10 @@ def report_lines(report: Report, width: int) -> Lines:
         lines += [*_entry(entry, report, room), words("")][: None if report.out[1:] else -1]
     lines += _others(report.others, room)
     lines += _titles("Checked and found healthy", report.healthy, room)
+    lines += _titles(HIDDEN, [("", report.hidden)] if report.hidden else [], room)
     lines += _titles("Could not be checked", report.absent, room)
-    if report.silenced:
-        lines += _titles("Silenced by the program", [("", report.silenced)], room)
-    return lines
+    silenced = [("", report.silenced)] if report.silenced else []
+    return lines + _titles("Silenced by the program", silenced, room)
 
 
 def _head(report: Report, room: int) -> Lines:
@@ -102,7 +103,7 @@ def _titles(head: str, parts: Iterable[tuple[str, Sequence[str]]], room: int) ->
     if not parts:
         return []
     count = sum(len(titles) for _, titles in parts)
-    lines = [words(""), words(f"{head} ({count:,})", "bold")]
+    lines = [words(""), words(cut(f"{head} ({count:,})", room), "bold")]
     for what, titles in parts:
         listed = ", ".join(titles)
         lines += _wrapped(f"{what}: {listed}" if what else listed, room, 2, hanging=2)

@@ -6,7 +6,7 @@
   const find = (id) => document.getElementById(id);
   const OUT = { warning: "△", caution: "◇", advisory: "○" }; // as in render/theme.py
   const SVG = "http://www.w3.org/2000/svg";
-  let lamps = { watched: false, watching: 0, healthy: [], absent: [], past: [], about: {} };
+  let lamps = { watched: false, watching: 0, healthy: [], hidden: [], absent: [], past: [], about: {} };
   let away = { acknowledged: [], silenced: [] };
   let open = 0; // alerts in the strip
 
@@ -63,20 +63,20 @@
   function describe(button, alert) {
     opener = button;
     const more = lamps.about[alert.lamp] || { text: [], source: "", page: "", kind: "" };
-    const kind = [alert.level, more.kind, cockpit.whenOf(alert)].filter(Boolean).join(" · ");
+    const level = alert.level[0].toUpperCase() + alert.level.slice(1);
+    const kind = [level, more.kind, cockpit.whenOf(alert)].filter(Boolean).join(" · ");
     const silenced = cockpit.stateOf(alert) === "silenced";
-    const button_ = element("button", { type: "button", class: "quiet-button" },
+    const quiet = element("button", { type: "button", class: "quiet-button" },
       silenced ? "Show it again" : "Silence for this run");
-    button_.addEventListener("click", () => {
+    quiet.addEventListener("click", () => {
       aboutBox().hidePopover();
       cockpit.silence(alert, !silenced);
     });
     aboutBox().replaceChildren(
       element("h4", {}, element("span", { class: "sign", "data-level": alert.level }, cockpit.SHAPES[alert.level]),
         ` ${alert.message}`),
-      element("p", { class: "kind" }, kind),
+      element("p", { class: "kind" }, kind, quiet),
       explanation(alert, more),
-      element("p", { class: "actions" }, button_),
     );
   }
 
@@ -157,7 +157,7 @@
     element("p", {}, element("span", { class: "quietly" }, `${label}: `), titles.join(", "));
 
   function fill() {
-    const { healthy, absent, past, watching } = lamps;
+    const { healthy, hidden, absent, past, watching } = lamps;
     const missing = absent.reduce((sum, one) => sum + one.titles.length, 0);
     const dark = healthy.reduce((sum, one) => sum + one.titles.length, 0);
     find("lamps").replaceChildren(
@@ -167,6 +167,7 @@
       ...part("Were lit, and went out", ...past.map(over)),
       ...part(`${dark === watching ? count(dark, "lamp watches", "lamps watch") : `${integer(dark)} others watch`}, and see nothing wrong`,
         ...healthy.map((one) => named(one.group, one.titles))),
+      ...part("Not told apart from what was lit", ...(hidden.length ? [element("p", {}, hidden.join(", "))] : [])),
       ...part(`${count(missing, "lamp")}${missing === 1 ? "" : "s"} absent`,
         ...absent.map((one) => named(one.why, one.titles))),
     );

@@ -26,8 +26,9 @@ def page_of(kind: str, folder: Path, theme: str = "system") -> str:
 def test_a_finding_has_all_its_parts(tmp_path: Path) -> None:
     page = page_of("lamp-warning", tmp_path)
     for part in (
-        '<h2><span class="sign">▲</span> 1 warning lit when the run ended.</h2>',
-        '<span class="label">Try first</span> Divide the learning rate by 3',
+        '<h2><span class="sign">▲</span> Learning rate too large</h2>',
+        "1 warning lit when the run ended.",
+        "<span>Try first</span> Divide the learning rate by 3",
         "<h3>Learning rate too large</h3>",
         "from step 100 to the end",
         "<dt>Evidence</dt><dd>Median α 0.60",

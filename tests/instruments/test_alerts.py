@@ -12,6 +12,7 @@ import pytest
 
 from cockpit.instruments.alerts import alerts
 from cockpit.instruments.lamp_panels import marks
+from cockpit.instruments.lamp_words import words_of
 from cockpit.lamps import get
 from cockpit.log import LogWriter, RunLog
 from cockpit.log.record import Scalar
@@ -89,7 +90,8 @@ def test_a_lit_lamp_is_an_alert_with_cause_evidence_and_advice(run: Watched) -> 
     assert found["layers"] == ("0.weight",)
     assert found["suggestion"] == "learning rate × 0.333"
     (explained,) = found["consequences"]
-    assert (explained["title"], explained["evidence"]) == ("Oscillation", "It alternates.")
+    title = words_of("oscillation").title
+    assert (explained["title"], explained["evidence"]) == (title, "It alternates.")
     assert found["curve"]["quantity"] == "Alpha"
     assert found["curve"]["since"] == pytest.approx(120 * 12 / 19, abs=0.1)
     json.dumps(found, allow_nan=False)

@@ -142,3 +142,13 @@ def test_a_board_says_the_same(tmp_path: Path) -> None:
     assert [e.lamp for e in outcome.past] == ["one"]
     assert [one.name for one in outcome.healthy] == ["four"]
     assert list(outcome.absent) == ["three"]
+
+
+def test_what_a_lit_lamp_explains_is_not_called_healthy(run: Watched) -> None:
+    run.lamp("nonfinite_input", level="warning")
+    outcome = Outcome.of_log(run.log)
+    lamp = get("learning_rate_too_large")  # a statistical one: all of these are explained
+    assert lamp in outcome.hidden
+    assert lamp in outcome.healthy
+    assert lamp not in outcome.clear
+    assert outcome.able == len(outcome.hidden) + len(outcome.clear) + 1
