@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTTING = ("matplotlib", "plotly", "dash")
-AFTER_THE_LOG = ("log", "instruments", "render", "synthetic")
+AFTER_THE_LOG = ("log", "instruments", "render", "synthetic", "lamps")
 COMMANDS_WITHOUT_TORCH = ("cli.py", "views.py", "plot_command.py", "export_command.py")
 
 
@@ -84,13 +84,21 @@ def test_log_imports_nothing_else_of_cockpit():
     assert [line for line in found if " imports cockpit.log" not in line] == []
 
 
+def test_lamps_know_the_log_alone_and_no_plotting_library():
+    files = sources("cockpit/lamps")
+    found = offenders(files, "cockpit")
+    below = (" imports cockpit.log", " imports cockpit.lamps")
+    assert [line for line in found if not any(module in line for module in below)] == []
+    assert offenders(files, *PLOTTING) == []
+
+
 def test_render_and_instruments_know_nothing_of_the_training_side():
     side = [f"cockpit.{name}" for name in ("cockpit", "backward", "quantities", "problems", "demo")]
     assert offenders(sources("cockpit/instruments", "cockpit/render"), *side) == []
 
 
 def test_training_side_knows_no_instruments_and_no_renderer():
-    files = sources("cockpit/backward", "cockpit/quantities", "cockpit/log")
+    files = sources("cockpit/backward", "cockpit/quantities", "cockpit/log", "cockpit/lamps")
     assert offenders(files, *PLOTTING, "cockpit.instruments", "cockpit.render") == []
 
 
@@ -117,7 +125,7 @@ sys.meta_path.insert(0, Block())
 
 @pytest.mark.parametrize(
     "module",
-    ["cockpit", "cockpit.log", "cockpit.instruments", "cockpit.render.matplotlib",
+    ["cockpit", "cockpit.log", "cockpit.lamps", "cockpit.instruments", "cockpit.render.matplotlib",
      "cockpit.render.plotly", "cockpit.synthetic", "cockpit.views", "cockpit.cli"],
 )  # fmt: skip
 def test_imports_without_torch(module):
