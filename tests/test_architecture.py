@@ -87,13 +87,21 @@ def test_log_imports_nothing_else_of_cockpit():
     assert [line for line in found if " imports cockpit.log" not in line] == []
 
 
+def test_lamps_know_the_log_alone_and_no_plotting_library():
+    files = sources("cockpit/lamps")
+    found = offenders(files, "cockpit")
+    below = (" imports cockpit.log", " imports cockpit.lamps")
+    assert [line for line in found if not any(module in line for module in below)] == []
+    assert offenders(files, "torch", "torchvision", "backpack", *PLOTTING) == []
+
+
 def test_render_and_instruments_know_nothing_of_the_training_side():
     side = [f"cockpit.{name}" for name in ("cockpit", "backward", "quantities", "problems", "demo")]
     assert offenders(sources("cockpit/instruments", "cockpit/render"), *side) == []
 
 
 def test_training_side_knows_no_instruments_and_no_renderer():
-    files = sources("cockpit/backward", "cockpit/quantities", "cockpit/log")
+    files = sources("cockpit/backward", "cockpit/quantities", "cockpit/log", "cockpit/lamps")
     assert offenders(files, *PLOTTING, "cockpit.instruments", "cockpit.render") == []
 
 

@@ -199,10 +199,11 @@ class Board:
         """Say of each lit lamp which other one explains it; a new cause is a change, too."""
         told = {change.episode.lamp for change in changes}
         found = [change for change in changes if change.state == "off"]
+        causes = self._causes()
         for watch in self._watches:
             if watch.episode is None:
                 continue
-            cause = self._cause(watch)
+            cause = causes[watch.lamp.name]
             moved, watch.episode = cause != watch.episode.cause, replace(watch.episode, cause=cause)
             name = watch.lamp.name
             if name in told:
@@ -211,6 +212,22 @@ class Board:
             elif moved:
                 found.append(Change("update", watch.episode))
         return found
+
+    def _causes(self) -> dict[str, str | None]:
+        """The cause of each lit lamp; of a circle of several, the oldest stands for itself."""
+        lit = sorted(
+            (w for w in self._watches if w.episode is not None),
+            key=lambda w: (w.since, w.lamp.name),
+        )
+        causes = {watch.lamp.name: self._cause(watch) for watch in lit}
+        for name in causes:
+            passed, cause = {name}, causes[name]
+            while cause is not None and cause not in passed:
+                passed.add(cause)
+                cause = causes[cause]
+            if cause == name:
+                causes[name] = None
+        return causes
 
     def _cause(self, watch: _Watch) -> str | None:
         """The lit lamp that explains this one: the oldest of several."""

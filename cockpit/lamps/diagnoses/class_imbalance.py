@@ -21,8 +21,8 @@ FEWEST = 32  # samples
     kind="exact",
     needs=("targets.counts",),
     means="Nearly all samples belong to one class: a model that always says it has a small loss.",
-    do="Measure the accuracy of each class; weight the loss or draw rare classes more often. If "
-    "there are other classes in the data, see that it is shuffled.",
+    do="Measure the accuracy of each class, and weight the loss or draw rare classes more often; "
+    "if the data has other classes than these, see that it is shuffled.",
     source="a check of the data that most tools leave to the user",
     sustain=2,
     inhibits=("wrong_output_size", "wrong_labels", "converged"),

@@ -1,0 +1,252 @@
+"""Which lamps are lit, since when, and which of them is the cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from cockpit.lamps import Board, Lamp, Reading, StepView, Suggestion
+from cockpit.lamps.lamp import STATISTICAL
+
+
+def made(name, severities, *, level="caution", kind="exact", needs=(), sustain=1, inhibits=(),
+         levels=()):  # fmt: skip
+    """A lamp that reads these severities, one a step; ``None``: nothing."""
+
+    def read(course):
+        step = course.now.step
+        severity = severities(step) if callable(severities) else severities[step]
+        if severity is None:
+            return None
+        own = levels[step] if step < len(levels) else None
+        suggestion = Suggestion("lr", factor=severity)
+        return Reading(severity, f"{name} at {step}", {"x": severity}, level=own,
+                       suggestion=suggestion)  # fmt: skip
+
+    return Lamp(name, name, level, "data", kind, needs, "Means.", "Do.", "tests", sustain,
+                inhibits, read, "")  # fmt: skip
+
+
+def run(*lamps, steps, values=None, **options):
+    """The board and, by step, what changed: (name, state, cause)."""
+    board = Board({}, lamps=lamps, **options)
+    told = {}
+    for step in range(steps):
+        given = {"Loss": 1.0} if values is None else values(step)
+        changes = board.take(StepView(step, values=given))
+        if changes:
+            told[step] = [(c.episode.lamp, c.state, c.episode.cause) for c in changes]
+    return board, told
+
+
+def always(step):
+    return 2.0
+
+
+def from_step(begin):
+    return lambda step: 2.0 if step >= begin else 0.0
+
+
+def test_a_lamp_lights_at_one_and_goes_out_below_a_half():
+    board, told = run(made("a", [0.99, 1.0, 0.6, 0.5, 0.49, 0.49, 0.0]), steps=7)
+    assert told == {1: [("a", "on", None)], 5: [("a", "off", None)]}
+    (over,) = board.past
+    assert (over.since, over.step, over.last, over.until) == (1, 1, 1, 5)
+    assert board.lit == []
+
+
+def test_it_takes_as_many_readings_in_a_row_as_it_says():
+    over = [2, 2, 0, 2, 2, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0]
+    board, told = run(made("a", over, sustain=3), steps=len(over))
+    assert told == {5: [("a", "on", None)], 16: [("a", "off", None)]}
+    (episode,) = board.past
+    assert (episode.since, episode.step, episode.last) == (3, 5, 10)
+
+
+def test_what_is_between_starts_both_counts_anew():
+    _, told = run(
+        made("a", [2, 0.7, 2, 0.7, 2, 2, 0, 0.7, 0, 0, 0.7, 0, 0, 0, 0], sustain=2), steps=15
+    )
+    assert told == {5: [("a", "on", None)], 14: [("a", "off", None)]}
+
+
+def test_steps_that_tell_nothing_do_not_count():
+    board, told = run(
+        made("a", [2, None, 2, None, None, 0, None, 0, None, 0, 0], sustain=2), steps=11
+    )
+    assert told == {2: [("a", "on", None)], 10: [("a", "off", None)]}
+    assert board.past[0].since == 0
+
+
+def test_it_may_light_again():
+    board, told = run(made("a", [2, 0, 0, 2, 2]), steps=5)
+    assert [state for changes in told.values() for _, state, _ in changes] == ["on", "off", "on"]
+    assert (len(board.past), board.lit[0].since) == (1, 3)
+
+
+def test_the_worst_reading_is_kept_and_the_last_step():
+    board, told = run(made("a", [2, 5, 3, 0.7]), steps=4)
+    (episode,) = board.lit
+    assert (episode.reading.severity, episode.reading.evidence) == (5, "a at 1")
+    assert (episode.last, list(told)) == (2, [0])
+
+
+def test_a_level_may_rise_and_does_not_fall():
+    levels = ["advisory", "caution", "advisory", "warning", None]
+    board, told = run(made("a", always, levels=levels), steps=5)
+    assert told == {0: [("a", "on", None)], 1: [("a", "update", None)], 3: [("a", "update", None)]}
+    assert board.lit[0].level == "warning"
+
+
+def test_a_level_below_the_threshold_changes_nothing():
+    board, _ = run(made("a", [2, 0.7], levels=["advisory", "warning"]), steps=2)
+    assert board.lit[0].level == "advisory"
+
+
+def test_lit_lamps_are_sorted_by_level_then_age():
+    lamps = [made("know", always, level="advisory"), made("late", from_step(2), level="warning"),
+             made("soon", from_step(1)), made("now", from_step(1), level="warning")]  # fmt: skip
+    board, _ = run(*lamps, steps=4)
+    assert [episode.lamp for episode in board.lit] == ["now", "late", "soon", "know"]
+
+
+def test_healthy_lamps_read_and_were_never_lit():
+    lamps = [made("dark", [0] * 6), made("silent", [None] * 6), made("short", [2, *[0] * 5])]
+    board, _ = run(*lamps, made("lit", always), steps=6)
+    assert [one.name for one in board.healthy] == ["dark"]
+
+
+def test_absent_lamps_say_why():
+    def broken(step):
+        raise ZeroDivisionError("of zero")
+
+    lamps = [
+        made("needy", always, needs=("Loss", "Alpha", "inputs.std")),
+        made("silent", lambda step: None),
+        made("broken", broken),
+        made("fine", always, needs=("Loss",)),
+    ]
+    board, _ = run(*lamps, steps=3)
+    assert board.absent == {
+        "needy": "needs Alpha, inputs.std, not tracked in this run",
+        "silent": "no step so far that it could judge",
+        "broken": "its diagnosis failed: ZeroDivisionError: of zero",
+    }
+    assert [episode.lamp for episode in board.lit] == ["fine"]
+
+
+def test_a_lamp_begins_when_what_it_needs_comes():
+    needy = made("needy", always, needs=("Alpha",))
+    board, told = run(needy, steps=4, values=lambda step: {"Alpha": 0.0} if step == 2 else {})
+    assert told == {2: [("needy", "on", None)]}
+    assert board.absent == {}
+
+
+def test_a_lamp_that_raises_is_switched_off_and_stays_lit_if_it_was():
+    asked = []
+
+    def raises(step):
+        asked.append(step)
+        if step == 2:
+            raise ValueError
+        return 2.0
+
+    board, _ = run(made("a", raises), made("b", always), steps=5)
+    assert asked == [0, 1, 2]
+    assert "a" in board.absent
+    assert {episode.lamp for episode in board.lit} == {"a", "b"}
+
+
+def test_silenced_lamps_are_left_out():
+    board, told = run(made("a", always), made("b", always), steps=2, silenced=frozenset({"a"}))
+    assert told == {0: [("b", "on", None)]}
+    assert "a" not in board.absent
+
+
+def test_a_cause_and_its_consequence():
+    cause = made("cause", from_step(3), inhibits=("effect",))
+    board, told = run(made("effect", from_step(1)), cause, steps=5)
+    assert told[1] == [("effect", "on", None)]
+    assert sorted(told[3]) == [("cause", "on", None), ("effect", "update", "cause")]
+    assert {e.lamp: e.cause for e in board.lit} == {"cause": None, "effect": "cause"}
+
+
+def test_both_at_once():
+    _, told = run(made("effect", always), made("cause", always, inhibits=("effect",)), steps=2)
+    assert told == {0: [("effect", "on", "cause"), ("cause", "on", None)]}
+
+
+def test_a_consequence_stands_for_itself_when_its_cause_goes_out():
+    _, told = run(
+        made("effect", always), made("cause", [2, 0, 0, 0], inhibits=("effect",)), steps=4
+    )
+    assert sorted(told[2]) == [("cause", "off", None), ("effect", "update", None)]
+
+
+def test_the_oldest_of_several_causes():
+    lamps = [made("young", from_step(2), inhibits=("effect",)),
+             made("old", from_step(1), inhibits=("effect",)), made("effect", always)]  # fmt: skip
+    board, told = run(*lamps, steps=4)
+    assert [told[step][-1][2] for step in (0, 1)] == [None, "old"]
+    assert {e.lamp: e.cause for e in board.lit}["effect"] == "old"
+
+
+def test_since_counts_and_not_when_it_was_lit():
+    slow = made("slow", always, sustain=3, inhibits=("quick",))
+    quick = made("quick", from_step(1), inhibits=("slow",))
+    board, _ = run(slow, quick, steps=4)
+    assert {e.lamp: e.cause for e in board.lit} == {"slow": None, "quick": "slow"}
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 2), (2, 0)])
+def test_of_two_that_explain_each_other_the_older_one_is_the_cause(first, second):
+    a = made("a", from_step(first), inhibits=("b",))
+    b = made("b", from_step(second), inhibits=("a",))
+    board, _ = run(a, b, steps=4)
+    older, younger = ("a", "b") if first < second else ("b", "a")
+    assert {e.lamp: e.cause for e in board.lit} == {older: None, younger: older}
+
+
+def test_of_two_of_the_same_age_the_name_decides():
+    a, b = made("b", always, inhibits=("a",)), made("a", always, inhibits=("b",))
+    board, _ = run(a, b, steps=1)
+    assert {e.lamp: e.cause for e in board.lit} == {"a": None, "b": "a"}
+
+
+@pytest.mark.parametrize("begins", [(0, 1, 2), (2, 0, 1), (1, 1, 1)])
+def test_of_a_circle_of_three_the_oldest_stands_for_itself(begins):
+    names = ("a", "b", "c")
+    lamps = [made(name, from_step(begin), inhibits=(names[(i + 1) % 3],))
+             for i, (name, begin) in enumerate(zip(names, begins, strict=True))]  # fmt: skip
+    board, _ = run(*lamps, steps=4)
+    causes = {e.lamp: e.cause for e in board.lit}
+    oldest = min(zip(begins, names, strict=True))[1]
+    assert [name for name, cause in causes.items() if cause is None] == [oldest]
+
+
+def test_an_exact_lamp_may_explain_all_statistical_ones():
+    lamps = [made("exact", always, inhibits=(STATISTICAL,)), made("other", always),
+             made("x", always, kind="statistical"),
+             made("y", always, kind="statistical", inhibits=(STATISTICAL,))]  # fmt: skip
+    board, _ = run(*lamps, steps=1)
+    causes = {e.lamp: e.cause for e in board.lit}
+    assert causes == {"exact": None, "other": None, "x": "exact", "y": "exact"}
+
+
+def test_numbers_of_the_loop_are_seen_with_the_next_step():
+    seen = []
+
+    def read(step):
+        seen.append(dict(board.course.user))
+        return 0.0
+
+    board = Board({}, lamps=[made("a", read)])
+    board.take(StepView(0))
+    board.take_user(0, {"valid_loss": 1.0})
+    board.take(StepView(1))
+    assert seen == [{}, {"valid_loss": [(0, 1.0)]}]
+
+
+def test_a_board_has_all_lamps_unless_told_otherwise():
+    board = Board({})
+    assert board.take(StepView(0)) == []
+    assert "nonfinite_input" in board.absent

@@ -1,0 +1,69 @@
+"""What a header says of the model."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from cockpit.lamps import Course
+from cockpit.lamps.network import Network, network
+
+
+def layer(name, shape, kind, **others):
+    return {"name": name, "shape": shape, "module": name.rpartition(".")[0], "module_type": kind,
+            **others}  # fmt: skip
+
+
+HEADER = {
+    "layers": [
+        layer("embed.weight", [50, 8], "Embedding"),
+        layer("conv.weight", [4, 8, 3], "Conv1d"),
+        layer("conv.bias", [4], "Conv1d"),
+        layer("norm.weight", [4], "LayerNorm"),
+        layer("up.weight", [4, 6, 3], "ConvTranspose1d", trainable=False),
+        layer("rnn.weight_ih_l0", [16, 6], "LSTM"),
+        layer("head.weight", [2, 4], "NonDynamicallyQuantizableLinear"),
+        layer("own.table", [3, 3], "Table"),
+    ]
+}
+
+
+def test_weights_of_layers_that_are_trained():
+    found = Network.of(HEADER)
+    assert list(found.weights) == ["conv.weight", "rnn.weight_ih_l0", "head.weight"]
+    assert found.weights["conv.weight"] == (4, 8, 3)
+
+
+def test_sizes_and_shares():
+    found = Network.of(HEADER)
+    total = 400 + 96 + 4 + 4 + 96 + 8 + 9
+    assert found.size == total + 72
+    assert found.share_of(["conv.weight", "conv.bias"]) == pytest.approx(100 / total)
+    assert found.share_of(["up.weight", "unknown"]) == 0
+    assert math.isnan(Network.of({}).share_of(["a"]))
+
+
+def test_weight_of_a_layer_has_its_outputs_first():
+    found = Network.of(HEADER)
+    assert found.weight_of("conv") == (4, 8, 3)
+    assert found.weight_of("up") == (6, 4, 3)
+    assert found.weight_of("norm") is None
+    assert found.weight_of("con") is None
+
+
+def test_first_parameters_of_a_norm():
+    assert not Network.of(HEADER).begins_with_norm
+    assert Network.of({"layers": HEADER["layers"][3:]}).begins_with_norm
+    assert not Network.of({}).begins_with_norm
+
+
+def test_damaged_headers():
+    assert Network.of({"layers": [{}, {"name": "a"}]}).shapes == {"a": ()}
+    assert Network.of({"layers": None}).size == 0
+
+
+def test_it_is_read_once_for_each_course():
+    one, other = Course(HEADER), Course({})
+    assert network(one) is network(one)
+    assert network(other).shapes == {}
