@@ -20,9 +20,11 @@ __all__ = [
     "decreases",
     "fact_series",
     "first_loss",
+    "jump",
     "left",
     "median",
     "median_loss",
+    "pooled_signal",
     "progress",
     "rate",
     "removable",
@@ -65,15 +67,38 @@ def signals(course: Course, count: int) -> list[float]:
         course: The run so far.
         count: Of how many tracked steps at most.
     """
-    return _newest(course.steps, _signaller(course), count)
+    noise_of = _noise_of(course)
+    return [_share(noise) for noise, _ in _newest(course.steps, noise_of, count)]
 
 
-def _signaller(course: Course) -> Callable[[StepView], float | None]:
-    """What tells s of a step.
+def pooled_signal(course: Course, count: int) -> float:
+    """Signal's share of the batch gradients of several steps together, Σ ‖ḡ‖² s / Σ ‖ḡ‖².
+
+    Single values of s are clipped at 0, and noisy. This is not, and has no bias: without any
+    signal it scatters around 0 and may be below it.
+
+    Args:
+        course: The run so far.
+        count: Of how many tracked steps; NaN if there are fewer than half as many.
+    """
+    found = _newest(course.steps, _noise_of(course), count)
+    squares = [norm**2 for _, norm in found]
+    total = sum(squares)
+    if len(found) < count // 2 or not 0 < total < math.inf:
+        return math.nan
+    return sum(s * (1 - noise**2) for s, (noise, _) in zip(squares, found, strict=True)) / total
+
+
+def _share(noise: float) -> float:
+    return min(max(1 - noise**2, 0.0), 1.0)
+
+
+def _noise_of(course: Course) -> Callable[[StepView], tuple[float, float] | None]:
+    """What tells NormTest and ‖ḡ‖ of a step (1 in its place where it is not tracked).
 
     Batch normalization couples the samples: then parts of the batch gradient are tracked, which
     scatter more than individual gradients would. Only those of weights behind the last such layer
-    are what they seem; so s is that of the last weight.
+    are what they seem; so both are those of the last weight.
     """
 
     @functools.cache
@@ -83,12 +108,19 @@ def _signaller(course: Course) -> Callable[[StepView], float | None]:
         last = max(weight_layers(course), default=-1)
         return last if last > coupling else None
 
-    def measure(step: StepView) -> float | None:
-        noise = step.values.get("NormTest")
-        if step.notes.get("NormTest", {}).get("individual") == "contribution":
-            layers, last = step.layers.get("NormTest", ()), uncoupled()
-            noise = None if last is None or last >= len(layers) else float(layers[last])
-        return None if noise is None else min(max(1 - noise**2, 0.0), 1.0)
+    def measure(step: StepView) -> tuple[float, float] | None:
+        if "NormTest" not in step.values:
+            return None
+        if step.notes.get("NormTest", {}).get("individual") != "contribution":
+            return step.values["NormTest"], step.values.get("GradNorm", 1.0)
+        noises, norms, last = (
+            step.layers.get("NormTest", ()),
+            step.layers.get("GradNorm"),
+            uncoupled(),
+        )
+        if last is None or last >= len(noises):
+            return None
+        return float(noises[last]), 1.0 if norms is None else float(norms[last])
 
     return measure
 
@@ -120,11 +152,11 @@ def useful(course: Course, count: int = WINDOW) -> list[float]:
 
 def useful_at(course: Course, steps: Reversible[StepView], count: int = WINDOW) -> list[float]:
     """As :func:`useful`, of some steps of the run."""
-    signal_of = _signaller(course)
+    noise_of = _noise_of(course)
 
     def measure(step: StepView) -> float | None:
-        decrease, share = _decrease(step), signal_of(step)
-        return None if decrease is None or share is None else decrease * share
+        decrease, found = _decrease(step), noise_of(step)
+        return None if decrease is None or found is None else decrease * _share(found[0])
 
     return _newest(steps, measure, count)
 
@@ -224,6 +256,20 @@ def progress(course: Course, count: int = WINDOW) -> Progress | None:
         return None
     apart = float(np.mean(steps[count:]) - np.mean(steps[:count]))
     return Progress(math.log(earlier / recent), apart)
+
+
+def jump(course: Course, count: int) -> float:
+    """Typical change of the loss from one tracked step to the next, median |Δ log L|.
+
+    0 where it is not known.
+
+    Args:
+        course: The run so far.
+        count: Of how many changes at most.
+    """
+    losses = course.last("Loss", count + 1)
+    losses = losses[np.isfinite(losses) & (losses > 0)]
+    return median(np.abs(np.diff(np.log(losses)))) if len(losses) > 1 else 0.0
 
 
 def rate(step: StepView) -> float | None:

@@ -9,7 +9,8 @@ from cockpit.lamps.units import any_units, unit_shares
 
 WINDOW = 4  # tracked steps
 MOST, HALF = 0.9, 0.5  # prototype: healthy at most 0.31
-LOST, HIGH = 0.7, 0.3  # of the first loss: a fitted network has gradients of exactly 0, too
+HIGH = 0.7  # of the first loss: healthy runs that learn may have many dead units
+PATIENCE = 20  # tracked steps, if they died: then the learning rate has its say first
 SAMPLES = 8  # in the batch: with fewer, a unit may easily be unused
 
 
@@ -39,9 +40,9 @@ def dead_units(course: Course) -> Reading | None:
     for every sample of the batch, and at every position: the smallest share of 4 tracked steps, as
     a small batch leaves units unused by chance. The last layer does not count.
 
-    Over 90 % in a layer is a warning if the loss is still above 0.7 of its first value, over 50 % a
-    caution if it is above 0.3; a network that has fitted its data has gradients of zero as well,
-    and lacks nothing.
+    Over 90 % in a layer is a warning, over 50 % a caution, if the loss is still above 0.7 of its
+    first value; below, it is something to know. Units that were not dead at the first tracked step
+    count from the 20th on.
     """
     shares, loss = unit_shares(course, "dead", WINDOW), left(course)
     if loss is None or len(shares) < 2 or (course.now.batch_size or SAMPLES) < SAMPLES:
@@ -50,11 +51,10 @@ def dead_units(course: Course) -> Reading | None:
     # Layers before a dead one get no gradient, either: it is the last one that is to blame.
     worst = max(hidden.values())
     name = [module for module, share in hidden.items() if share == worst][-1]
-    level: Level = "advisory"
-    if worst > MOST and loss >= LOST:
-        level = "warning"
-    elif loss >= HIGH:
-        level = "caution"
+    born = float(course.first[0].facts.get(f"units.{name}.dead", 0.0)) >= HALF
+    if not born and course.count < PATIENCE:
+        return None
+    level: Level = "advisory" if loss < HIGH else "warning" if worst > MOST else "caution"
     return Reading(
         above(worst, HALF),
         f"{worst:.0%} of the units of {name} (over {HALF:.0%}; {MOST:.0%}: warning) had no "

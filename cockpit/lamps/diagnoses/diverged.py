@@ -8,7 +8,7 @@ import numpy as np
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
-from cockpit.lamps.statistics import first_loss, median
+from cockpit.lamps.statistics import first_loss, jump, median
 
 RATIO = 3.0  # of the first loss: prototype
 RECENT = 5  # tracked steps: a median over them needs three beyond
@@ -63,7 +63,7 @@ def diverged(course: Course) -> Reading | None:
     if course.count < FEW or len(recent) < FEW:
         return None
     loss = median(np.where(np.isnan(recent), math.inf, recent))
-    threshold = max(RATIO, math.exp(min(NOISE * _jump(course), 50.0)))
+    threshold = max(RATIO, math.exp(min(NOISE * jump(course, JUMPS), 50.0)))
     return Reading(
         max(above(loss / first, threshold), 0.0),
         f"The median loss of the last {len(recent)} tracked steps, {loss:.4g}, is "
@@ -75,10 +75,3 @@ def diverged(course: Course) -> Reading | None:
 
 def _bad_inputs(step: StepView) -> bool:
     return bool(step.facts.get("inputs.nonfinite"))
-
-
-def _jump(course: Course) -> float:
-    """Typical change of the loss from one tracked step to the next: median |Δ log L|."""
-    losses = course.last("Loss", JUMPS + 1)
-    losses = losses[np.isfinite(losses) & (losses > 0)]
-    return median(np.abs(np.diff(np.log(losses)))) if len(losses) > 1 else 0.0

@@ -11,6 +11,7 @@ from cockpit.lamps.statistics import left, median
 
 RECENT = 4  # tracked steps: a run with such gradients does not last long
 DEPTH = 300.0  # the mirror image of the vanishing ones' 3e-3; healthy at most about 12
+PATIENCE = 20  # tracked steps, for growth: a loss that explodes has its say first
 GROWTH = 100.0  # of the first norms: networks that train well had up to 10
 HARMED = 1.0  # of the first loss
 
@@ -47,7 +48,7 @@ def exploding_gradients(course: Course) -> Reading | None:
         depth = min(found.input.values()) / max(found.output.values())
     harmed = loss >= HARMED
     by_depth = above(depth, DEPTH) if depth > 0 else 0.0
-    by_time = above(growth, GROWTH) if growth > 0 and harmed else 0.0
+    by_time = above(growth, GROWTH) if growth > 0 and harmed and course.count >= PATIENCE else 0.0
     layers = tuple(found.input) if found is not None and by_depth >= by_time else ()
     where = (
         f"the first weights' gradients are {depth:.2g} × the last ones' (over {DEPTH:g})"

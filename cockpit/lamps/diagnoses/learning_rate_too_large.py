@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
-from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Level, Reading, Suggestion, above, lamp
-from cockpit.lamps.statistics import WINDOW, left, median, progress, useful, useful_at
+from cockpit.lamps.course import Course, StepView
+from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
+from cockpit.lamps.statistics import (
+    WINDOW,
+    chance,
+    left,
+    median,
+    median_loss,
+    progress,
+    useful,
+    useful_at,
+)
 
-PATIENCE = 12  # tracked steps: healthy runs, too, may rise for some steps at first
-OVERSHOOT, SHARE = -0.1, 0.05  # prototype: several hundred short runs
-FAR, SHARE_IF_FAR = 1.0, 0.01  # prototype
-STAGNANT = 0.1  # share of the promised fall of the loss: a quadratic keeps it up to α = 0.8
-PROMISE = 0.4  # logarithm of a fall that no noise of the batches hides: 33 %
-LOST, HIGH = 0.8, 0.4  # of the first loss; below it is the noise floor: another lamp
-KICK, UNRECOVERED = 0.5, 0.95  # q·s of one step that ended higher; of the first loss
-KICK_PATIENCE, KICK_LOST = 16, 32  # tracked steps without recovery: a caution, a warning
-
-
-class _Harm(NamedTuple):
-    severity: float
-    level: Level
-    words: str
+PATIENCE = 16  # tracked steps: healthy runs, too, may rise at first
+OVERSHOOT = -0.1  # α, prototype: shorter steps harm nobody
+SHARE = 0.02  # q·s of a step: healthy runs with as much of it are below HIGH, or fall fast
+FAR, SHARE_IF_FAR = 1.0, 0.01  # α, prototype: with steps that end higher, less is enough
+HIGH = 0.8  # of the first loss; below, a loss that stands still may be at its noise floor
+PROMISE = 0.3  # of the loss, in the steps from one window to the next: what noise can't hide
+FALL = 0.1  # logarithm of the fall that comes of it, at least
+LEAP = 0.5  # q·s of one step that ended higher than it began
+UNRECOVERED = 0.95  # of the first loss, or of that of chance
+DIED = 0.5  # of a layer's units
+KICK = 0.1  # q·s of one of the 8 tracked steps before: where units die of noise, it is about 0
+HURT = 0.7  # of the first loss: it has not got over the loss of its units
 
 
 @lamp(
@@ -53,63 +59,84 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     """α alone does not tell: good runs overshoot, and tiny steps overshoot freely.
 
     What is bad is a contradiction. Each step promises to remove a share q·s of the loss: q to first
-    order, s of it being signal that the samples agree on. With a promise of more than 5 % a step (1
-    % where α is above 1, i.e. steps end higher than they began) the loss has to fall. If instead it
-    is above its start, or has fallen by less than a tenth of the promise, and the median α of the
-    last 8 tracked steps is above −0.1, the steps are too long. Once the loss is below 0.4 of its
-    start, the same is no mistake but the noise floor of this learning rate.
+    order, s of it being signal that the samples agree on. Healthy runs may promise half of the loss
+    in each step and still be healthy: while the loss is high it falls fast, and later it is near
+    its noise floor. So it counts if the loss is above 0.8 of its first value and has fallen by less
+    than 10 % in 8 tracked steps, though steps promise more than 2 % each and the median α is above
+    −0.1 (or 1 % with α above 1: steps end higher than they began).
 
     A run may also be thrown off by its very first steps and stay at the loss of chance, where
     nothing overshoots any more: one of the first 8 tracked steps with α above 1 and q·s above 0.5,
-    and the loss not below 0.95 of its start 16 tracked steps later.
+    and a loss that has not recovered; or half of the units of a layer died after steps with q·s
+    above 0.1, and the loss is still above 0.7 of its first value.
     """
+    loss = left(course)
+    if loss is None or course.count < PATIENCE:
+        return None
+    found = [r for r in (_no_gain(course, loss), _leapt(course, loss), _died(course, loss)) if r]
+    return max(found, key=lambda reading: reading.severity, default=None)
+
+
+def _no_gain(course: Course, loss: float) -> Reading | None:
+    """Whether the steps promise much, overshoot, and the loss stays high."""
     alpha = median(course.last("Alpha", WINDOW), WINDOW // 2)
     share = median(useful(course), WINDOW // 2)
-    loss = left(course)
-    if loss is None or math.isnan(alpha) or math.isnan(share) or course.count < PATIENCE:
+    if math.isnan(alpha) or math.isnan(share):
         return None
     threshold = SHARE_IF_FAR if alpha > FAR else SHARE
-    steps = above(max(share, 0.0), threshold) if alpha > OVERSHOOT else 0.0
-    harm = _harm(course, loss, share)
-    now = Reading(
-        min(steps, harm.severity),
+    moved = progress(course) if loss >= HIGH and alpha > OVERSHOOT else None
+    harmed = moved is not None and share * moved.steps >= PROMISE and moved.fall < FALL
+    return Reading(
+        above(max(share, 0.0), threshold) if harmed else 0.0,
         f"Median α {alpha:.2f} (over {OVERSHOOT}), a step promises to remove {share:.1%} of the "
-        f"loss (over {threshold:.0%}), and {harm.words}; over the last {WINDOW} tracked steps.",
+        f"loss (over {threshold:.0%}), but the loss is {loss:.2f} × its first value (over {HIGH}) "
+        f"and not falling; over the last {WINDOW} tracked steps.",
         {"alpha": alpha, "share": share, "threshold": threshold, "loss_left": loss},
-        level=harm.level,
         suggestion=Suggestion("lr", factor=1 / 3),
     )
-    thrown = _thrown_off(course, loss)
-    return now if thrown is None or now.severity >= 1 else thrown
 
 
-def _harm(course: Course, loss: float, share: float) -> _Harm:
-    """What the loss does instead of falling."""
-    if loss >= 1:
-        return _Harm(2 * loss, "warning", f"the loss is {loss:.2f} × its first value")
-    moved = progress(course)
-    level: Level = "warning" if loss >= LOST else "caution"
-    if moved is None or loss < HIGH:
-        return _Harm(0.0, level, f"the loss is down to {loss:.2f} × its first value")
-    promised = share * moved.steps
-    words = f"the loss fell by {-math.expm1(-moved.fall):.1%} in {moved.steps:.0f} steps"
-    if promised < PROMISE or moved.fall >= STAGNANT * promised:
-        return _Harm(0.0, level, words)
-    return _Harm(1 + loss, level, words)
-
-
-def _thrown_off(course: Course, loss: float) -> Reading | None:
+def _leapt(course: Course, loss: float) -> Reading | None:
     """Whether one of the first steps was a leap from which the loss has not recovered."""
     leaps = [s for s in course.first if s.values.get("Alpha", math.nan) > FAR]
     largest = max(useful_at(course, leaps), default=0.0)
-    if largest < KICK or course.count < KICK_PATIENCE:
+    if largest < LEAP:
         return None
+    guess, recent = chance(course), median_loss(course)
+    height = loss if not guess or recent is None else max(loss, recent / guess)
     return Reading(
-        above(loss, UNRECOVERED) if loss >= UNRECOVERED else 0.0,
-        f"One of the first steps promised to remove {largest:.0%} of the loss (over {KICK:.0%}) "
+        above(height, UNRECOVERED) ** 3,  # it goes out at three quarters of the height
+        f"One of the first steps promised to remove {largest:.0%} of the loss (over {LEAP:.0%}) "
         f"and ended higher than it began; {course.count} tracked steps later the loss is "
-        f"{loss:.2f} × its first value.",
-        {"share": largest, "threshold": KICK, "loss_left": loss},
-        level="warning" if course.count >= KICK_LOST else "caution",
+        f"{height:.2f} × its first value, or that of chance.",
+        {"share": largest, "threshold": LEAP, "loss_left": height},
         suggestion=Suggestion("lr", factor=1 / 10),
     )
+
+
+def _died(course: Course, loss: float) -> Reading | None:
+    """Whether long steps killed the units of a layer."""
+    before, now = _dead(course.first[0]), _dead(course.now)
+    dead = {m: now[m] - before[m] for m in now if m in before}
+    if not dead or (worst := max(dead.values())) < DIED:
+        return None
+    name = max(dead, key=lambda module: dead[module])
+    steps = list(course.steps)
+    when = next(i for i, s in enumerate(steps) if _dead(s).get(name, 0) >= before[name] + DIED)
+    longest = max(useful_at(course, steps[:when]), default=0.0)
+    if longest < KICK:
+        return None
+    return Reading(
+        above(loss, HURT) ** 2,  # it goes out at 0.5
+        f"{worst:.0%} of the units behind {name} died (over {DIED:.0%}) after steps that promised "
+        f"to remove {longest:.0%} of the loss each (over {KICK:.0%}), and the loss is still "
+        f"{loss:.2f} × its first value (over {HURT}).",
+        {"share": worst, "threshold": DIED, "loss_left": loss},
+        layers=(name,),
+        suggestion=Suggestion("lr", factor=1 / 10),
+    )
+
+
+def _dead(step: StepView) -> dict[str, float]:
+    found = {n: x for n, x in step.facts.items() if n.startswith("units.") and n.endswith(".dead")}
+    return {n.removeprefix("units.").removesuffix(".dead"): float(x) for n, x in found.items()}

@@ -28,6 +28,7 @@ MOST = 100.0  # times as large at once
     do="Multiply the learning rate by 10, and again, until the loss falls within some steps.",
     source="our own measurements",
     sustain=3,
+    inhibits=("batch_too_small", "wrong_labels"),
     unfit=lambda course: (
         "" if course.planned_steps else "needs the number of steps: Cockpit(..., planned_steps=…)"
     ),

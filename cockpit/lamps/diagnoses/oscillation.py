@@ -8,10 +8,10 @@ from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, lamp
 from cockpit.lamps.statistics import WINDOW, median, progress, signal, useful
 
-NEAR, FAR = 0.7, 1.6  # α: 1 is the point opposite to the start, as high as that
+NEAR, FAR = 0.8, 1.6  # α: 1 is the point opposite to the start, as high as that
 TIGHT = 0.6  # quartile distance of α: it is the same at each step
 SIGNAL = 0.5  # of s: it is not noise that turns the gradient around
-STAGNANT = 0.1  # share of the promised fall of the loss
+FALL = 0.03  # logarithm of the fall of the loss, at least
 PROMISE = 0.1  # logarithm of a fall that could be seen: 10 %
 TURNS = 0.85  # share of neighbours' differences that change sign; noise alone: 2/3
 
@@ -32,9 +32,9 @@ def oscillation(course: Course) -> Reading | None:
     """α is the same at nearly every step, and near 1: the point opposite to the start.
 
     That alone is no harm. It counts if the samples agree (s above 0.5, so that it is not noise that
-    turns the steps around), and either the loss has fallen by less than a tenth of what the steps
-    promise, or it goes up and down in turn at tracked neighbours (of noise alone, two of three
-    differences change sign; here 85 % must).
+    turns the steps around), and either the loss has fallen by less than 3 % in 8 tracked steps
+    though they promise more than 10 %, or it goes up and down in turn at tracked neighbours (of
+    noise alone, two of three differences change sign; here 85 % must).
     """
     recent = sorted(a for a in course.last("Alpha", WINDOW) if math.isfinite(a))
     alpha, share = median(recent, WINDOW // 2), signal(course)
@@ -48,7 +48,7 @@ def oscillation(course: Course) -> Reading | None:
         return None
     turns = _turns(course)
     promised = promise * moved.steps
-    stands = promised >= PROMISE and moved.fall < STAGNANT * promised
+    stands = promised >= PROMISE and moved.fall < FALL
     return Reading(
         1 + share if stands or turns >= TURNS else 0.0,
         f"α is {alpha:.2f} in the median ({NEAR} to {FAR}; 1 is opposite to the start) and differs "

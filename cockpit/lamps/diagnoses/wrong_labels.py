@@ -6,14 +6,18 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, below, lamp
-from cockpit.lamps.statistics import chance, median, median_loss, signal
+from cockpit.lamps.statistics import chance, jump, median, pooled_signal, progress
 
-WINDOW = 16  # tracked steps
+WINDOW = 16  # tracked steps of which the loss is the median
+POOL = 32  # tracked steps whose signal is pooled
 PATIENCE = 24  # tracked steps at chance
+SURE = 0.2  # of the planned steps at chance: then less noise, but more of chance, will do
+SIGNAL_IF_SURE, LOW_IF_SURE = 0.35, 0.97
 LONG = 0.05  # of the planned steps: recurrent networks rest at chance before they learn
-SIGNAL = 0.12  # prototype; noise alone gives 0 to 0.1
-LOW, HIGH = 0.95, 1.3  # of the loss of chance
-CONSTANT = 0.02  # outputs.spread: below, the outputs do not depend on the inputs at all
+SIGNAL = 0.08  # wrong pairs: -0.11 to 0.05; slow starts with batches of 8: 0.13 and more
+LOW, HIGH = 0.93, 1.3  # of the loss of chance
+FLAT = 0.05  # logarithm of the loss's change: otherwise it is only passing by
+CONSTANT = 1e-3  # outputs.spread: below, the outputs do not depend on the inputs at all
 
 
 @lamp(
@@ -28,6 +32,7 @@ CONSTANT = 0.02  # outputs.spread: below, the outputs do not depend on the input
     "shifted by one?",
     source="random labels: Zhang et al. (2017); thresholds: our own measurements",
     sustain=3,
+    inhibits=("batch_too_small", "dead_units", "noise_floor"),
 )
 def wrong_labels(course: Course) -> Reading | None:
     """Where inputs say nothing of their targets, the samples agree on nothing.
@@ -36,25 +41,45 @@ def wrong_labels(course: Course) -> Reading | None:
     class occurs. After that each sample pulls elsewhere.
 
     So the loss stays at that of the best output that does not look at the input (the entropy of the
-    classes, or the variance of the targets, of all tracked batches), for 24 tracked steps and 5 %
-    of the planned ones, and s, the signal's share of the batch gradient, is no larger than noise
-    makes it: below 0.12 in the median of 16 tracked steps. A learning rate that is too small has a
-    large s; outputs that are constant (dead units, zero weights) are left to other lamps.
+    classes, or the variance of the targets, of all tracked batches), without moving, for 24 tracked
+    steps and 5 % of the planned ones; and s, the signal's share of the batch gradients of 32
+    tracked steps together, is no larger than noise makes it: below 0.08, or 0.35 after 20 % of the
+    planned steps. A learning rate that is too small has a large s; outputs that are constant (dead
+    units, zero weights) are left to other lamps.
     """
-    share, step = signal(course, WINDOW), course.now.step - course.first[0].step
+    share, step = pooled_signal(course, POOL), course.now.step - course.first[0].step
     if course.count < PATIENCE or step < LONG * (course.planned_steps or 0) or math.isnan(share):
         return None
-    if share >= 2 * SIGNAL:
+    if share >= 2 * SIGNAL_IF_SURE:
         return Reading(0.0, f"The signal share of the batch gradient is {share:.2f}.")
-    guess, loss = chance(course), median_loss(course, WINDOW)
-    if guess is None or loss is None or guess <= 0:
+    guess, loss = chance(course), _mean(course)
+    if not guess or loss is None:
         return None
+    threshold = SIGNAL_IF_SURE if _rested(course, guess) else SIGNAL
     spreads = [s.facts["outputs.spread"] for s in course.steps if "outputs.spread" in s.facts]
     alive = not spreads or median(spreads[-WINDOW:]) > CONSTANT
-    at_chance = LOW <= loss / guess <= HIGH
+    moved = progress(course, WINDOW)
+    resting = moved is None or abs(moved.fall) < max(FLAT, jump(course, POOL))
+    at_chance = LOW <= loss / guess <= HIGH and resting
     return Reading(
-        below(share, SIGNAL) if at_chance and alive else 0.0,
+        below(max(share, 0.0), threshold) if at_chance and alive else 0.0,
         f"The loss, {loss:.4g}, is {loss / guess:.2f} × that of chance ({LOW} to {HIGH}) after "
-        f"{course.count} tracked steps, with a signal share of {share:.2f} (below {SIGNAL}).",
-        {"signal": share, "threshold": SIGNAL, "loss": loss, "chance": guess},
+        f"{course.count} tracked steps, with a signal share of {share:.2f} (below {threshold}).",
+        {"signal": share, "threshold": threshold, "loss": loss, "chance": guess},
     )
+
+
+def _mean(course: Course, skip: int = 0) -> float | None:
+    """Mean of the losses of a window: the median of squared errors is below what is expected."""
+    losses = course.last("Loss", WINDOW + skip)[:WINDOW]
+    return float(losses.mean()) if len(losses) == WINDOW else None
+
+
+def _rested(course: Course, guess: float) -> bool:
+    """Whether the loss has been at chance for long, at both ends of that time."""
+    since = course.now.step - SURE * (course.planned_steps or math.inf)
+    if course.steps[0].step > since:
+        return False
+    skip = sum(step.step >= since for step in course.steps) - WINDOW
+    losses = [_mean(course), _mean(course, max(skip, 0))]
+    return all(loss and LOW_IF_SURE <= loss / guess <= HIGH for loss in losses)

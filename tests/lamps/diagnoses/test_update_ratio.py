@@ -32,7 +32,8 @@ def test_a_fifth_of_a_layer_at_each_step_and_no_gain():
 
 
 def test_something_to_know_while_the_loss_falls():
-    assert only(board_of(NAME, steps(0.2, loss=falling))).level == "advisory"
+    assert only(board_of(NAME, steps(0.6, loss=falling))).level == "advisory"
+    assert shone(board_of(NAME, steps(0.2, loss=falling))) == []
 
 
 def test_layers_at_quite_different_paces():

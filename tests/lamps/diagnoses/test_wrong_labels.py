@@ -73,6 +73,18 @@ def test_healthy(why, changed):
     assert shone(board_of(NAME, steps(**changed))) == [], why
 
 
+def test_rested_at_chance_for_a_fifth_of_the_run():
+    """Then a signal of 0.3 is noise enough: that of how often each class occurs."""
+    board = board_of(NAME, steps(noise=0.7**0.5, count=120))
+    assert only(board).since >= 80
+    lower = steps(noise=0.7**0.5, loss=0.95 * CHANCE, count=120)
+    assert shone(board_of(NAME, lower)) == []
+
+
+def test_passing_by_chance():
+    assert shone(board_of(NAME, steps(loss=lambda i: 1.6 * CHANCE * 0.99**i, count=50))) == []
+
+
 def test_long_runs_rest_at_chance_for_longer():
     assert shone(board_of(NAME, steps(), {"planned_steps": 4000})) == []  # 5 %: 200 steps
     assert only(board_of(NAME, steps(count=210), {"planned_steps": 4000})).step == 202
