@@ -89,7 +89,7 @@ class Group:
 
     A moment returns facts by dotted name: words, numbers, flags, lists, and tensors (small ones).
     Tensors stay on their device until the step is settled; then all of them come to the host at
-    once. One without axes becomes a number, and stands for nothing if it is NaN; see also
+    once. One without axes becomes a number, and stands for nothing if it is NaN or ±∞; see also
     :class:`~cockpit.backward.facts.fetch.Then`. A later moment's facts take the place of an earlier
     one's of the same name.
 

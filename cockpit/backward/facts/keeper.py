@@ -134,7 +134,7 @@ class FactsOfSteps:
 
     def _ask(self, moment: str, *about: Any) -> None:
         step = self._step
-        if step is None:
+        if step is None or step.first() is None:
             return
         for group in self._asked[moment]:
             if group.name in step.left_out:

@@ -23,7 +23,7 @@ from cockpit.backward.facts.fetch import Then, fetched
         (torch.tensor(True), True),
         (torch.tensor(2**40), 2**40),
         (torch.tensor(0.5, dtype=torch.float16), 0.5),
-        (torch.tensor(-math.inf), -math.inf),
+        (-math.inf, -math.inf),
         (torch.tensor([1, 2]), [1, 2]),
         (torch.tensor([0.5, math.nan]), [0.5, math.nan]),
         (Then([torch.tensor(2), torch.tensor([3, 4])], lambda a, b: [a, *b]), [2, 3, 4]),
@@ -38,7 +38,8 @@ def test_facts_become_numbers(fact: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "fact", [None, torch.tensor(math.nan), Then([torch.ones(())], lambda x: None)]
+    "fact",
+    [None, torch.tensor(math.nan), torch.tensor(-math.inf), Then([torch.ones(())], lambda x: None)],
 )
 def test_what_cannot_be_had_is_left_out(fact: Any) -> None:
     assert fetched({"before": 1, "it": fact, "after": torch.tensor(2)}) == {"before": 1, "after": 2}
