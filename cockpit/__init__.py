@@ -14,6 +14,7 @@ from cockpit._version import __version__
 
 if TYPE_CHECKING:
     from cockpit.cautions import CockpitWarning as CockpitWarning
+    from cockpit.cautions import LampWarning as LampWarning
     from cockpit.cockpit import Cockpit as Cockpit
     from cockpit.configuration import Configuration as Configuration
     from cockpit.log import RunLog as RunLog
@@ -29,6 +30,7 @@ _HOME = {
     "Cockpit": "cockpit.cockpit",
     "CockpitWarning": "cockpit.cautions",
     "Configuration": "cockpit.configuration",
+    "LampWarning": "cockpit.cautions",
     "Quantity": "cockpit.quantities.base",
     "RunLog": "cockpit.log",
     "linear": "cockpit.schedules",

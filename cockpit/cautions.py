@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["CockpitWarning", "warn"]
+__all__ = ["CockpitWarning", "LampWarning", "warn"]
 
 # What lies between the user's line and a warning.
 BETWEEN = (
@@ -23,14 +23,18 @@ class CockpitWarning(UserWarning):
     """Something about tracking, not about the training, needs the user's attention."""
 
 
-def warn(message: str) -> None:
+class LampWarning(UserWarning):
+    """Something about the training needs the user's attention: a lamp is lit."""
+
+
+def warn(message: str, category: type[UserWarning] = CockpitWarning) -> None:
     """Warn of something at the user's line that led here; tracking never raises on its own account.
 
     Where the user has made warnings errors, the message goes to standard error.
     """
     try:
-        warnings.warn(f"Cockpit: {message}", CockpitWarning, stacklevel=_level_of_user())
-    except CockpitWarning as raised:
+        warnings.warn(f"Cockpit: {message}", category, stacklevel=_level_of_user())
+    except category as raised:
         print(f"{type(raised).__name__}: {raised}", file=sys.stderr)
 
 

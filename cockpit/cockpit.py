@@ -23,7 +23,9 @@ from cockpit.backward.user_passes import inside_backward
 from cockpit.budget import Budget, checked_budget
 from cockpit.configuration import Configuration, resolve
 from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_untracked
-from cockpit.header import describe_run
+from cockpit.header import checked_steps, describe_run
+from cockpit.lamp_watch import LampWatch, OnLamp, choose_lamps
+from cockpit.lamps import Episode, Lamp
 from cockpit.log import LogWriter, SilentWriter
 from cockpit.losses import LossProbe, checked_reduction
 from cockpit.open_step import OpenStep
@@ -32,11 +34,9 @@ from cockpit.passage import Passage
 from cockpit.quantities.base import Quantity, Tier
 from cockpit.step_numbers import StepNumbers
 from cockpit.timing import Stopwatch
-from cockpit.tracker import Tracker
+from cockpit.tracker import Status, Tracker
 
 __all__ = ["Cockpit"]
-
-Status = Literal["finished", "failed", "interrupted"]
 
 
 class Cockpit:
@@ -70,14 +70,19 @@ class Cockpit:
             Tracked steps are spaced accordingly, dense at first; schedules still hold.
         ui: Open the live page beside the training.
         about: What the log's header says of the run besides, e.g. ``{"data": "CIFAR-10"}``.
+        lamps: Which lamps look after the run: all, none, or those of these names.
+        silence: Names of lamps to leave out.
+        on_lamp: Called with each :class:`~cockpit.lamps.Change` of a lamp, where no step is under
+            way. If it raises, it is switched off.
+        planned_steps: How many steps the run shall have, from step 0 on; some lamps need it.
 
     Attributes:
         logdir: Folder of this run.
 
     Raises:
         TypeError: If an argument is not of the kind it has to be.
-        ValueError: If the configuration, the reduction or the budget makes no sense, or the model
-            has lazy parameters that have no shape yet.
+        ValueError: If the configuration, the reduction, the budget or the choice of lamps makes no
+            sense, or the model has lazy parameters that have no shape yet.
     """
 
     def __init__(
@@ -94,6 +99,10 @@ class Cockpit:
         budget: float | None = None,
         ui: bool = False,
         about: Mapping[str, Any] | None = None,
+        lamps: bool | Iterable[str | Lamp] = True,
+        silence: Iterable[str] = (),
+        on_lamp: OnLamp | None = None,
+        planned_steps: int | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model is an nn.Module; got {type(model).__name__}.")
@@ -107,6 +116,7 @@ class Cockpit:
         quantities, description = resolve(config)
         if checked_budget(budget) is not None:
             description["budget"] = budget
+        chosen = choose_lamps(lamps, silence, on_lamp)
         probe = LossProbe(loss_fn)
         self._reduction = checked_reduction(reduction, probe.reduction)
         self._optimizers = Optimizers(optimizer, model)
@@ -114,8 +124,10 @@ class Cockpit:
         self._engine = BackwardEngine(model, probe, seed, ranks)
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
+        header["planned_steps"] = checked_steps(planned_steps)
         header["environment"]["ranks"] = ranks.size
         header |= {"about": dict(about)} if about else {}
+        header |= {"silenced": sorted(chosen.silenced)} if chosen and chosen.silenced else {}
         writer = _writer(ranks, self.logdir, {**header, "time": self._stopwatch.began})
         self._layers = tuple(layer.name for layer in header["layers"])
         self._tracker = Tracker(
@@ -126,6 +138,8 @@ class Cockpit:
             strict,
             None if budget is None else Budget(budget, quantities),
         )
+        if chosen is not None and isinstance(writer, LogWriter):
+            self._tracker.lamps = LampWatch(chosen, self._tracker, writer)
         self._open: OpenStep | None = None
         self._passage: Passage | None = None
         self._numbers = StepNumbers()
@@ -200,8 +214,7 @@ class Cockpit:
             name: value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
             for name, value in values.items()
         }
-        tracker = self._tracker
-        tracker.write(lambda: tracker.writer.user(step, plain, time=self._stopwatch.elapsed()))
+        self._tracker.user(step, plain)
 
     def create_graph(self, step: int) -> bool:
         """Whether ``loss.backward(create_graph=…)`` has to be true at this step: never.
@@ -214,6 +227,16 @@ class Cockpit:
     def latest(self) -> dict[str, float]:
         """The latest network-wide value of each quantity, by name."""
         return dict(self._tracker.latest)
+
+    @property
+    def lamps(self) -> tuple[Episode, ...]:
+        """The lamps that are lit: warnings first, then the oldest first.
+
+        One that another one explains has the other's name as ``cause``. With several processes
+        the leading one alone has lamps.
+        """
+        watch = self._tracker.lamps
+        return () if watch is None else tuple(watch.board.lit)
 
     @property
     def overhead(self) -> float:
@@ -234,13 +257,11 @@ class Cockpit:
         self._optimizers.release()
         tracker = self._tracker
         tracker.abandon()
-        tracker.write(
-            lambda: tracker.writer.end(
-                status, time=self._stopwatch.elapsed(), steps=tracker.steps, message=message
-            )
-        )
-        tracker.writer.close()
-        self._engine.ranks.leave("its cockpit is closed")
+        try:
+            self._say_lamps()
+        finally:
+            tracker.end(status, message)
+            self._engine.ranks.leave("its cockpit is closed")
 
     def __enter__(self) -> Cockpit:
         return self
@@ -354,6 +375,7 @@ class Cockpit:
                 self._finish(passage)
             self._engine.forget()
             self._prepare()
+        self._say_lamps()
 
     def _prepare(self) -> None:
         """Attach to the next forward pass if its step is tracked, else stay out of its way."""
@@ -394,6 +416,7 @@ class Cockpit:
         with self._stopwatch.measure():
             self._settle(moved=True)
             self._prepare()
+        self._say_lamps()
 
     def _settle(self, moved: bool) -> None:
         opened, self._open = self._open, None
@@ -411,6 +434,10 @@ class Cockpit:
 
     def _say_absent(self, reason: Absent, step: int) -> None:
         self._tracker.caution("absent", f"nothing can be tracked: {reason}", step)
+
+    def _say_lamps(self) -> None:
+        if self._tracker.lamps is not None:
+            self._tracker.lamps.say()
 
     def _close_at_exit(self) -> None:
         self.close("interrupted", "the program ended without close()")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -17,9 +19,12 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:
+    from cockpit.lamps import Episode
     from cockpit.problems.data import DataSet
 
-__all__ = ["load_data", "positive", "training_bar"]
+__all__ = ["lamp_words", "load_data", "positive", "training_bar"]
+
+LAMP_STYLES = {"warning": "bold red", "caution": "yellow", "advisory": "cyan"}
 
 
 def positive(kind: type[Any]) -> Any:
@@ -47,6 +52,21 @@ def training_bar(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+def lamp_words(lit: Sequence[Episode]) -> str:
+    """The worst lamp that is lit and no other's consequence, with rich's markup; empty if none is.
+
+    Args:
+        lit: The worst first, as :attr:`Cockpit.lamps <cockpit.Cockpit.lamps>` has them.
+    """
+    from cockpit.lamps import get
+
+    worst = next((episode for episode in lit if episode.cause is None), None)
+    if worst is None:
+        return ""
+    title = escape(get(worst.lamp).title)
+    return f"[{LAMP_STYLES[worst.level]}]● {worst.level}: {title}[/]"
 
 
 def load_data(name: str, console: Console, *, fallback: bool = False) -> Any:

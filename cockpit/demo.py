@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from cockpit.console import load_data, positive, training_bar
+from cockpit.console import lamp_words, load_data, positive, training_bar
 from cockpit.signals import terminated_as_interrupted
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ def _train(arguments: argparse.Namespace, images: ImageSet, logdir: Path, consol
             if bar is not None and task is not None:
                 bar.update(task, completed=step + 1, description=gauges(cockpit))
             elif (step + 1) % every == 0:
-                console.print(f"step {step + 1:>6} of {settings.steps}   {gauges(cockpit)}")
+                line = f"step {step + 1:>6} of {settings.steps}   {gauges(cockpit)}"
+                console.print(line, soft_wrap=True)
 
         score = train(problems.get(PROBLEM), images, settings, watch).score
     seconds = time.monotonic() - began
@@ -225,15 +226,15 @@ def _configuration(tier: Tier) -> Configuration:
 
 
 def gauges(cockpit: Cockpit) -> str:
-    """Loss, α and what tracking costs, as one line."""
+    """Loss, α, what tracking costs, and the worst lamp that is lit, as one line with markup."""
     loss, alpha = cockpit.latest.get("Loss"), cockpit.latest.get("Alpha")
-    return "   ".join(
-        (
-            "loss  –   " if loss is None else f"loss {loss:.3f}",
-            "α   –  " if alpha is None else f"α {alpha:+.2f}",
-            f"tracking {cockpit.overhead:+.0%}",
-        )
+    words = (
+        "loss  –   " if loss is None else f"loss {loss:.3f}",
+        "α   –  " if alpha is None else f"α {alpha:+.2f}",
+        f"tracking {cockpit.overhead:+.0%}",
+        lamp_words(cockpit.lamps),
     )
+    return "   ".join(filter(None, words))
 
 
 def _wait(address: str, folder: Path, console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -15,7 +16,23 @@ from cockpit.log.record import Layer
 from cockpit.optimizers import Optimizers
 from cockpit.quantities.base import Quantity
 
-__all__ = ["describe_layers", "describe_run"]
+__all__ = ["checked_steps", "describe_layers", "describe_run"]
+
+
+def checked_steps(planned: int | None) -> int | None:
+    """How many steps a run shall have, if it is known.
+
+    Raises:
+        TypeError: If it is no whole number.
+        ValueError: If it is not positive.
+    """
+    if planned is None:
+        return None
+    if isinstance(planned, bool) or not isinstance(planned, Integral):
+        raise TypeError(f"planned_steps is a whole number; got {planned!r}.")
+    if planned < 1:
+        raise ValueError(f"planned_steps is the number of steps of the run; got {planned}.")
+    return int(planned)
 
 
 def describe_layers(model: nn.Module) -> list[Layer]:

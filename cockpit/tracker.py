@@ -8,11 +8,11 @@ The state of one step: *opened* (its backward passes run), *finished* (the gradi
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
@@ -34,10 +34,14 @@ from cockpit.quantities.base import Quantity
 from cockpit.step import StepInfo
 from cockpit.timing import Stopwatch
 
+if TYPE_CHECKING:
+    from cockpit.lamp_watch import LampWatch
+
 __all__ = ["Tracker"]
 
 
 Level = Literal["info", "caution", "warning"]
+Status = Literal["finished", "failed", "interrupted"]
 
 
 @dataclass
@@ -59,6 +63,9 @@ class Tracker:
         stopwatch: Counts the cost.
         strict: Raise what goes wrong in a quantity, instead of switching it off.
         budget: What tracking may cost; ``None``: whatever it does.
+
+    Attributes:
+        lamps: Sees what is written, on the one rank that writes; ``None``: there are none.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Tracker:
         self.latest: dict[str, float] = {}
         self.steps = 0
         self.off = False
+        self.lamps: LampWatch | None = None
         self._writing = True
         self._following: list[Quantity] = []
         self._record: Record | None = None
@@ -307,6 +315,12 @@ class Tracker:
             if self.engine.ranks.leads:  # one rank says it for all
                 warn(message)
 
+    def end(self, status: Status, message: str) -> None:
+        """Write how the run ended; nothing can be written after that."""
+        time = self.stopwatch.elapsed()
+        self.write(lambda: self.writer.end(status, time=time, steps=self.steps, message=message))
+        self.writer.close()
+
     def write(self, function: Callable[[], None]) -> None:
         """Write to the log; a fault of the disk ends the log, not the training."""
         if not self._writing:
@@ -371,7 +385,7 @@ class Tracker:
             run = self.stopwatch.overhead
             overhead = {"step_s": cost[0], "tracking_s": cost[1], "run": run}
         try:
-            self._write_step(record, overhead)
+            line = self._write_step(record, overhead)
         except ValueError as error:  # too large for the log: by its arrays, if it has any
             large = [name for name, value in record.values.items() if isinstance(value, Arrays)]
             if self.strict or not large:
@@ -379,12 +393,14 @@ class Tracker:
             for name in large:
                 del record.values[name]
                 self._switch_off(name, error, record.step)
-            self._write_step(record, overhead)
+            line = self._write_step(record, overhead)
         self.steps += 1
         for name, value in record.values.items():
             number = getattr(value, "value", None)
             if number is not None:
                 self.latest[name] = number
+        if self.lamps is not None and line is not None:
+            self.lamps.take(line)
 
     def _guarded(
         self, quantity: Quantity, function: Callable[[], Value | None], step: int
@@ -407,10 +423,23 @@ class Tracker:
         self.event("caution", "fault", text, step=step, quantity=name)
         warn(text)
 
-    def _write_step(self, record: Record, overhead: dict[str, float] | None) -> None:
-        self.write(
-            lambda: self.writer.step(record.step, record.values, overhead=overhead, **record.extra)
-        )
+    def user(self, step: int, values: Mapping[str, Any]) -> None:
+        """Record what the training loop has measured."""
+        line = self.writer.user_line(step, values, time=self.stopwatch.elapsed())
+        self._append(line)
+        if self.lamps is not None and line is not None:
+            self.lamps.take(line)
+
+    def _write_step(self, record: Record, overhead: dict[str, float] | None) -> bytes | None:
+        """Write a record; its line, ``None`` where another rank writes."""
+        writer, extra = self.writer, record.extra
+        line = writer.step_line(record.step, record.values, overhead=overhead, **extra)
+        self._append(line)
+        return line
+
+    def _append(self, line: bytes | None) -> None:
+        if line is not None:
+            self.write(lambda: self.writer.append(line))
 
 
 @functools.cache

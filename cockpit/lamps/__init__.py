@@ -23,6 +23,7 @@ from cockpit.lamps.lamp import (
     get,
     lamp,
 )
+from cockpit.lamps.replay import replay
 
 for _module in pkgutil.iter_modules(diagnoses.__path__):
     importlib.import_module(f"{diagnoses.__name__}.{_module.name}")
@@ -42,4 +43,5 @@ __all__ = [
     "all_lamps",
     "get",
     "lamp",
+    "replay",
 ]

@@ -62,6 +62,7 @@ class _Watch:
     since: int = 0
     episode: Episode | None = None
     read: int = 0  # readings there were
+    is_ready: bool = False  # all it needs was seen
     fault: str = ""
 
 
@@ -77,6 +78,7 @@ class Board:
     Attributes:
         course: The run so far.
         past: Episodes that are over.
+        errors: What lamps raised that are switched off since, by name.
     """
 
     header: Mapping[str, Any]
@@ -84,6 +86,7 @@ class Board:
     silenced: frozenset[str] = frozenset()
     course: Course = field(init=False)
     past: list[Episode] = field(init=False, default_factory=list)
+    errors: dict[str, Exception] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.course = Course(self.header)
@@ -100,6 +103,20 @@ class Board:
     def take_user(self, step: int, values: Mapping[str, Any]) -> None:
         """What the training loop logged; the lamps see it with the next tracked step."""
         self.course.take_user(step, values)
+
+    def go_on_from(self, earlier: Board) -> None:
+        """Begin a further attempt of a run: its steps so far are known, and all lamps are dark.
+
+        Args:
+            earlier: The board of the attempts before.
+        """
+        self.course = earlier.course.resumed(self.header)
+        ended = (replace(episode, until=earlier.course.now.step) for episode in earlier.lit)
+        self.past = [*earlier.past, *ended]
+        before = {watch.lamp.name: watch for watch in earlier._watches}
+        for watch in self._watches:
+            if watch.lamp.name in before:
+                watch.read = before[watch.lamp.name].read
 
     @property
     def lit(self) -> list[Episode]:
@@ -128,12 +145,13 @@ class Board:
         return found
 
     def _read(self, watch: _Watch) -> list[Change]:
-        if watch.fault or not all(self.course.seen(name) for name in watch.lamp.needs):
+        if watch.fault or not self._is_ready(watch):
             return []
         try:
             reading = watch.lamp(self.course)
         except Exception as error:  # one lamp's fault is not the others', nor the training's
             watch.fault = f"its diagnosis failed: {type(error).__name__}: {error}"
+            self.errors[watch.lamp.name] = error
             return []
         if reading is None:
             return []
@@ -146,6 +164,11 @@ class Board:
         if watch.episode is None:
             return self._light(watch, reading) if watch.over >= watch.lamp.sustain else []
         return self._go_on(watch, watch.episode, reading)
+
+    def _is_ready(self, watch: _Watch) -> bool:
+        if not watch.is_ready:
+            watch.is_ready = all(self.course.seen(name) for name in watch.lamp.needs)
+        return watch.is_ready
 
     def _light(self, watch: _Watch, reading: Reading) -> list[Change]:
         step = self.course.now.step

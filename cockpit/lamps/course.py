@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import deque
@@ -100,15 +101,30 @@ class Course:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 self.user.setdefault(name, []).append((step, float(value)))
 
+    def resumed(self, header: Mapping[str, Any]) -> Course:
+        """The same course, of a further attempt; an empty one if its model has other layers.
+
+        Args:
+            header: Of that attempt.
+        """
+        later = Course(header)
+        if later.layer_names == self.layer_names:
+            later.steps.extend(self.steps)
+            later.first = [*self.first]
+            later.count = self.count
+            later.user = {name: [*pairs] for name, pairs in self.user.items()}
+            later._seen = {*self._seen}
+        return later
+
     @property
     def now(self) -> StepView:
         """The last tracked step."""
         return self.steps[-1]
 
-    @property
+    @functools.cached_property
     def layer_names(self) -> tuple[str, ...]:
         """Names of all parameters, in the order of :attr:`StepView.layers`."""
-        return tuple(layer["name"] for layer in self.header.get("layers", ()))
+        return tuple(str(layer.get("name", "")) for layer in self.header.get("layers", ()))
 
     @property
     def planned_steps(self) -> int | None:

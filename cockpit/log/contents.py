@@ -8,6 +8,7 @@ from typing import Any
 from cockpit.log.attempts import Attempt, clean_header, schema_caution
 from cockpit.log.columns import Column, Records, to_float
 from cockpit.log.growing import Numbers
+from cockpit.log.lamp_lines import clean_lamp
 from cockpit.log.parse import (
     STORED_KINDS,
     StepLine,
@@ -36,6 +37,7 @@ class Contents:
         measured: Columns of what the user measured, by name.
         lr, batch_size, overhead, overhead_so_far: What else a step's record says.
         events: Index of the attempt, and the event.
+        lamps: Index of the attempt, and what was said of a lamp.
         bad_lines: Damaged lines.
     """
 
@@ -50,6 +52,7 @@ class Contents:
         self.lr, self.batch_size = Column(), Column()
         self.overhead, self.overhead_so_far = Column(), Column()
         self.events: list[tuple[int, dict[str, Any]]] = []
+        self.lamps: list[tuple[int, dict[str, Any]]] = []
         self.bad_lines = 0
 
     @property
@@ -72,6 +75,8 @@ class Contents:
             self._add_user(record, offset, len(line))
         elif record["type"] == "event":
             self._add_event(record)
+        elif record["type"] == "lamp":
+            self._add_lamp(record)
         elif record["type"] == "end":
             self.attempt.saw(to_float(as_float(record.get("time"))))
             self.attempt.end = record
@@ -147,3 +152,11 @@ class Contents:
             "attempt": self.attempt.header["attempt"],
         }
         self.events.append((len(self.attempts) - 1, event))
+
+    def _add_lamp(self, record: dict[str, Any]) -> None:
+        lamp = clean_lamp(record)
+        if lamp is not None:
+            attempt = self.attempt
+            attempt.saw(lamp["time"])
+            index = len(self.attempts) - 1
+            self.lamps.append((index, {**lamp, "attempt": attempt.header["attempt"]}))

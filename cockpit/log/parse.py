@@ -30,6 +30,7 @@ class ValueLine(msgspec.Struct, gc=False):
     value: float | str | None = None
     layers: list[float | str | None] | None = None
     notes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    facts: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class OverheadLine(msgspec.Struct, gc=False):
@@ -152,10 +153,15 @@ def _odd_value(value: Any) -> ValueLine | None:
     if not isinstance(fields.get("kind"), str):
         return None
     layers = fields.get("layers")
-    notes = fields.get("notes")
+    notes, facts = fields.get("notes"), fields.get("facts")
     return ValueLine(
         kind=fields["kind"],
         value=as_float(fields.get("value")),
         layers=[as_float(x) for x in layers] if isinstance(layers, list) else None,
-        notes=msgspec.Raw(msgspec.json.encode(notes)) if isinstance(notes, dict) else msgspec.UNSET,
+        notes=_raw(notes) if isinstance(notes, dict) else msgspec.UNSET,
+        facts=_raw(facts) if isinstance(facts, dict) else msgspec.UNSET,
     )
+
+
+def _raw(fields: dict[str, Any]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(fields))

@@ -179,6 +179,22 @@ class RunLog:
             ]
 
     @property
+    def lamps(self) -> list[dict[str, Any]]:
+        """What the lamps said, in the order of the log: see ``docs/log.md`` for the fields.
+
+        Each has all of them, and ``attempt``. Those at steps that a later attempt made again are
+        left out. Each attempt begins with all lamps dark.
+        """
+        with self._lock:
+            limits = bounds(self._contents.attempts)
+            offsets = self._live.offsets()
+            return [
+                {**lamp, "time": lamp["time"] + offsets[index]}
+                for index, lamp in self._contents.lamps
+                if lamp["step"] < limits[index]
+            ]
+
+    @property
     def skipped_lines(self) -> int:
         """Lines that could not be read: damaged, or longer than 32 MiB."""
         return self._contents.bad_lines + self._lines.too_long

@@ -26,4 +26,5 @@ class SilentWriter:
     def ignore(self, *_: Any, **__: Any) -> None:
         """Take a record."""
 
-    step = user = event = end = close = ignore
+    step = user = lamp = event = end = append = close = ignore
+    step_line = user_line = ignore

@@ -44,6 +44,7 @@ class LogWriter:
     Attributes:
         path: The log file.
         attempt: 1 for a new run, one more for each time the run was resumed.
+        header: What this attempt's header says, as it stands in the log.
         locked: False where the file system knows no locks.
 
     Raises:
@@ -62,7 +63,8 @@ class LogWriter:
             self.locked = try_lock(self._fd)
             torn, last = _repair(self._fd, self.path)
             self.attempt = last + 1
-            self._write(_header(header, folder, self.attempt))
+            self.header = _header(header, folder, self.attempt)
+            self._write(self.header)
             self._report_opening(torn)
         except BlockingIOError:
             self.close()
@@ -75,7 +77,16 @@ class LogWriter:
             raise
         _WRITERS.add(self)
 
-    def step(
+    def step(self, step: int, values: Mapping[str, Value], **beside: Any) -> None:
+        """Write the record of a tracked step; see :meth:`step_line` for the arguments.
+
+        Raises:
+            TypeError, ValueError, OSError: As :meth:`step_line` and :meth:`append` do. In all these
+                cases nothing of the record is written.
+        """
+        self.append(self.step_line(step, values, **beside))
+
+    def step_line(
         self,
         step: int,
         values: Mapping[str, Value],
@@ -84,8 +95,8 @@ class LogWriter:
         batch_size: int | None = None,
         lr: Sequence[float] | None = None,
         overhead: Mapping[str, float] | None = None,
-    ) -> None:
-        """Write the record of a tracked step.
+    ) -> bytes:
+        """The record of a tracked step, as :meth:`append` takes it.
 
         Args:
             step: Number of the step.
@@ -97,9 +108,7 @@ class LogWriter:
 
         Raises:
             TypeError: If a value is not of the log's classes.
-            ValueError: If the record is larger than 32 MiB, counts do not fit their bins, or the
-                writer is closed.
-            OSError: If the disk is full. In all these cases nothing of the record is written.
+            ValueError: If the record is larger than 32 MiB, or counts do not fit their bins.
         """
         record: dict[str, Any] = {"type": "step", "step": int(step), "time": _seconds(time)}
         if batch_size is not None:
@@ -109,13 +118,28 @@ class LogWriter:
         if overhead is not None:
             record["overhead"] = {k: number(v, LAYER_DIGITS) for k, v in overhead.items()}
         record["values"] = {name: encode_value(value) for name, value in values.items()}
-        self._write(record)
+        return self._line(record)
 
     def user(self, step: int, values: Mapping[str, Any], *, time: float) -> None:
         """Write what the user measured at a step; anything JSON can hold, else as text."""
-        self._write(
+        self.append(self.user_line(step, values, time=time))
+
+    def user_line(self, step: int, values: Mapping[str, Any], *, time: float) -> bytes:
+        """What the user measured at a step, as :meth:`append` takes it."""
+        return self._line(
             {"type": "user", "step": int(step), "time": _seconds(time), "values": jsonable(values)}
         )
+
+    def lamp(self, step: int, fields: Mapping[str, Any], *, time: float) -> None:
+        """Write what changes of a lamp at a step.
+
+        Args:
+            step: The tracked step.
+            fields: What it says, as ``docs/log.md`` lists it.
+            time: Seconds since the header's time.
+        """
+        head = {"type": "lamp", "step": int(step), "time": _seconds(time)}
+        self._write({**head, **jsonable(fields)})
 
     def event(
         self,
@@ -166,17 +190,29 @@ class LogWriter:
             message = "The file system knows no locks: never write this run from two processes."
             self.event("caution", "unlocked", message, time=0.0)
 
+    def append(self, line: bytes) -> None:
+        """Write a record that is made already.
+
+        Raises:
+            ValueError: If the writer is closed.
+            OSError: If the disk is full; then nothing of it is written.
+        """
+        with self._mutex:
+            if self._fd is None:
+                raise ValueError(f"The log {self.path} is closed. Open a new LogWriter to resume.")
+            _append(self._fd, line)
+
     def _write(self, record: dict[str, Any]) -> None:
+        self.append(self._line(record))
+
+    def _line(self, record: dict[str, Any]) -> bytes:
         line = self._encoder.encode(record) + b"\n"
         if len(line) > MAX_LINE:
             raise ValueError(
                 f"A record of {len(line) / 2**20:.0f} MiB; a log takes {MAX_LINE >> 20} MiB. Leave "
                 "out what is so large (Parameters of a big model), or log less at once."
             )
-        with self._mutex:
-            if self._fd is None:
-                raise ValueError(f"The log {self.path} is closed. Open a new LogWriter to resume.")
-            _append(self._fd, line)
+        return line
 
 
 def _append(fd: int, line: bytes) -> None:

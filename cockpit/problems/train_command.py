@@ -221,7 +221,8 @@ def _with_bar(
             if bar is not None and task is not None:
                 bar.update(task, completed=step + 1, description=gauges(cockpit))
             elif (step + 1 - first) % every == 0:
-                console.print(f"step {step + 1:>6} of {settings.steps}   {gauges(cockpit)}")
+                line = f"step {step + 1:>6} of {settings.steps}   {gauges(cockpit)}"
+                console.print(line, soft_wrap=True)
 
         outcome = train(problem, data, settings, watch, stop=stop, resumed=resumed)
     _conclude(problem, data, outcome, time.monotonic() - began, console)

@@ -184,6 +184,7 @@ def train(
         seed=settings.seed,
         budget=settings.budget,
         about={**run.recipe, "data": data.title, "found": data.found, "title": problem.title},
+        planned_steps=settings.steps,
     ) as cockpit:
         # Not earlier: distances are measured from where the cockpit found the model.
         if resumed is not None:

@@ -28,6 +28,7 @@ def blocks(language: str) -> list[str]:
 OBJECTS = [json.loads(block) for block in blocks("json")]
 VALUES = [x for x in OBJECTS if "kind" in x and "type" not in x]
 RECORDS = [x for x in OBJECTS if "type" in x]
+(LAMP,) = [{k: v for k, v in x.items() if k != "type"} for x in RECORDS if x["type"] == "lamp"]
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def execute(marker: str) -> tuple[dict[str, Any], str]:
 def test_every_kind_and_type_is_documented() -> None:
     kinds = {"scalar", "per_layer", "histogram1d", "histogram2d", "arrays"}
     assert {x["kind"] for x in VALUES} == kinds
-    assert [x["type"] for x in RECORDS] == ["header", "step", "user", "event", "end"]
+    assert [x["type"] for x in RECORDS] == ["header", "step", "user", "event", "lamp", "end"]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda v: v["kind"])
@@ -67,6 +68,8 @@ def test_the_records_are_what_the_code_reads(tmp_path: Path) -> None:
     assert log.overhead.value.tolist() == pytest.approx([0.75])
     assert log.user_names == ("epoch", "valid_loss")
     assert log.events[0]["quantity"] == "NormTest"
+    (lamp,) = log.lamps
+    assert lamp == {**LAMP, "attempt": 1}
 
 
 def test_the_runlog_example(run: RunLog) -> None:
