@@ -64,6 +64,7 @@ class _Watch:
     read: int = 0  # readings there were
     is_ready: bool = False  # all it needs was seen
     fault: str = ""
+    unfit: str = ""  # why it cannot judge this run
 
 
 @dataclass
@@ -140,6 +141,8 @@ class Board:
                 found[watch.lamp.name] = watch.fault
             elif missing:
                 found[watch.lamp.name] = f"needs {', '.join(missing)}, not tracked in this run"
+            elif watch.unfit:
+                found[watch.lamp.name] = watch.unfit
             elif not watch.read:
                 found[watch.lamp.name] = "no step so far that it could judge"
         return found
@@ -148,7 +151,8 @@ class Board:
         if watch.fault or not self._is_ready(watch):
             return []
         try:
-            reading = watch.lamp(self.course)
+            watch.unfit = watch.lamp.unfit(self.course) if watch.lamp.unfit else ""
+            reading = None if watch.unfit else watch.lamp(self.course)
         except Exception as error:  # one lamp's fault is not the others', nor the training's
             watch.fault = f"its diagnosis failed: {type(error).__name__}: {error}"
             self.errors[watch.lamp.name] = error

@@ -94,6 +94,7 @@ class Lamp:
         inhibits: Lamps that show its consequences: names, or :data:`STATISTICAL`.
         read: The statistic; None where the step tells nothing.
         text: The docstring: what is behind it, for its page in the docs.
+        unfit: Says of a run why it cannot be judged, in words; empty: it can be.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Lamp:
     inhibits: tuple[str, ...]
     read: Diagnosis
     text: str
+    unfit: Callable[[Course], str] | None = None
 
     def __call__(self, course: Course) -> Reading | None:
         """What the run looks like to it now; None if this step tells nothing."""
@@ -140,6 +142,7 @@ def lamp(
     source: str,
     sustain: int = 1,
     inhibits: tuple[str, ...] = (),
+    unfit: Callable[[Course], str] | None = None,
 ) -> Callable[[Diagnosis], Lamp]:
     """Register a function as a lamp of its name; see :class:`Lamp` for the arguments.
 
@@ -151,9 +154,21 @@ def lamp(
         name = read.__name__
         if name in _lamps:
             raise ValueError(f"A lamp named {name!r} exists already; choose another name.")
-        text = (read.__doc__ or "").strip()
         made = Lamp(
-            name, title, level, group, kind, needs, means, do, source, sustain, inhibits, read, text
+            name=name,
+            title=title,
+            level=level,
+            group=group,
+            kind=kind,
+            needs=needs,
+            means=means,
+            do=do,
+            source=source,
+            sustain=sustain,
+            inhibits=inhibits,
+            read=read,
+            text=(read.__doc__ or "").strip(),
+            unfit=unfit,
         )
         _lamps[name] = made
         return made

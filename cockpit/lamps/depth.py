@@ -1,0 +1,51 @@
+"""How large gradients are at the two ends of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cockpit.lamps.course import Course
+from cockpit.lamps.statistics import median, weight_layers
+
+__all__ = ["Ends", "ends"]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Typical gradient norms of the weights nearest to the input and to the output.
+
+    A third of the weights at each end. Norms, not means over elements: in a network of ReLUs and
+    weights the products θᵀg of all layers are alike (Euler), and ‖θ‖ hardly depends on the number
+    of inputs of a layer, so a large layer has no larger ‖g‖; its mean element is small by size.
+
+    Attributes:
+        input: By name, of the weights nearest to the input.
+        output: By name, of those nearest to the output.
+    """
+
+    input: dict[str, float]
+    output: dict[str, float]
+
+
+def ends(course: Course, count: int) -> Ends | None:
+    """Medians over the last tracked steps; ``None`` with fewer than three weights with a gradient.
+
+    A gradient of exactly 0 has not vanished, it was never there (detached, frozen, dead): left out.
+
+    Args:
+        course: The run so far.
+        count: Of how many tracked steps at most.
+    """
+    rows = [s.layers["GradNorm"] for s in course.steps if "GradNorm" in s.layers][-count:]
+    if not rows:
+        return None
+    names, norms = course.layer_names, np.array(rows)
+    typical = {names[i]: median(norms[:, i]) for i in weight_layers(course)}
+    typical = {name: norm for name, norm in typical.items() if 0 < norm < np.inf}
+    third = len(typical) // 3
+    if not third:
+        return None
+    listed = list(typical.items())
+    return Ends(dict(listed[:third]), dict(listed[-third:]))

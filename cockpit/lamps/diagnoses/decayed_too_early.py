@@ -1,0 +1,76 @@
+"""A schedule that has stopped the run before its end."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from cockpit.lamps.course import Course
+from cockpit.lamps.lamp import Reading, Suggestion, below, lamp
+from cockpit.lamps.statistics import WINDOW, decreases, left, median, rate, signal
+
+DECAYED = 0.03  # of the largest learning rate: a usual step of a schedule is 0.1
+REMAINING = 0.3  # of the planned steps
+REMOVABLE = 0.06  # share of the loss in the steps that remain: as for a rate that is too small
+SIGNAL = 0.1  # of s: there is something left to do
+HIGH = 0.3  # of the first loss
+
+
+@lamp(
+    title="Learning rate zero, or decayed too early",
+    level="caution",
+    group="steps",
+    kind="statistical",
+    needs=("Loss",),
+    means="The learning rate has gone down to next to nothing with much of the run to come.",
+    do="Look at the schedule's length: does it count epochs where steps are meant, or twice a "
+    "step?",
+    source="our own measurements",
+    sustain=3,
+    inhibits=("batch_too_small", "learning_rate_too_small", "noise_floor"),
+)
+def decayed_too_early(course: Course) -> Reading | None:
+    """With a learning rate of next to nothing, what is left of the run is wasted.
+
+    Either the learning rate has been exactly 0 for 8 tracked steps; or it is below 0.03 of its
+    largest value with 30 % of the planned steps to come, these would remove less than 6 % of the
+    loss, the batch gradient has signal (s above 0.1), and the loss is above 0.3 of its first value.
+    """
+    rates = [r for s in [*course.first, *course.steps] if (r := rate(s)) is not None]
+    if len(rates) < WINDOW or course.count < WINDOW:
+        return None
+    if not any(rates[-WINDOW:]):
+        return Reading(
+            4.0,
+            f"The learning rate has been 0 for the last {WINDOW} tracked steps.",
+            {"lr": 0.0},
+            suggestion=Suggestion("lr", value=max(rates) or None),
+        )
+    planned, now = course.planned_steps, rates[-1] / max(rates)
+    if planned is None:
+        return None
+    remaining = 1 - course.now.step / planned
+    arrive = planned * remaining * median(decreases(course, WINDOW), WINDOW // 2)
+    loss, share = left(course), signal(course)
+    early = now < DECAYED and remaining > REMAINING and not _returns(rates)
+    if not early or loss is None or math.isnan(arrive):
+        return Reading(0.0, f"The learning rate is {now:.2g} × its largest value.", {"lr": now})
+    lost = arrive >= 0 and share > SIGNAL and loss > HIGH
+    return Reading(
+        below(arrive, REMOVABLE) if lost else 0.0,
+        f"The learning rate is {now:.2g} × its largest value (below {DECAYED}) with {remaining:.0%}"
+        f" of the planned steps to come, which would remove {arrive:.2%} of the loss (below "
+        f"{REMOVABLE:.0%}).",
+        {"lr": now, "remaining": remaining, "removable": arrive, "threshold": REMOVABLE},
+        suggestion=Suggestion("lr", value=max(rates)),
+    )
+
+
+def _returns(rates: list[float]) -> bool:
+    """Whether it has gone up again after a low: a schedule in cycles."""
+    low, fell = 0.1 * max(rates), False
+    for before, after in itertools.pairwise(rates):
+        fell = fell or after < low < before
+        if fell and after > low:
+            return True
+    return False

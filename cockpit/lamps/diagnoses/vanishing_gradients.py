@@ -1,0 +1,57 @@
+"""Gradients that do not reach the first layers."""
+
+from __future__ import annotations
+
+from cockpit.lamps.course import Course
+from cockpit.lamps.depth import ends
+from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
+from cockpit.lamps.statistics import WINDOW, left
+
+RATIO = 3e-3  # prototype: healthy at least 0.08, deep sigmoid 2e-6
+HARMED = 0.9  # of the first loss
+PATIENCE = 12  # tracked steps: before, no run has learned
+
+
+@lamp(
+    title="Vanishing gradients",
+    level="warning",
+    group="model",
+    kind="statistical",
+    needs=("GradNorm", "Loss"),
+    means="The first layers get next to no gradient: they stay as they were initialized.",
+    do="Use ReLU-like activations, an initialization that fits them, normalization, or residual "
+    "connections.",
+    source="Hochreiter (1991); Glorot and Bengio (2010); thesis 7.3.2; threshold: our own "
+    "measurements",
+    sustain=3,
+    inhibits=("batch_too_small", "learning_rate_too_small", "update_ratio", "wrong_labels"),
+)
+def vanishing_gradients(course: Course) -> Reading | None:
+    """On its way to the first layers the gradient has become too small to move them.
+
+    The largest gradient norm among the first third of the weights, relative to the largest among
+    the last third, is below 0.003 in the median of 8 tracked steps.
+
+    Only thirds at both ends count, and of each the largest: single weights in between may have
+    small gradients by nature (queries and keys of attention at first). Biases, norms and embeddings
+    are left out, and so is what is exactly zero: that is detached, frozen or dead.
+
+    Adam can do with tiny gradients. So it is a warning only if the loss is not below 0.9 of its
+    first value after 12 tracked steps, and else something to know.
+    """
+    found, loss = ends(course, WINDOW), left(course)
+    if found is None or loss is None or course.count < PATIENCE:
+        return None
+    first, last = max(found.input.values()), max(found.output.values())
+    level: Level = "warning" if loss >= HARMED else "advisory"
+    layers = tuple(found.input)
+    return Reading(
+        below(first / last, RATIO),
+        f"The gradients of the first weights are {first / last:.2g} × those of the last ones "
+        f"(below {RATIO:g}; {layers[0]}: {found.input[layers[0]]:.2g}), and the loss is {loss:.2f} "
+        "× its first value.",
+        {"ratio": first / last, "threshold": RATIO, "loss_left": loss},
+        layers=layers,
+        level=level,
+        suggestion=Suggestion("layers", layers=layers),
+    )

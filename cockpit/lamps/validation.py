@@ -1,0 +1,65 @@
+"""What the training loop logged of its evaluations: ``cockpit.log(step, valid_loss=…)``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cockpit.lamps.course import Course
+
+__all__ = ["Evaluations", "evaluations", "no_evaluations"]
+
+PREFIXES = ("valid_", "val_", "validation_")
+LOSSES = ("loss", "nll", "perplexity", "error", "mse", "mae")  # smaller is better
+SCORES = ("accuracy", "acc", "f1", "auc", "score")  # larger is better, at most 1 or 100
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """A series of numbers of which smaller ones are better.
+
+    Attributes:
+        name: As the training loop called it.
+        steps: When, shape [E].
+        values: The numbers, shape [E]; of scores what they lack to 1, or to 100.
+        is_loss: Whether it can be compared with the training loss.
+    """
+
+    name: str
+    steps: np.ndarray
+    values: np.ndarray
+    is_loss: bool
+
+
+def evaluations(course: Course) -> Evaluations | None:
+    """The best series there is: losses before other errors, these before scores.
+
+    Args:
+        course: The run so far.
+    """
+    named = {name: _kind(name) for name in course.user}
+    ranked = sorted((kind, name) for name, kind in named.items() if kind is not None)
+    if not ranked:
+        return None
+    name = ranked[0][1]
+    pairs = [pair for pair in course.user[name] if np.isfinite(pair[1])]
+    if not pairs:
+        return None
+    steps, values = np.array(pairs, dtype=float).T
+    if ranked[0][0] >= len(LOSSES):
+        values = (1 if values.max() <= 1 else 100) - values
+    return Evaluations(name, steps, values, is_loss=ranked[0][0] == 0)
+
+
+def no_evaluations(course: Course) -> str:
+    """Why lamps of validation cannot judge; empty if they can."""
+    if any(_kind(name) is not None for name in course.user):
+        return ""
+    return "needs a validation loss: cockpit.log(step, valid_loss=…)"
+
+
+def _kind(name: str) -> int | None:
+    prefix = next((p for p in PREFIXES if name.startswith(p)), None)
+    words = name[len(prefix) :].split("_") if prefix else []
+    return next((i for i, word in enumerate(LOSSES + SCORES) if word in words), None)
