@@ -1,4 +1,4 @@
-"""Whether a fault did harm: decided by how the run ended, beside the same program's healthy runs."""
+"""Whether a fault did harm: how the run ended, beside the same program's healthy runs."""
 
 from __future__ import annotations
 

@@ -72,7 +72,9 @@ def train(setup: Setup, folder: Path, tier: Tier = "economy", **about: Any) -> O
         config=Configuration(tier, tracked),
         logdir=folder,
         seed=setup.seed,
-        about={"planned_steps": setup.steps, **about},
+        lamps=False,  # they are looked at afterwards, as often as they change
+        planned_steps=setup.steps,
+        about=about,
     )
     try:
         with cockpit:

@@ -130,4 +130,5 @@ class Transformer(nn.Module):
         )
         for layer in self.layers:
             hidden = layer(hidden, src_mask=mask, is_causal=True)
-        return self.head(self.norm(hidden)).transpose(1, 2)
+        logits: Tensor = self.head(self.norm(hidden))
+        return logits.transpose(1, 2)

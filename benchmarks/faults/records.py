@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from cockpit.lamps import StepView
-from cockpit.log.codec import decode_value
+from cockpit.lamps.lines import numbers_of, view_of
+from cockpit.log.attempts import clean_header
+from cockpit.log.parse import StepLine, parse_line
+from cockpit.log.writer import LOG_NAME
 
-READ = ("scalar", "per_layer", "facts")  # kinds of values that a lamp may read
 INDIVIDUAL = frozenset({
     "Alpha", "CABS", "EarlyStopping", "GradHist1d", "GradHist2d", "InnerTest", "MeanGSNR",
     "NormTest", "OrthoTest", "TICDiag", "TICTrace",
@@ -49,7 +49,7 @@ class Log:
     """
 
     header: dict[str, Any]
-    entries: list[StepView | tuple[int, dict[str, Any]]]
+    entries: list[StepView | tuple[int, dict[str, float]]]
 
     @property
     def tracked(self) -> list[int]:
@@ -60,35 +60,16 @@ class Log:
 def read(folder: Path) -> Log:
     """The log of a run that had one attempt."""
     header: dict[str, Any] = {}
-    entries: list[StepView | tuple[int, dict[str, Any]]] = []
-    for line in (folder / "log.jsonl").read_bytes().splitlines():
-        record = msgspec.json.decode(line)
-        if record["type"] == "header":
-            header = record
-        elif record["type"] == "step":
-            entries.append(_view(record))
-        elif record["type"] == "user":
-            entries.append((record["step"], record["values"]))
-    if header.get("planned_steps") is None:  # as long as Cockpit does not write it
-        header["planned_steps"] = (header.get("about") or {}).get("planned_steps")
+    entries: list[StepView | tuple[int, dict[str, float]]] = []
+    for line in (folder / LOG_NAME).read_bytes().splitlines():
+        record = parse_line(line)
+        if isinstance(record, StepLine):
+            entries.append(view_of(record))
+        elif record is not None and record["type"] == "header":
+            header = clean_header(record, folder.name)
+        elif record is not None and (numbers := numbers_of(record)) and record["type"] == "user":
+            entries.append(numbers)
     return Log(header, entries)
-
-
-def _view(record: Mapping[str, Any]) -> StepView:
-    values = {
-        name: decode_value(value)
-        for name, value in record["values"].items()
-        if value["kind"] in READ
-    }
-    overhead = record.get("overhead") or {}
-    return StepView.of(
-        record["step"],
-        {name: value for name, value in values.items() if value is not None},
-        time=float(record.get("time", "nan")),
-        batch_size=record.get("batch_size"),
-        lr=tuple(float(lr) for lr in record.get("lr") or ()),
-        seconds=float(overhead.get("step_s", "nan")),
-    )
 
 
 def kept(view: StepView, keep: Keep) -> StepView:

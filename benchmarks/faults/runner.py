@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -39,7 +40,8 @@ def make(run: Run, root: Path) -> dict[str, Any]:
     partial = folder / f"{OUTCOME}.part"
     partial.write_text(json.dumps(content), encoding="utf-8")
     partial.replace(folder / OUTCOME)
-    return json.loads(json.dumps(content))  # type: ignore[no-any-return]
+    made: dict[str, Any] = json.loads(json.dumps(content))
+    return made
 
 
 def finished(folder: Path, recipe: dict[str, Any] | None = None) -> dict[str, Any] | None:
@@ -77,7 +79,7 @@ def _made(runs: Sequence[Run], root: Path, jobs: int) -> Iterator[tuple[Run, str
         for run in runs:
             yield run, _tried(run, root)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _leave_interrupts_to_parent) as pool:
         futures = {pool.submit(_tried, run, root): run for run in runs}
         try:
             for future in as_completed(futures):
@@ -85,6 +87,11 @@ def _made(runs: Sequence[Run], root: Path, jobs: int) -> Iterator[tuple[Run, str
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _leave_interrupts_to_parent() -> None:
+    """A worker ends the run that it has begun, and is given no other."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _tried(run: Run, root: Path) -> str:

@@ -19,7 +19,7 @@ from cockpit.problems.data import Pairs, load
 from cockpit.problems.data.texts import Passages, encode, vocabulary
 
 CODES = 48
-LENGTH = 24
+LENGTH = 16
 CHARACTERS = 400_000
 
 
@@ -138,7 +138,7 @@ def table(name: str) -> Task:
 
 
 def bible(name: str) -> Task:
-    """Pieces of 24 characters of the King James Bible, and the character that follows each."""
+    """Pieces of 16 characters of the King James Bible, and the character that follows each."""
     found = load("bible", report=lambda _: None)
     known = vocabulary(found.train[:CHARACTERS], CODES)
     train, valid = (

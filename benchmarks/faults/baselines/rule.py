@@ -48,9 +48,7 @@ class Evidence:
         """Of a finished run."""
         found = json.loads((folder / NAME).read_text(encoding="utf-8"))
         history = [(step, loss, accuracy) for step, loss, accuracy in outcome["history"]]
-        return cls(
-            found["losses"], found["accuracies"], found["steps"], history, images, planned
-        )
+        return cls(found["losses"], found["accuracies"], found["steps"], history, images, planned)
 
     def between(self, values: list[Any], first: int, last: int) -> float:
         """Mean of a step's values after step ``first`` up to step ``last``."""

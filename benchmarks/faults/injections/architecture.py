@@ -21,7 +21,7 @@ from benchmarks.faults.setup import Setup
 @fault("linear_chain", wrong=True, applies=every(sequential, layered))
 def linear_chain(setup: Setup, severity: float) -> None:
     """The activations were forgotten: the layers are one linear map."""
-    kept = [m for m in setup.model if not isinstance(m, ACTIVATIONS)]  # type: ignore[union-attr]
+    kept = [m for m in setup.model.children() if not isinstance(m, ACTIVATIONS)]
     setup.model = nn.Sequential(*kept)
 
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.faults.injections.applies import (
+    accumulates,
     classification,
     every,
     floats,
     inputs,
     no,
-    accumulates,
 )
 from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.setup import Batch, Setup
@@ -37,7 +37,8 @@ def bad_record(setup: Setup, severity: float) -> None:
     setup.train = replace(setup.train, inputs=changed)
 
 
-@fault("nonfinite_input", "nonfinite_loss", "nonfinite_gradient", wrong=True, applies=floats)
+@fault("nonfinite_input", "nonfinite_loss", "nonfinite_gradient", wrong=True, applies=floats,
+       onset=lambda severity: 1 / 3)  # fmt: skip
 def one_bad_record(setup: Setup, severity: float) -> None:
     """A single record has a NaN; the run meets it after a third of its steps."""
     epochs, third = setup.epochs(), setup.steps // 3
@@ -46,9 +47,11 @@ def one_bad_record(setup: Setup, severity: float) -> None:
         for step, chosen in enumerate(epochs):
             others = chosen[chosen != 0]
             filled = torch.cat([others, others[: len(chosen) - len(others)]])
-            yield torch.cat([torch.zeros(1, dtype=chosen.dtype), filled[1:]]) if (
-                step == third
-            ) else filled
+            yield (
+                torch.cat([torch.zeros(1, dtype=chosen.dtype), filled[1:]])
+                if (step == third)
+                else filled
+            )
 
     changed = setup.train.inputs.clone()
     changed.flatten(1)[0, 3] = float("nan")

@@ -25,6 +25,7 @@ class Fault:
         nature: ``exact``: a lamp can see it itself; ``statistical``: only its traces.
         wrong: Whether the run is wrong by definition, however well it goes.
         advisory: Whether the right lamp is an advisory: it may be meant, or does no harm.
+        onset: When it begins, as a share of the run.
         applies: Which programs can have it.
         inject: Breaks a setup.
         text: What is broken.
@@ -37,6 +38,7 @@ class Fault:
     nature: Kind
     wrong: bool
     advisory: bool
+    onset: float
     applies: Applies
     inject: Callable[[Setup], None]
     text: str
@@ -51,6 +53,7 @@ def fault(
     nature: Kind = "exact",
     wrong: bool = False,
     advisory: bool = False,
+    onset: Callable[[float], float] = lambda severity: 0.0,
     applies: Applies = lambda program: True,
     severities: Mapping[str, float] | None = None,
 ) -> Callable[[Callable[[Setup, float], None]], Callable[[Setup, float], None]]:
@@ -62,6 +65,7 @@ def fault(
         nature: Exact or statistical.
         wrong: Whether it is wrong by definition.
         advisory: Whether the right lamp is an advisory.
+        onset: When it begins, as a share of the run, by the severity.
         applies: Which programs can have it.
         severities: Their names and numbers; None: there is only one.
     """
@@ -83,6 +87,7 @@ def fault(
                 nature,
                 wrong,
                 advisory,
+                onset(severity),
                 applies,
                 broken,
                 (inject.__doc__ or "").strip(),

@@ -45,7 +45,7 @@ def learning_rate_too_small(setup: Setup, severity: float) -> None:
 
 
 @fault("decayed_too_early", "learning_rate_too_small", "update_ratio", nature="statistical",
-       severities={"5%": 0.05, "15%": 0.15})  # fmt: skip
+       onset=lambda severity: severity, severities={"5%": 0.05, "15%": 0.15})  # fmt: skip
 def decayed_too_early(setup: Setup, severity: float) -> None:
     """The schedule counts epochs where it is asked in steps: soon the learning rate is nearly 0."""
     before = setup.schedule
@@ -112,7 +112,7 @@ def _one_layer(setup: Setup, factor: float) -> None:
 
 
 @fault("converged", "overfitting", nature="statistical", advisory=True,
-       applies=lambda program: program.data in ("cancer", "digits-flat", "diabetes"))  # fmt: skip
+       applies=lambda program: program.data in ("cancer", "diabetes"))  # fmt: skip
 def goes_on_for_nothing(setup: Setup, severity: float) -> None:
     """The run goes on long after there is nothing to gain any more."""
     setup.steps = 800

@@ -56,7 +56,7 @@ def too_many_outputs(setup: Setup, severity: float) -> None:
 @fault("loss_scaled", "learning_rate_too_large", "diverged", applies=lambda p: p.batch_size > 8)
 def summed_loss(setup: Setup, severity: float) -> None:
     """``reduction="sum"`` with the learning rate of the mean."""
-    setup.loss_fn.reduction = "sum"
+    setattr(setup.loss_fn, "reduction", "sum")  # noqa: B010
 
 
 @fault("loss_scaled", "learning_rate_too_small", applies=lambda p: p.batch_size > 8)
@@ -74,10 +74,13 @@ def wrong_sign(setup: Setup, severity: float) -> None:
 @fault("nonfinite_gradient", "nonfinite_loss", wrong=True,
        applies=lambda p: any(isinstance(m, nn.ReLU) for m in p.model(0).modules()))  # fmt: skip
 def square_root(setup: Setup, severity: float) -> None:
-    """An activation has no derivative where it is 0: the loss is a number, its gradient is not."""
+    """The root of negative numbers, left out by ``where``: the loss is a number, its gradient none.
+
+    The branch that is not taken has a derivative all the same: NaN, and NaN · 0 is NaN.
+    """
 
     def root(x: Tensor) -> Tensor:
-        return torch.sqrt(torch.relu(x))
+        return torch.where(x > 0, torch.sqrt(x), torch.zeros_like(x))
 
     names = [name for name, m in setup.model.named_modules() if isinstance(m, nn.ReLU)]
     put(setup.model, names[-1], Made(root))

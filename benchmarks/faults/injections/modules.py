@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +62,7 @@ class Made(nn.Module):
 
 
 @torch.no_grad()
-def multiply(parameters: list[nn.Parameter], factor: float) -> None:
+def multiply(parameters: Sequence[Tensor], factor: float) -> None:
     """All elements by a number."""
     for parameter in parameters:
         parameter.mul_(factor)

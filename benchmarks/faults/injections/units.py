@@ -74,7 +74,7 @@ def deep_sigmoid(setup: Setup, severity: float) -> None:
 
 
 @fault("exploding_gradients", "first_loss_too_high", "learning_rate_too_large", "diverged",
-       nature="statistical", applies=_plain, severities={"x3": 3.0, "x6": 6.0})  # fmt: skip
+       nature="statistical", applies=_plain, severities={"x1.5": 1.5, "x3": 3.0})  # fmt: skip
 def deep_and_large(setup: Setup, severity: float) -> None:
     """Six more layers whose weights make the gradient grow at each of them."""
     name, layer = weighted(setup.model)[-1]
@@ -105,6 +105,6 @@ def dead_units(setup: Setup, severity: float) -> None:
        nature="statistical", applies=every(_plain, floats),
        severities={"x10": 10.0, "x50": 50.0})  # fmt: skip
 def saturated_units(setup: Setup, severity: float) -> None:
-    """tanh layers with weights so large that nearly all units are at ±1."""
+    """Tanh layers with weights so large that nearly all units are at ±1."""
     exchange(setup.model, ACTIVATIONS, lambda _: nn.Tanh())
     multiply(matrices(setup.model)[:-1], severity)
