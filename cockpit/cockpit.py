@@ -122,6 +122,7 @@ class Cockpit:
         self._optimizers = Optimizers(optimizer, model)
         self._stopwatch = Stopwatch()
         self._engine = BackwardEngine(model, probe, seed, ranks)
+        self._engine.facts.param_groups = self._optimizers.groups
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
         header["planned_steps"] = checked_steps(planned_steps)
@@ -406,8 +407,12 @@ class Cockpit:
         if self._passage is not None and not inside_backward():
             with self._stopwatch.measure(), own_arithmetic():
                 self._finish(self._passage)  # the optimizer steps inside the context
+        if self._open is not None:
+            with self._stopwatch.measure(), own_arithmetic():
+                self._engine.facts.before_update()
 
     def _after_optimizer(self) -> None:
+        self._engine.facts.after_update()
         opened = self._open
         if opened is None or not opened.parts or inside_backward():
             return

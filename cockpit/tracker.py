@@ -135,9 +135,13 @@ class Tracker:
         requests, reduction = opened.requests, opened.info["reduction"]
         if opened.begun:  # eigenvalues of several matrices don't add up
             requests = frozenset(r for r in requests if not isinstance(r, st.MaxEigenvalue))
+        if opened.parts:  # and the facts of the first part are those of the step
+            requests -= {st.StepFacts()}
         opened.begun = True
         try:
-            backward = self.engine.begin(requests, loss, batch_size, reduction, opened.place)
+            backward = self.engine.begin(
+                requests, loss, batch_size, reduction, opened.place, losses
+            )
         except RanksApart:
             opened.void = True
             raise
@@ -196,6 +200,7 @@ class Tracker:
         if self.budget is not None:
             self.budget.adopt(agreed.plan)
         info, stats = self.engine.ranks.together(lambda: self._gathered(opened, moved, agreed))
+        self._say_what_is_left_out(stats, info.step)
         self._complete_previous(opened.completing, info, stats)
         self._compute(opened.due, info, stats)
         self._previous_update = None
@@ -222,6 +227,16 @@ class Tracker:
             **opened.losses(agreed, self.engine.ranks),
         )
         return info, self.engine.answer(passes, info, self._previous_update, agreed.share)
+
+    def _say_what_is_left_out(self, stats: BackwardStats, step: int) -> None:
+        for what, error in stats.left_out.items():
+            if isinstance(error, Absent):
+                self.event("info", "absent", f"no {what}: {error}", step=step)
+            elif self.strict:
+                raise error
+            else:
+                text = f"no {what}: {type(error).__name__}: {error}"
+                self.event("info", "fault", text, step=step)
 
     def _agree(self, opened: OpenStep, moved: bool) -> Agreement:
         """What the ranks agree on, if all can track this step.

@@ -50,6 +50,7 @@ class BackwardPass:
         self.is_coupled = False
         self.repetition: Repetition | None = None
         self.unseen = ""  # why there are no individual gradients, if there can't be any
+        self.reached: frozenset[str] = frozenset()  # parameters that it gave a gradient, or zeros
         self.rough = ""  # why there is no curvature, if there can't be any
         self._individual: IndividualGradients | None = None
         self._handle: RemovableHandle | None = None
@@ -129,6 +130,7 @@ class BackwardPass:
             Absent: If the loss was not differentiated, or is one of several.
         """
         given = {} if self._gradients is None else self._gradients.take()
+        self.reached = frozenset(given)
         self.unwatch()
         if one_of_several:
             raise Absent(

@@ -29,7 +29,7 @@ from cockpit.backward.compiled import (
     is_compiled,
     watch_calls,
 )
-from cockpit.backward.layer_call import LayerCall, capturable_modules
+from cockpit.backward.layer_call import LayerCall, capturable_modules, source_of
 from cockpit.backward.passes import last_node_of
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def first_tensor(*nested: Any) -> Tensor | None:
         if isinstance(leaf, Tensor) and leaf.dim() > 0:
             return leaf
     return None
+
+
+def _version(x: Tensor) -> int:
+    return 0 if x.is_inference() else x._version
 
 
 def _detached(nested: Any) -> Any:
@@ -78,10 +82,12 @@ class Capture:
         fault: What went wrong in a hook, if anything did.
         compiled: Whether the model is compiled: then only its calls are seen, not its layers'.
         call: The last call of a compiled model.
+        on_forward: Called when a forward pass begins.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
+        self.on_forward: Callable[[], None] | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._layers: dict[nn.Module, torch.utils.hooks.RemovableHandle] = {}
         self._sink: list[Any] | None = None
@@ -92,6 +98,8 @@ class Capture:
         # Of the forward passes, by the number of an output's node.
         self._sizes: dict[int, int] = {}
         self._outputs: dict[int, weakref.ref[Tensor]] = {}
+        self._inputs: dict[int, tuple[weakref.ref[Tensor], int]] = {}  # with its version then
+        self._input: tuple[Tensor, int] | None = None  # of the last one
         self.batch_size: int | None = None
         self.output: Tensor | None = None
         self.fault: Exception | None = None
@@ -156,11 +164,12 @@ class Capture:
             past.release()
         self._live.clear()
         self._others.clear()
-        self._sizes, self._outputs = {}, {}
+        self._sizes, self._outputs, self._inputs = {}, {}, {}
         self._new_forward()
 
     def _new_forward(self) -> None:
         self._edges = []
+        self._input = None
         self.output = None
         self.batch_size = None
         self.call = None
@@ -178,6 +187,20 @@ class Capture:
             return self.output
         number = last_node_of(loss, self._outputs)
         return self.output if number is None else self._outputs[number]()
+
+    def input_behind(self, loss: Tensor) -> tuple[Tensor | None, bool]:
+        """First tensor argument of the forward pass that a loss comes from.
+
+        Returns:
+            The tensor, ``None`` if it is not known any more; and whether it is what it was then.
+        """
+        found, version = self._input or (None, 0)
+        if len(self._inputs) > 1:
+            number = last_node_of(loss, self._inputs)
+            if number is not None:
+                reference, version = self._inputs[number]
+                found = reference()
+        return found, found is not None and _version(found) == version
 
     def leads_to(self, root: Tensor) -> bool:
         """Whether an output of the model is in the graph of a tensor."""
@@ -235,6 +258,10 @@ class Capture:
     def calls(self) -> list[Any]:
         """The uses of parameters since the last forward pass began, without gradients."""
         return list(dict.fromkeys(call for call, *_ in self._edges))
+
+    def edges(self) -> list[tuple[Any, int, GradientEdge]]:
+        """The uses since the last forward pass began, by output: use, place, gradient edge."""
+        return list(self._edges)
 
     def uses_at(self, nodes: Collection[Any]) -> set[Any]:
         """The uses of the last forward pass that have an output at one of these nodes."""
@@ -295,8 +322,11 @@ class Capture:
         if self._repeating:
             return
         self._new_forward()
+        if self.on_forward is not None:
+            self.on_forward()
         tensor = first_tensor(args, kwargs)
         self.batch_size = None if tensor is None else tensor.shape[0]
+        self._input = None if tensor is None else (tensor, _version(tensor))
         if self.compiled:
             self.call = ModelCall.of(model, args, kwargs)
             self._others.add(self.call)
@@ -309,7 +339,11 @@ class Capture:
             return
         self.output = first_tensor(output)
         if self.output is not None and self.output.grad_fn is not None:
-            self._outputs[self.output.grad_fn._sequence_nr()] = weakref.ref(self.output)
+            number = self.output.grad_fn._sequence_nr()
+            self._outputs[number] = weakref.ref(self.output)
+            if self._input is not None:
+                given, version = self._input
+                self._inputs[number] = weakref.ref(given), version
         if self.batch_size is not None:
             nodes = (out.grad_fn for out in differentiable(output))
             numbers = [node._sequence_nr() for node in nodes if node is not None]
@@ -329,6 +363,8 @@ class Capture:
                 inputs, keywords = _detached(args), _detached(kwargs)
                 call = LayerCall(module, inputs, keywords, ())
                 call.versions = tuple(x._version for x in call.tensors())
+                if args and isinstance(args[0], Tensor):
+                    call.source = source_of(args[0])
                 self._live.add(call)
             call.shapes[place] = out.shape
             out.register_hook(self._on_gradient(call, place))

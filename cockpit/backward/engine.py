@@ -19,6 +19,7 @@ from cockpit.backward.coupling import couples_samples, keeps_samples_apart
 from cockpit.backward.elements import Elements
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.exact_hessian import ExactDiagHessian
+from cockpit.backward.facts import GROUPS, FactsOfSteps, Seen
 from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
 from cockpit.backward.histogram import prepare
 from cockpit.backward.nodes import uses_beside
@@ -66,6 +67,8 @@ class BackwardEngine:
         for parameter in {p.dtype: p for p in model.parameters()}.values():
             prepare(parameter)
         self.costs: dict[type[st.Statistic], float] = {}
+        self.facts = FactsOfSteps([group() for group in GROUPS])
+        self.capture.on_forward = self.facts.forward_begins
         self._sample_axis = SampleAxis()
         self._elements = Elements(self._own_passes)
         self._watching: list[BackwardPass] = []
@@ -125,6 +128,7 @@ class BackwardEngine:
         batch_size: int,
         reduction: str,
         place: str,
+        losses: Tensor | None = None,
     ) -> BackwardPass:
         """Serve what needs the graph, before the user's backward pass frees it.
 
@@ -134,6 +138,7 @@ class BackwardEngine:
             batch_size: Their number.
             reduction: ``mean`` or ``sum``.
             place: Where the ranks meet for an eigenvalue.
+            losses: ℓₙ, shape [N], if known.
         """
         parameters = {n: p for n, p in named_parameters(self.model) if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
@@ -141,6 +146,8 @@ class BackwardEngine:
             backward.rough = "SyncBatchNorm couples the samples of several processes"
         with self._own_passes():
             seen = self._repeat(backward, loss) if self.capture.compiled else loss
+            if st.StepFacts() in requests:
+                self.facts.before_backward(backward, partial(self._seen, backward, loss, losses))
             if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
                 self._find_uses(backward, seen)
             SecondOrder(self, backward, loss, seen, place).serve()
@@ -149,6 +156,24 @@ class BackwardEngine:
         self._watching.append(backward)
         self.probe.differentiated.clear()
         return backward
+
+    def _seen(self, backward: BackwardPass, loss: Tensor, losses: Tensor | None) -> Seen:
+        """What is known of a pass that is about to run."""
+        probe, capture = self.probe, self.capture
+        inputs, intact = capture.input_behind(loss)
+        output = capture.output_behind(loss) if probe.output is None else probe.output
+        return Seen(
+            model=self.model,
+            parameters=backward.parameters,
+            batch_size=backward.batch_size,
+            inputs=inputs,
+            intact=intact,
+            output=output,
+            target=probe.target,
+            loss_fn=None if probe.loss is None else probe.loss_fn,
+            losses=losses,
+            edges=capture.edges(),
+        )
 
     @contextmanager
     def _own_passes(self) -> Iterator[None]:
@@ -230,6 +255,7 @@ class BackwardEngine:
         self.receive(None)
         if backward.repetition is not None:
             self._finish_repetition(backward, backward.repetition)
+        self.facts.after_backward(backward)
         try:
             backward.finish(one_of_several=not told and len(self.probe.differentiated) > 1)
             if backward in self._findings:
@@ -317,4 +343,6 @@ class BackwardEngine:
                 parts.append(Part(part.batch_size, part.statistics(questions)))
             for part in passes:
                 part.release()
-            return of_all_ranks(combine(parts), grad, parameters, ranks, share)
+            stats = of_all_ranks(combine(parts), grad, parameters, ranks, share)
+            self.facts.settle(stats, passes, info)
+            return stats

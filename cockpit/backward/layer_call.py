@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["LayerCall", "capturable_modules", "unit_parameters"]
+__all__ = ["LayerCall", "capturable_modules", "source_of", "unit_parameters"]
+
+# Nodes that put the same numbers into another shape or precision.
+RESHAPING = {
+    *("T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze"),
+    *("Clone", "Alias", "ToCopy"),
+}
 
 
 @dataclass(eq=False)
@@ -25,6 +31,7 @@ class LayerCall:
         shapes: Shapes of the output tensors that carry a gradient, by their place.
         grads: Gradient with respect to each output tensor, by its place among the outputs.
         order: When the output was there, counted in nodes of the graph.
+        source: Where in the graph its first input was made, see :func:`source_of`.
         superseded: Parameters (by identity) that other uses of theirs stand for in its stead.
         identity: The same for all copies of a call that carry other gradients.
     """
@@ -36,6 +43,7 @@ class LayerCall:
     shapes: dict[int, torch.Size] = field(default_factory=dict)
     grads: dict[int, Tensor] = field(default_factory=dict)
     order: int = 0
+    source: tuple[int, int] | None = None
     superseded: set[int] = field(default_factory=set)
     identity: object = field(default_factory=object)
 
@@ -64,6 +72,19 @@ class LayerCall:
     def is_intact(self) -> bool:
         """Whether no input has been overwritten since the layer ran."""
         return self.versions == tuple(x._version for x in self.tensors())
+
+
+def source_of(x: Tensor) -> tuple[int, int] | None:
+    """The number of the node that made a tensor's numbers, and which of its outputs they are.
+
+    Steps that only reshape them are passed over. ``None`` if that is not in the graph.
+    """
+    node, number = x.grad_fn, x.output_nr
+    while node is not None:
+        if type(node).__name__.rstrip("0123456789").removesuffix("Backward") not in RESHAPING:
+            return node._sequence_nr(), number
+        node, number = node.next_functions[0]
+    return None
 
 
 def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:

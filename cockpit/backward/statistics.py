@@ -22,6 +22,7 @@ __all__ = [
     "MaxEigenvalue",
     "SqNorms",
     "Statistic",
+    "StepFacts",
     "SumSq",
     "Update",
 ]
@@ -39,6 +40,11 @@ class IndividualLosses(Statistic):
 @dataclass(frozen=True)
 class Update(Statistic):
     """s = θ(t+1) − θ(t), given to the quantity as ``StepInfo.update``."""
+
+
+@dataclass(frozen=True)
+class StepFacts(Statistic):
+    """What is seen of the step itself (its batch, the model, the loss): facts by dotted name."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class BackwardStats:
         coupled: Layers whose individual gradients are the samples' *contributions*, because batch
             statistics or the loss couple the samples.
         notes: What a reader must know of the answer to a request, by request.
+        left_out: What went wrong in a part of an answer that is there nevertheless, by its name.
         update_products: The update s in product form, where the next step's dot products with it
             are cheaper so.
     """
@@ -48,6 +49,7 @@ class BackwardStats:
     errors: dict[Statistic, Exception] = field(default_factory=dict)
     coupled: tuple[str, ...] = ()
     notes: dict[Statistic, dict[str, Any]] = field(default_factory=dict)
+    left_out: dict[str, Exception] = field(default_factory=dict)
     update_products: dict[str, Products] = field(default_factory=dict)
 
     def of_network(self, statistic: Statistic) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NamedBuilder = Callable[["RunLog", View, str], "Panel | None"]
 PREFIX = "custom"
-SILENT = ("Parameters", "epoch")  # whole arrays; the axis of other instruments
+SILENT = ("Parameters", "Facts", "epoch")  # no pictures; the axis of other instruments
 
 
 def custom_names(log: RunLog) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -71,7 +71,7 @@ def _quantity_panel(log: RunLog, view: View, name: str) -> Panel | None:
         return histogram_panel(log, view, name, name)
     if kind == "histogram2d":
         return joint_panel(log, view, name, "x", "y")
-    if kind == "arrays":
+    if kind in ("arrays", "facts"):
         return None
     return quantity_panel(log, view, name, "", note=joined(other_note(notes_at(log, name, view))))
 

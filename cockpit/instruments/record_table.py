@@ -16,6 +16,7 @@ from cockpit.log.record import (
     Arrays,
     Bins,
     Counts1d,
+    Facts,
     Histogram1d,
     Histogram2d,
     PerLayer,
@@ -240,6 +241,15 @@ def _array_rows(log: RunLog, name: str, step: int, value: Arrays) -> Iterator[Ro
                 yield Row(name, layer, entry, float(measure(array)), step)
 
 
+def _fact_rows(log: RunLog, name: str, step: int, value: Facts) -> Iterator[Row]:
+    """Numbers and flags (1: true); words and lists are no numbers."""
+    note = other_note(value.notes)
+    for entry, fact in value.facts.items():
+        if isinstance(fact, int | float):
+            yield Row(name, "", entry, float(fact), step, note)
+            note = ""
+
+
 def _names(log: RunLog, count: int) -> list[str]:
     """Names of the parameters; an attempt with another number of them has none."""
     names = [layer.name for layer in log.layers]
@@ -252,4 +262,5 @@ _ROWS: dict[type, Callable[[Any, str, int, Any], Iterator[Row]]] = {
     Histogram1d: _histogram_rows,
     Histogram2d: _joint_rows,
     Arrays: _array_rows,
+    Facts: _fact_rows,
 }

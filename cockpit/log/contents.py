@@ -33,7 +33,7 @@ class Contents:
         headers: Number of headers.
         steps, user: The common columns of step records and of the user's records.
         numbers: Columns of the scalars and per-layer values, by quantity.
-        stored: Rows of the records that hold a histogram or arrays, by quantity.
+        stored: Rows of the records that hold a histogram, arrays or facts, by quantity.
         measured: Columns of what the user measured, by name.
         lr, batch_size, overhead, overhead_so_far: What else a step's record says.
         events: Index of the attempt, and the event.

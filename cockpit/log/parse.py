@@ -16,7 +16,7 @@ MAX_LINE = 32 * 2**20  # bytes; the writer refuses longer lines, the reader skip
 MAX_ODD_LINE = 4 * 2**20  # of lines decoded in full, which takes up to 20 times their size
 
 SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-STORED_KINDS = frozenset({"histogram1d", "histogram2d", "arrays"})
+STORED_KINDS = frozenset({"histogram1d", "histogram2d", "arrays", "facts"})
 
 _STEP_LIMIT = 2**62
 _Step = Annotated[int, msgspec.Meta(ge=-_STEP_LIMIT, le=_STEP_LIMIT)]

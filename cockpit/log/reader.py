@@ -20,7 +20,7 @@ from cockpit.log.lines import LineReader
 from cockpit.log.live import LiveRows
 from cockpit.log.notes import Notes
 from cockpit.log.parse import parse_object, parse_value
-from cockpit.log.record import Arrays, Histogram1d, Histogram2d, Layer, Value
+from cockpit.log.record import Arrays, Facts, Histogram1d, Histogram2d, Layer, Value
 from cockpit.log.writer import LOG_NAME
 
 RunStatus = Literal["running", "finished", "failed", "interrupted", "stalled"]
@@ -288,7 +288,7 @@ class RunLog:
             return self._live.series(self._contents.overhead_so_far, self._contents.steps)
 
     def histogram_steps(self, name: str) -> np.ndarray:
-        """Steps at which a histogram (or arrays) of this name was recorded, int64."""
+        """Steps at which a histogram (arrays, facts) of this name was recorded, int64."""
         with self._lock:
             rows = self._contents.stored.get(name, _NOTHING.rows)
             return self._live.steps(rows, self._contents.steps)
@@ -310,6 +310,21 @@ class RunLog:
         """As :meth:`histogram`, for quantities that record whole arrays."""
         at, value = self._value(name, step)
         return (at, value) if isinstance(value, Arrays) else None
+
+    def facts(
+        self, step: int | None = None, name: str = "Facts"
+    ) -> tuple[int, dict[str, Any]] | None:
+        """The facts at a step, or the last ones before it, by dotted name (``docs/facts.md``).
+
+        Args:
+            step: None: the latest.
+            name: Of the quantity.
+
+        Returns:
+            The step they were recorded at, and the facts; None if there are none.
+        """
+        at, value = self._value(name, step)
+        return (at, value.facts) if isinstance(value, Facts) else None
 
     def record(self, step: int | None = None) -> dict[str, Any] | None:
         """The whole step record at a step, or the last one before it, as it stands in the log."""

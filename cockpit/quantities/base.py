@@ -34,9 +34,9 @@ class Quantity(ABC):
     """
 
     tier: ClassVar[Tier | None] = None
-    kind: ClassVar[Literal["scalar", "per_layer", "histogram1d", "histogram2d", "arrays"]] = (
-        "scalar"
-    )
+    kind: ClassVar[
+        Literal["scalar", "per_layer", "histogram1d", "histogram2d", "arrays", "facts"]
+    ] = "scalar"
     follows_up: ClassVar[bool] = False
 
     def __init__(self, schedule: Schedule | Callable[[int], bool] | int | None = None) -> None:

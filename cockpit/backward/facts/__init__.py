@@ -1,0 +1,19 @@
+"""Facts of a step: exact checks of its batch, the model and the loss; a file for each group.
+
+A new group is a subclass of :class:`~cockpit.backward.facts.group.Group` in a new file, and its
+place in :data:`GROUPS`. ``docs/facts.md`` lists all facts.
+"""
+
+from __future__ import annotations
+
+from cockpit.backward.facts.group import Found, Group, Seen, Settled
+from cockpit.backward.facts.inputs import Inputs
+from cockpit.backward.facts.keeper import FactsOfSteps
+from cockpit.backward.facts.loss import Loss
+from cockpit.backward.facts.model import Model
+from cockpit.backward.facts.outputs import Outputs
+from cockpit.backward.facts.targets import Targets
+
+__all__ = ["GROUPS", "FactsOfSteps", "Found", "Group", "Seen", "Settled"]
+
+GROUPS: tuple[type[Group], ...] = (Inputs, Targets, Outputs, Loss, Model)

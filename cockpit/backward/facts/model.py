@@ -1,0 +1,118 @@
+"""Facts of the model: how its modules stand, and what of it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.dropout import _DropoutNd
+
+from cockpit.backward.compiled import named_parameters, plain_name, uncompiled
+from cockpit.backward.facts.fetch import Then
+from cockpit.backward.facts.group import MOST_NAMES, Found, Group, Seen, Settled, plain
+from cockpit.backward.layer_call import LayerCall
+
+__all__ = ["Model", "chain_facts", "modules_facts", "training_facts", "weights_facts"]
+
+LINEAR = (nn.Linear, _ConvNd)
+
+
+def modules_facts(model: nn.Module) -> Found:
+    """In which mode the modules are."""
+    named = [(plain_name(n), m) for n, m in model.named_modules()]
+    switched = [(n, m) for n, m in named if isinstance(m, _DropoutNd | _BatchNorm)]
+    dropouts = [m.p for _, m in switched if isinstance(m, _DropoutNd) and m.training]
+    return {
+        "model.training": uncompiled(model).training,
+        "model.evaluating": _few(n for n, m in switched if not m.training),
+        "model.dropout": max(map(float, dropouts), default=0.0),
+        "model.modules_bn": sum(isinstance(m, _BatchNorm) for _, m in switched),
+    }
+
+
+def training_facts(parameters: Mapping[str, Tensor]) -> Found:
+    """Which parameters are frozen, and their share of all elements.
+
+    Args:
+        parameters: All of the model, by name.
+    """
+    frozen = [name for name, p in parameters.items() if not p.requires_grad]
+    total = sum(p.numel() for p in parameters.values())
+    share = sum(parameters[name].numel() for name in frozen) / total if total else 0.0
+    return {"model.frozen": _few(frozen), "model.frozen_share": share}
+
+
+def weights_facts(parameters: Mapping[str, Tensor]) -> Found:
+    """Which weights (two axes or more) are zero throughout, or have rows that are all equal.
+
+    Args:
+        parameters: All of the model, by name.
+    """
+    weights = {name: x for name, p in parameters.items() if (x := plain(p)) is not None}
+    weights = {name: x for name, x in weights.items() if x.dim() > 1 and x.numel()}
+    several = {name: x for name, x in weights.items() if len(x) > 1}
+    filled = {name: x.any() for name, x in weights.items()}
+    equal = {name: (x[1:] == x[0]).all() & filled[name] for name, x in several.items()}
+    return {
+        "model.zero_weights": _names_where({name: ~flag for name, flag in filled.items()}),
+        "model.symmetric": _names_where(equal),
+    }
+
+
+def chain_facts(calls: Sequence[tuple[str, LayerCall, tuple[int, int]]]) -> Found:
+    """Which linear layers get what a linear layer has returned, reshaped at most.
+
+    Args:
+        calls: Of linear and convolutional layers: name, call, and which place in the graph its
+            output has.
+    """
+    made_at = {place: name for name, _, place in calls}
+    pairs = ((call.source, name) for name, call, _ in calls)
+    chained = (f"{made_at[source]} -> {name}" for source, name in pairs if source in made_at)
+    return {"model.linear_chain": _few(dict.fromkeys(chained))}
+
+
+def _few(names: Iterable[str]) -> list[str]:
+    return list(islice(names, MOST_NAMES))
+
+
+def _names_where(flags: Mapping[str, Tensor]) -> Then:
+    names = tuple(flags)
+    return Then(
+        list(flags.values()),
+        lambda *found: _few(name for name, flag in zip(names, found, strict=True) if flag),
+    )
+
+
+class Model(Group):
+    """Facts of the model; those of its weights and its graph at the first tracked step only."""
+
+    name: ClassVar[str] = "model"
+
+    def before_backward(self, seen: Seen) -> Found:
+        """As the forward pass has left it."""
+        parameters = dict(named_parameters(seen.model))
+        found = modules_facts(seen.model) | training_facts(parameters)
+        if not seen.is_first:
+            return found
+        found |= weights_facts(parameters)
+        return found | chain_facts(_linear_calls(seen)) if seen.edges else found
+
+    def settled(self, step: Settled) -> Found:
+        """Parameters that no backward pass of the step has reached."""
+        trained: dict[str, Any] = dict.fromkeys(n for p in step.passes for n in p.parameters)
+        reached = {name for part in step.passes for name in part.reached}
+        return {"model.without_grad": _few(name for name in trained if name not in reached)}
+
+
+def _linear_calls(seen: Seen) -> list[tuple[str, LayerCall, tuple[int, int]]]:
+    names = {id(module): plain_name(name) for name, module in seen.model.named_modules()}
+    return [
+        (names.get(id(call.module), "?"), call, (edge.node._sequence_nr(), edge.output_nr))
+        for call, _, edge in seen.edges
+        if isinstance(call, LayerCall) and isinstance(call.module, LINEAR)
+    ]
