@@ -123,6 +123,7 @@ class Cockpit:
         self._stopwatch = Stopwatch()
         self._engine = BackwardEngine(model, probe, seed, ranks)
         self._engine.facts.param_groups = self._optimizers.groups
+        self._engine.facts.use_clock(self._stopwatch.trained)
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
         header["planned_steps"] = checked_steps(planned_steps)
@@ -403,16 +404,16 @@ class Cockpit:
             self._open = None
             self._tracker.fault(error, passage.opened.info["step"])
 
-    def _before_optimizer(self) -> None:
+    def _before_optimizer(self, optimizer: Any) -> None:
         if self._passage is not None and not inside_backward():
             with self._stopwatch.measure(), own_arithmetic():
                 self._finish(self._passage)  # the optimizer steps inside the context
         if self._open is not None:
             with self._stopwatch.measure(), own_arithmetic():
-                self._engine.facts.before_update()
+                self._engine.facts.before_update(optimizer)
 
-    def _after_optimizer(self) -> None:
-        self._engine.facts.after_update()
+    def _after_optimizer(self, optimizer: Any) -> None:
+        self._engine.facts.after_update(optimizer)
         opened = self._open
         if opened is None or not opened.parts or inside_backward():
             return
@@ -462,9 +463,9 @@ def _call_weakly(owner: Cockpit, method: str) -> Callable[..., None]:
     """Calls a method as long as its owner lives, without keeping it alive."""
     reference = weakref.ref(owner)
 
-    def call(*_: Any) -> None:
+    def call(*args: Any) -> None:
         alive = reference()
         if alive is not None:
-            getattr(alive, method)()
+            getattr(alive, method)(*args)
 
     return call

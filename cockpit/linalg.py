@@ -16,8 +16,10 @@ from torch import Tensor
 __all__ = [
     "ByParameter",
     "Eigenpair",
+    "inner_product",
     "lanczos",
     "norm",
+    "norms",
     "power_iteration",
     "squared_norms",
     "widened",
@@ -26,6 +28,7 @@ __all__ = [
 Matvec = Callable[[Tensor], Tensor]
 
 PIECE = 2**12  # elements whose squares are added up in their own precision
+LONG_PIECE = 2**18  # the same of products; those are added up in many sums side by side
 
 
 def widened(x: Tensor) -> Tensor:
@@ -54,12 +57,37 @@ def norm(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm(torch.cat([rows, last.view(1)]).double())
 
 
+def norms(tensors: Iterable[Tensor]) -> Tensor:
+    """‖x‖₂ of each tensor, float64 on the device of the first, shape [P].
+
+    Taken at least in single precision.
+    """
+    found = [norm(widened(x)) for x in tensors]
+    if not found:
+        return torch.zeros(0, dtype=torch.float64)
+    return torch.stack([n.to(found[0].device) for n in found])
+
+
 def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
     """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision."""
-    norms = [norm(widened(x)) for x in tensors]
-    if not norms:
-        return torch.zeros(0, dtype=torch.float64)
-    return torch.stack([n.to(norms[0].device) for n in norms]).cpu().square()
+    return norms(tensors).cpu().square()
+
+
+def inner_product(x: Tensor, y: Tensor) -> Tensor:
+    """xᵀy in double precision, on the device of ``x``; of complex numbers as of pairs of reals.
+
+    Taken at least in single precision, and added up in pieces.
+
+    Args:
+        x: Any shape.
+        y: The same shape.
+    """
+    x, y = widened(x), widened(y)
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    x, y = x.to(dtype).flatten(), y.to(x.device, dtype).flatten()
+    pairs = zip(x.split(LONG_PIECE), y.split(LONG_PIECE), strict=True)
+    parts = [torch.dot(one, other) for one, other in pairs]
+    return torch.stack(parts).sum(dtype=torch.float64)
 
 
 class ByParameter(dict[str, Tensor]):

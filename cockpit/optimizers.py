@@ -41,20 +41,25 @@ class Optimizers:
         self._handles: list[Any] = []
         self._counts = [0] * len(self._all)
 
-    def around_step(self, before: Callable[[], None], after: Callable[[], None]) -> None:
-        """Call back before and after each ``optimizer.step()``, where the optimizers can tell."""
+    def around_step(self, before: Callable[[Any], None], after: Callable[[Any], None]) -> None:
+        """Call back before and after each ``optimizer.step()``, where the optimizers can tell.
+
+        Args:
+            before: Is told which optimizer it is.
+            after: The same.
+        """
         if not all(hasattr(o, "register_step_post_hook") for o in self._all):
             return
 
         def hook(which: int) -> Callable[..., None]:
             def count(*_: Any) -> None:
                 self._counts[which] += 1
-                after()
+                after(self._all[which])
 
             return count
 
         self._handles = [o.register_step_post_hook(hook(i)) for i, o in enumerate(self._all)]
-        self._handles += [o.register_step_pre_hook(lambda *_: before()) for o in self._all]
+        self._handles += [o.register_step_pre_hook(lambda o, *_: before(o)) for o in self._all]
 
     def release(self) -> None:
         """Take the hooks off the optimizers."""

@@ -99,6 +99,9 @@ class Passage:
     def after(self) -> None:
         """It is over."""
         self._engine.receive(None)
+        if self._counts and self._part is not None:
+            with self._tracker.stopwatch.measure(), own_arithmetic():
+                self._engine.facts.pass_returns(self._part.backward)
 
     def finish(self) -> None:
         """The backward passes are over; further calls do nothing."""

@@ -31,6 +31,7 @@ class Stopwatch:
         self.plain: float | None = None
         self._total_tracking = 0.0
         self._total_plain = 0.0
+        self._ever = 0.0  # seconds of tracking, before the first step as well
 
     def elapsed(self) -> float:
         """Seconds since the run began."""
@@ -58,7 +59,9 @@ class Stopwatch:
     def _stop(self) -> None:
         self._depth -= 1
         if self._depth == 0 and self._running is not None:
-            self.tracking += time.perf_counter() - self._running
+            took = time.perf_counter() - self._running
+            self.tracking += took
+            self._ever += took
             self._running = None
 
     @property
@@ -66,6 +69,11 @@ class Stopwatch:
         """Seconds of tracking since the present step began, up to this moment."""
         running = 0.0 if self._running is None else time.perf_counter() - self._running
         return self.tracking + running
+
+    def trained(self) -> float:
+        """Seconds that were no tracking, since some moment: stands still while tracking runs."""
+        now = time.perf_counter() if self._running is None else self._running
+        return now - self._ever
 
     @property
     def overhead(self) -> float:

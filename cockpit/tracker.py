@@ -272,7 +272,7 @@ class Tracker:
 
     def _compare_weights(self, opened: OpenStep) -> None:
         weights = [part.weight for part in opened.passes]
-        if max(weights) > (1 + 1e-3) * min(weights):
+        if max(weights) - min(weights) > 1e-3 * max(map(abs, weights)):
             text = (
                 "the samples of the backward passes of a step have different weights in the "
                 "gradient; what is recorded refers to their plain mean"

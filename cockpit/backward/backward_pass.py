@@ -76,6 +76,20 @@ class BackwardPass:
         """The user differentiates so many times the loss; 1 where that is zero."""
         return 1.0 if self._loss_gradient is None else float(self._loss_gradient) or 1.0
 
+    @property
+    def grad_scale(self) -> float:
+        """What this pass gives to the parameters, times this, is the ḡ of its samples."""
+        return self.mean_scale / self._factor
+
+    @property
+    def given(self) -> tuple[Mapping[str, Tensor], Mapping[str, tuple[int, int]]]:
+        """What it has given to the parameters so far, by name, and where that was in memory.
+
+        Nothing any more once it is finished.
+        """
+        watched = self._gradients
+        return ({}, {}) if watched is None else (watched.so_far(), watched.memory)
+
     def watch(self, loss: Tensor) -> None:
         """Watch the parameters, and learn the factor between what is differentiated and the loss.
 
@@ -150,7 +164,7 @@ class BackwardPass:
                 "the parameters changed before the backward pass was over, or before the context "
                 "was left. Pass the optimizer to Cockpit(...), and let it step after the pass"
             )
-        grad_scale = self.mean_scale / self._factor
+        grad_scale = self.grad_scale
         for name, own in given.items():
             self.stats.grad[name] = own if grad_scale == 1.0 else own.mul_(grad_scale)
         scale = self.batch_size * self.mean_scale / self._factor

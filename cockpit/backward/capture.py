@@ -29,7 +29,7 @@ from cockpit.backward.compiled import (
     is_compiled,
     watch_calls,
 )
-from cockpit.backward.layer_call import LayerCall, capturable_modules, source_of
+from cockpit.backward.layer_call import LayerCall, capturable_modules, saves_elsewhere, source_of
 from cockpit.backward.passes import last_node_of
 
 if TYPE_CHECKING:
@@ -83,11 +83,13 @@ class Capture:
         compiled: Whether the model is compiled: then only its calls are seen, not its layers'.
         call: The last call of a compiled model.
         on_forward: Called when a forward pass begins.
+        on_evaluation: Called when one begins of which nothing can be differentiated.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.on_forward: Callable[[], None] | None = None
+        self.on_evaluation: Callable[[], None] | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._layers: dict[nn.Module, torch.utils.hooks.RemovableHandle] = {}
         self._sink: list[Any] | None = None
@@ -317,8 +319,16 @@ class Capture:
                 calls[call].receive(place, g)
         return list(calls.values())
 
-    @_harmless
     def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+        if torch.compiler.is_compiling():
+            return
+        if torch.is_grad_enabled() or self._paused:
+            self._before_training(model, args, kwargs)
+        elif self.on_evaluation is not None:
+            self.on_evaluation()
+
+    @_harmless
+    def _before_training(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
         if self._repeating:
             return
         self._new_forward()
@@ -363,6 +373,7 @@ class Capture:
                 inputs, keywords = _detached(args), _detached(kwargs)
                 call = LayerCall(module, inputs, keywords, ())
                 call.versions = tuple(x._version for x in call.tensors())
+                call.is_packed = saves_elsewhere()
                 if args and isinstance(args[0], Tensor):
                     call.source = source_of(args[0])
                 self._live.add(call)

@@ -69,6 +69,7 @@ class BackwardEngine:
         self.costs: dict[type[st.Statistic], float] = {}
         self.facts = FactsOfSteps([group() for group in GROUPS])
         self.capture.on_forward = self.facts.forward_begins
+        self.capture.on_evaluation = self.facts.evaluation_begins
         self._sample_axis = SampleAxis()
         self._elements = Elements(self._own_passes)
         self._watching: list[BackwardPass] = []
@@ -147,7 +148,8 @@ class BackwardEngine:
         with self._own_passes():
             seen = self._repeat(backward, loss) if self.capture.compiled else loss
             if st.StepFacts() in requests:
-                self.facts.before_backward(backward, partial(self._seen, backward, loss, losses))
+                look = partial(self._seen, backward, loss, seen, losses)
+                self.facts.before_backward(backward, look)
             if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
                 self._find_uses(backward, seen)
             SecondOrder(self, backward, loss, seen, place).serve()
@@ -157,8 +159,10 @@ class BackwardEngine:
         self.probe.differentiated.clear()
         return backward
 
-    def _seen(self, backward: BackwardPass, loss: Tensor, losses: Tensor | None) -> Seen:
-        """What is known of a pass that is about to run."""
+    def _seen(
+        self, backward: BackwardPass, loss: Tensor, root: Tensor, losses: Tensor | None
+    ) -> Seen:
+        """What is known of a pass that is about to run; ``root``: where its graph can be seen."""
         probe, capture = self.probe, self.capture
         inputs, intact = capture.input_behind(loss)
         output = capture.output_behind(loss) if probe.output is None else probe.output
@@ -172,6 +176,7 @@ class BackwardEngine:
             target=probe.target,
             loss_fn=None if probe.loss is None else probe.loss_fn,
             losses=losses,
+            root=root,
             edges=capture.edges(),
         )
 

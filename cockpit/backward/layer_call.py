@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["LayerCall", "capturable_modules", "source_of", "unit_parameters"]
+__all__ = ["LayerCall", "capturable_modules", "saves_elsewhere", "source_of", "unit_parameters"]
 
 # Nodes that put the same numbers into another shape or precision.
 RESHAPING = {
@@ -31,6 +31,8 @@ class LayerCall:
         shapes: Shapes of the output tensors that carry a gradient, by their place.
         grads: Gradient with respect to each output tensor, by its place among the outputs.
         order: When the output was there, counted in nodes of the graph.
+        is_packed: Whether what its operations save is kept elsewhere, see
+            :func:`saves_elsewhere`.
         source: Where in the graph its first input was made, see :func:`source_of`.
         superseded: Parameters (by identity) that other uses of theirs stand for in its stead.
         identity: The same for all copies of a call that carry other gradients.
@@ -43,6 +45,7 @@ class LayerCall:
     shapes: dict[int, torch.Size] = field(default_factory=dict)
     grads: dict[int, Tensor] = field(default_factory=dict)
     order: int = 0
+    is_packed: bool = False
     source: tuple[int, int] | None = None
     superseded: set[int] = field(default_factory=set)
     identity: object = field(default_factory=object)
@@ -85,6 +88,20 @@ def source_of(x: Tensor) -> tuple[int, int] | None:
             return node._sequence_nr(), number
         node, number = node.next_functions[0]
     return None
+
+
+def saves_elsewhere() -> bool:
+    """Whether hooks take what operations save: activation checkpoints, offloading.
+
+    To look at it then would run a part of the model again, or bring it back.
+    """
+    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    if top is None:
+        return True  # it can't be told
+    try:
+        return top(True) is not None
+    except TypeError:  # of older torch
+        return top() is not None
 
 
 def capturable_modules(model: nn.Module) -> Iterator[nn.Module]:

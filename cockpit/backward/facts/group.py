@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +19,8 @@ __all__ = ["MOST_NAMES", "Found", "Group", "Seen", "Settled", "describe", "plain
 
 MOST_NAMES = 20  # in a list of names
 MOMENTS = (
-    *("forward_begins", "before_backward", "after_backward"),
+    *("evaluation_begins", "forward_begins"),
+    *("before_backward", "pass_returns", "after_backward"),
     *("before_update", "after_update", "settled"),
 )
 
@@ -41,6 +43,7 @@ class Seen:
         target: What the loss function was given besides, ``None`` if unknown.
         loss_fn: The loss module, if it was seen to compute this loss.
         losses: ℓₙ, shape [N]; ``None`` if unknown.
+        root: The loss; of a compiled model, one with the graph of its repeated forward pass.
         edges: The layer calls of the forward pass, each with the place and the gradient edge of one
             of its outputs; empty where the layers can't be seen.
         param_groups: Those of the optimizers.
@@ -56,6 +59,7 @@ class Seen:
     target: Any = None
     loss_fn: nn.Module | None = None
     losses: Tensor | None = None
+    root: Tensor | None = None
     edges: Sequence[tuple[Any, int, Any]] = ()
     param_groups: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
@@ -90,9 +94,14 @@ class Group:
 
     Attributes:
         name: How messages call it; its facts' names begin so.
+        now: Seconds of training; the clock stands still while Cockpit computes.
     """
 
     name: ClassVar[str]
+    now: Callable[[], float] = staticmethod(time.perf_counter)
+
+    def evaluation_begins(self) -> None:
+        """The model is called without a graph, before a step that may be tracked."""
 
     def forward_begins(self) -> None:
         """The model is called, in a step that may be tracked."""
@@ -101,18 +110,25 @@ class Group:
         """The step's first backward pass is about to run."""
         return {}
 
+    def pass_returns(self, part: BackwardPass) -> Found:
+        """A backward pass of the step has just returned; the user's code has not gone on yet.
+
+        What it has given is in ``part.given``, and in ``.grad`` with what was there before.
+        """
+        return {}
+
     def after_backward(self, part: BackwardPass) -> Found:
-        """A backward pass of the step, of perhaps several, has run.
+        """A backward pass of the step, of perhaps several, has run; the context is left.
 
         Its layer calls hold their inputs and output gradients: ``part.calls``.
         """
         return {}
 
-    def before_update(self) -> Found:
+    def before_update(self, optimizer: Any) -> Found:
         """An optimizer is about to step."""
         return {}
 
-    def after_update(self) -> None:
+    def after_update(self, optimizer: Any) -> None:
         """An optimizer has stepped, in a tracked step or between two."""
 
     def settled(self, step: Settled) -> Found:

@@ -56,14 +56,24 @@ class FactsOfSteps:
         self._step: _Step | None = None
         self._early: dict[str, Exception] = {}  # faults before there was a step
         self._any_settled = False
+        self._groups = groups
+
+    def use_clock(self, now: Callable[[], float]) -> None:
+        """Which clock the groups ask for the time."""
+        for group in self._groups:
+            group.now = now
 
     def forward_begins(self) -> None:
         """The model is called."""
         self._tell("forward_begins")
 
-    def after_update(self) -> None:
+    def evaluation_begins(self) -> None:
+        """The model is called without a graph."""
+        self._tell("evaluation_begins")
+
+    def after_update(self, optimizer: Any) -> None:
         """An optimizer has stepped."""
-        self._tell("after_update")
+        self._tell("after_update", optimizer)
 
     def before_backward(self, first: BackwardPass, look: Callable[[], Seen]) -> None:
         """The first backward pass of a step whose facts are wanted is about to run.
@@ -83,13 +93,17 @@ class FactsOfSteps:
             return
         self._ask("before_backward", seen)
 
+    def pass_returns(self, part: BackwardPass) -> None:
+        """A backward pass of the user has just returned."""
+        self._ask("pass_returns", part)
+
     def after_backward(self, part: BackwardPass) -> None:
         """A backward pass of the step is over."""
         self._ask("after_backward", part)
 
-    def before_update(self) -> None:
+    def before_update(self, optimizer: Any) -> None:
         """An optimizer is about to step."""
-        self._ask("before_update")
+        self._ask("before_update", optimizer)
 
     def settle(self, stats: BackwardStats, passes: Sequence[BackwardPass], info: StepInfo) -> None:
         """The update is known: add the facts to ``stats``, with what must be known of them.
@@ -110,10 +124,11 @@ class FactsOfSteps:
         notes = {"parts": len(passes), "ranks": info.ranks}
         stats.notes[request] = {name: f"1 of {n}" for name, n in notes.items() if n > 1}
 
-    def _tell(self, moment: str) -> None:
+    def _tell(self, moment: str, *about: Any) -> None:
         for group in self._asked[moment]:
             try:
-                getattr(group, moment)()
+                with torch.no_grad():
+                    getattr(group, moment)(*about)
             except Exception as error:
                 self._early[group.name] = error
 

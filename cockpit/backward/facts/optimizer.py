@@ -1,0 +1,154 @@
+"""Which parameters the optimizer has, and how strongly it pulls them towards zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from cockpit.backward.facts.group import MOST_NAMES, Found, Group, Seen, Settled
+from cockpit.linalg import inner_product
+
+__all__ = ["Decay", "Optimizer", "decay_share", "decays_of", "membership"]
+
+SMALL = 0.02  # share of decay in a step, below which it is no matter where the rest points
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Weight decay of a parameter group.
+
+    Attributes:
+        members: Its parameters (by identity).
+        coefficient: λ.
+        lr: Learning rate.
+        decoupled: Whether the step is θ ← θ − lr·λθ − …; else λθ is added to the gradient.
+    """
+
+    members: frozenset[int]
+    coefficient: float
+    lr: float
+    decoupled: bool
+
+
+def membership(
+    trainable: Mapping[str, Tensor],
+    known: Iterable[Tensor],
+    groups: Sequence[Mapping[str, Any]],
+) -> Found:
+    """Parameters that no optimizer has, and those that are none of the model's.
+
+    Args:
+        trainable: The model's trainable parameters by name.
+        known: All parameters of the model and of the loss function.
+        groups: The optimizers' parameter groups.
+    """
+    held = {id(p) for group in groups for p in group["params"]}
+    without = [name for name, p in trainable.items() if id(p) not in held]
+    foreign = held - {id(p) for p in known}
+    return {"optimizer.without": without[:MOST_NAMES], "optimizer.foreign": len(foreign)}
+
+
+def decays_of(optimizer: Any) -> list[Decay]:
+    """Weight decay of the groups that have some.
+
+    Only torch's own optimizers are known: others may do anything with a setting of this name.
+    """
+    if not type(optimizer).__module__.startswith("torch.optim"):
+        return []
+    adamw = isinstance(optimizer, torch.optim.AdamW)
+    return [
+        Decay(
+            frozenset(map(id, group["params"])),
+            float(group["weight_decay"]),
+            float(group["lr"]),
+            adamw or bool(group.get("decoupled_weight_decay")),
+        )
+        for group in optimizer.param_groups
+        if group.get("weight_decay") and "lr" in group
+    ]
+
+
+def decay_share(
+    decay: Decay,
+    parameters: Mapping[str, Tensor],
+    sq_parameters: float,
+    sq_grad: float,
+    update: Mapping[str, Tensor] | None,
+    sq_update: float,
+) -> float | None:
+    """How large the decay's part of a step is against the gradient's; ``None`` if unknown.
+
+    λ‖θ‖/‖ḡ‖ where λθ is added to the gradient. A decoupled decay is added to the step itself,
+    whatever the optimizer makes of the gradient: lr·λ‖θ‖/‖Δθ + lr·λθ‖.
+
+    Args:
+        decay: Of a group.
+        parameters: θ of its parameters before the step, by name.
+        sq_parameters: ‖θ‖².
+        sq_grad: ‖ḡ‖², as the optimizer gets it.
+        update: Δθ by name.
+        sq_update: ‖Δθ‖².
+    """
+    if not decay.decoupled:
+        pull, rest = decay.coefficient * math.sqrt(sq_parameters), math.sqrt(sq_grad)
+    elif update is None:
+        return None
+    else:
+        rate = decay.lr * decay.coefficient
+        pull, rest = rate * math.sqrt(sq_parameters), math.sqrt(sq_update)
+        if pull > SMALL * rest:
+            along = sum(float(inner_product(update[n], p)) for n, p in parameters.items())
+            rest = math.sqrt(max(0.0, sq_update + 2 * rate * along + pull * pull))
+    share = pull / rest if rest > 0 else math.nan
+    return share if math.isfinite(share) else None
+
+
+class Optimizer(Group):
+    """Facts of what the optimizer works on."""
+
+    name: ClassVar[str] = "optimizer"
+
+    def __init__(self) -> None:
+        self._decays: list[Decay] = []
+
+    def before_backward(self, seen: Seen) -> Found:
+        """Its parameters, where there is one."""
+        self._decays = []
+        if not seen.param_groups:
+            return {}
+        beside = seen.loss_fn.parameters() if isinstance(seen.loss_fn, nn.Module) else ()
+        known = [*seen.model.parameters(), *beside]
+        return membership(seen.parameters, known, seen.param_groups)
+
+    def before_update(self, optimizer: Any) -> Found:
+        """Its settings, as it steps."""
+        self._decays += decays_of(optimizer)
+        return {}
+
+    def settled(self, step: Settled) -> Found:
+        """The strongest decay of its groups."""
+        decays, self._decays = self._decays, []
+        shares = [share for decay in decays if (share := _share_of(decay, step)) is not None]
+        return {"optimizer.decay": max(shares, default=None)}
+
+
+def _share_of(decay: Decay, step: Settled) -> float | None:
+    info, stats = step.info, step.stats
+    live = step.passes[0].parameters
+    names = [name for name in stats.grad if name in live and id(live[name]) in decay.members]
+    squares = dict(zip(stats.grad, stats.sq_grad_norms.tolist(), strict=True))
+    moved = dict(zip(info.update or (), info.sq_update_norms.tolist(), strict=True))
+    unit = info.batch_size / info.ranks if info.reduction == "sum" else 1.0
+    return decay_share(
+        decay,
+        {name: info.parameters[name] for name in names},
+        sum(info.sq_parameter_norms[name] for name in names),
+        unit * unit * sum(squares[name] for name in names),
+        info.update,
+        sum(moved.get(name, 0.0) for name in names),
+    )

@@ -1,0 +1,91 @@
+"""The step that the optimizer made, beside the gradient that it was made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from cockpit.backward.facts.group import Found, Group, Settled
+from cockpit.backward.statistics import DotUpdate
+from cockpit.linalg import inner_product
+
+__all__ = ["Update", "direction_facts", "ratio_facts", "slope"]
+
+
+def slope(
+    grad: Mapping[str, Tensor], update: Mapping[str, Tensor], known: Mapping[str, Tensor]
+) -> float:
+    """ḡᵀΔθ.
+
+    Args:
+        grad: ḡ by parameter.
+        update: Δθ by parameter.
+        known: gₙᵀΔθ of some parameters, shape [N] each: their means are the slopes.
+    """
+    total = sum(float(known[name].double().mean()) for name in grad if name in known)
+    others = [name for name in grad if name in update and name not in known]
+    return total + sum(float(inner_product(update[name], grad[name])) for name in others)
+
+
+def direction_facts(along: float, sq_grad: float, sq_update: float) -> Found:
+    """By how much the step lowers the loss to first order, and how it lies to −ḡ.
+
+    Args:
+        along: ḡᵀΔθ.
+        sq_grad: ‖ḡ‖².
+        sq_update: ‖Δθ‖².
+    """
+    if not math.isfinite(along):
+        return {}
+    found: Found = {"update.decrease": -along}
+    sizes = math.sqrt(sq_grad) * math.sqrt(sq_update)
+    if 0 < sizes < math.inf:
+        found["update.sign"] = max(-1.0, min(1.0, -along / sizes))
+    return found
+
+
+def ratio_facts(sq_update: Mapping[str, float], sq_weights: Mapping[str, float]) -> Found:
+    """Largest and smallest ‖Δθ‖/‖θ‖ of a parameter, with their names.
+
+    Args:
+        sq_update: ‖Δθ‖² by parameter.
+        sq_weights: ‖θ‖² of those that are looked at; where it is zero there is no ratio.
+    """
+    ratios = {
+        name: math.sqrt(sq_update[name] / square)
+        for name, square in sq_weights.items()
+        if name in sq_update and 0 < square < math.inf and math.isfinite(sq_update[name])
+    }
+    if not ratios:
+        return {}
+    most, least = max(ratios, key=ratios.__getitem__), min(ratios, key=ratios.__getitem__)
+    return {
+        "update.ratio_max": ratios[most],
+        "update.ratio_min": ratios[least],
+        "update.ratio_max_layer": most,
+        "update.ratio_min_layer": least,
+    }
+
+
+class Update(Group):
+    """Facts of the update Δθ that followed the gradient."""
+
+    name: ClassVar[str] = "update"
+
+    def settled(self, step: Settled) -> Found:
+        """Of parameters that have a gradient."""
+        info, stats = step.info, step.stats
+        if info.update is None:
+            return {}
+        squares = dict(zip(info.update, info.sq_update_norms.tolist(), strict=True))
+        moved = {name: square for name, square in squares.items() if name in stats.grad}
+        known: dict[str, Any] = stats.by_parameter.get(DotUpdate(), {})
+        along = slope(stats.grad, info.update, known)
+        found = direction_facts(along, float(stats.sq_grad_norms.sum()), sum(squares.values()))
+        weights = info.sq_parameter_norms
+        return found | ratio_facts(
+            moved, {n: weights[n] for n in moved if info.parameters[n].dim() > 1}
+        )
