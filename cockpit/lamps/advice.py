@@ -79,7 +79,7 @@ def _of(episode: Episode, course: Course) -> Advice:
 
 def _batch_size(made: Suggestion, course: Course) -> float | None:
     """A batch size in samples, in the direction that the lamp means."""
-    now = course.now.batch_size
+    now = course.now.batch_size if course.steps else None
     if made.value is not None or now is None:
         return made.value
     grow = (made.factor or 1) > 1

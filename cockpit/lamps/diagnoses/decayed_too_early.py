@@ -52,8 +52,10 @@ def decayed_too_early(course: Course) -> Reading | None:
     remaining = 1 - course.now.step / planned
     arrive = planned * remaining * median(decreases(course, WINDOW), WINDOW // 2)
     loss, share = left(course), signal(course)
-    early = now < DECAYED and remaining > REMAINING and not _returns(rates)
-    if not early or loss is None or math.isnan(arrive):
+    decayed = now < DECAYED and not _returns(rates)
+    if decayed and remaining <= REMAINING:
+        return None  # as planned, or too late to say otherwise
+    if not decayed or loss is None or math.isnan(arrive):
         return Reading(0.0, f"The learning rate is {now:.2g} × its largest value.", {"lr": now})
     lost = arrive >= 0 and share > SIGNAL and loss > HIGH
     return Reading(

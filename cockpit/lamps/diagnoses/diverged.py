@@ -8,11 +8,12 @@ import numpy as np
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
-from cockpit.lamps.statistics import WINDOW, first_loss, median
+from cockpit.lamps.statistics import first_loss, median
 
 RATIO = 3.0  # of the first loss: prototype
 RECENT = 5  # tracked steps: a median over them needs three beyond
-NOISE = 4.0  # typical jumps between neighbours, as logarithms: that far is no accident
+NOISE = 5.0  # typical jumps between neighbours, as logarithms: that far is no accident
+JUMPS = 32  # tracked steps of which the typical jump is
 FEW = 4  # tracked steps
 
 
@@ -25,10 +26,12 @@ FEW = 4  # tracked steps
     means="The loss is far above where it began, or no number any more: the run is lost.",
     do="Stop; start again, or go back to a checkpoint, with a learning rate 10 times smaller.",
     source="a rule of most debuggers; robust form: our own",
+    sustain=3,
     inhibits=(
         "dead_units",
         "exploding_gradients",
         "nonfinite_gradient",
+        "nonfinite_loss",
         "oscillation",
         "saturated_units",
         "update_ratio",
@@ -74,6 +77,6 @@ def _bad_inputs(step: StepView) -> bool:
 
 def _jump(course: Course) -> float:
     """Typical change of the loss from one tracked step to the next: median |Δ log L|."""
-    losses = course.last("Loss", WINDOW + 1)
+    losses = course.last("Loss", JUMPS + 1)
     losses = losses[np.isfinite(losses) & (losses > 0)]
     return median(np.abs(np.diff(np.log(losses)))) if len(losses) > 1 else 0.0

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.lamps.hand_made import board_of, only, shone, views
+
+NAME = "decayed_too_early"
+
+
+def steps(lr, decrease=lambda i: 1e-6, loss=1.0, noise=0.3, count=48):
+    return views(
+        {"Loss": loss, "NormTest": noise}, {"update.decrease": decrease}, lr=lr, count=count
+    )
+
+
+def halving(i):
+    return 0.1 * 0.5 ** (i // 4)
+
+
+def test_sick():
+    episode = only(board_of(NAME, steps(halving)))
+    assert episode.level == "caution"
+    assert episode.since == 24  # 2⁻⁶ is below 0.03
+    assert episode.reading.suggestion.value == pytest.approx(0.1)
+
+
+def test_zero_from_the_first_step_on():
+    episode = only(board_of(NAME, views({"Loss": 2.0}, lr=0.0)))
+    assert episode.step == 9  # eight tracked steps, three readings
+    assert episode.reading.suggestion.value is None
+
+
+@pytest.mark.parametrize(
+    ("why", "steps", "planned"),
+    [
+        ("constant", steps(0.1), 400),
+        ("a step of the schedule", steps(lambda i: 0.1 if i < 20 else 0.01), 400),
+        ("a warm-up from 0", steps(lambda i: 0.01 * i), 400),
+        ("near the end of the run", steps(halving), 34),
+        ("the steps still do something", steps(halving, decrease=0.01), 400),
+        ("nothing but noise is left", steps(halving, noise=1.0), 400),
+        ("cycles come back", steps(lambda i: [0.1, 0.001][i // 4 % 2]), 400),
+        ("no plan, no end", steps(halving), None),
+    ],
+)
+def test_healthy(why, steps, planned):
+    found = shone(board_of(NAME, steps, {"planned_steps": planned}))
+    assert found == [], why

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.lamps.hand_made import HEADER, board_of, only, shone, views
+
+NAME = "vanishing_gradients"
+
+
+def norms(*weights):
+    """Gradient norms of weights and biases in turn: those of biases are 1, and do not matter."""
+    return lambda i: [x for weight in weights for x in (weight, 1.0)]
+
+
+def steps(gradients, loss=2.0, count=24):
+    return views({"Loss": loss, "GradNorm": 1.0}, layers={"GradNorm": gradients}, count=count)
+
+
+DEEP_SIGMOID = norms(2e-6, 1e-5, 3e-4, 1e-2, 0.2, 1.0)
+
+
+def test_sick():
+    episode = only(board_of(NAME, steps(DEEP_SIGMOID)))
+    assert (episode.level, episode.step) == ("warning", 13)  # 12 tracked steps, three readings
+    assert episode.reading.layers == ("0.weight", "1.weight")  # a third of six
+    assert episode.reading.numbers["ratio"] == pytest.approx(1e-5)  # the larger of both, over 1.0
+
+
+def test_adam_gets_along_with_it():
+    board = board_of(NAME, steps(DEEP_SIGMOID, loss=lambda i: 2 * 0.97**i))
+    assert only(board).level == "advisory"
+
+
+@pytest.mark.parametrize(
+    ("why", "gradients"),
+    [
+        ("all alike", norms(0.1, 0.3, 0.2, 0.2, 0.5, 1.0)),
+        ("small ones in between: queries and keys", norms(0.1, 1e-5, 1e-5, 0.3, 0.5, 1.0)),
+        ("a small last layer", norms(1.0, 1.0, 1.0, 1.0, 1.0, 1e-4)),
+        ("none at all: detached or frozen", norms(0, 0, 0, 0.2, 0.5, 1.0)),
+        ("none, and no number", norms(float("nan"), 0, 0, 0, 0, 0)),
+    ],
+)
+def test_healthy(why, gradients):
+    assert shone(board_of(NAME, steps(gradients))) == [], why
+
+
+def test_embeddings_norms_and_frozen_weights_do_not_count():
+    layers = [dict(layer) for layer in HEADER["layers"]]
+    layers[0]["module_type"], layers[2]["module_type"] = "Embedding", "LayerNorm"
+    layers[4]["trainable"] = False
+    gradients = norms(1e-6, 1e-6, 1e-6, 0.5, 0.5, 1.0)
+    assert shone(board_of(NAME, steps(gradients), {"layers": layers})) == []
+
+
+def test_few_weights_have_no_depth():
+    layers = HEADER["layers"][:4]
+    board = board_of(NAME, steps(norms(1e-6, 1.0)), {"layers": layers})
+    assert NAME in board.absent
