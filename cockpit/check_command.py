@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cockpit.console import LAMP_SIGNS, LAMP_STYLES
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 NOTHING, FOUND, FAILED = 0, 1, 2  # exit status
 EVENTS = 20  # of the log that are listed
 LOUD = ("warning", "caution")
-STYLES = {"warning": "bold red", "caution": "yellow", "advisory": "cyan"}
 
 EPILOG = """The exit status is 0 if all is well, 1 if there was a warning or a caution (of a lamp;
 or lines of the log are damaged), and 2 if the run can't be read."""
@@ -62,8 +63,9 @@ def examine(log: RunLog, *, everything: bool = False) -> dict[str, Any]:
         everything: Whether lamps that the run silenced are looked at, too.
     """
     from cockpit.lamps import replay
+    from cockpit.log.parse import as_list
 
-    silenced = [name for name in log.header.get("silenced") or () if isinstance(name, str)]
+    silenced = [str(name) for name in as_list(log.header.get("silenced"))]
     board = replay(log, silenced=() if everything else silenced)
     return {
         "run": log.name,
@@ -137,27 +139,24 @@ def _print_log(console: Console, log: dict[str, Any]) -> None:
     if log["attempts"] != 1:
         _say(console, f"It was started {log['attempts']} times.")
     if damaged := log["damaged_lines"]:
-        _say(
-            console,
-            f"{damaged:,} lines of the log are damaged and were skipped.",
-            STYLES["caution"],
-        )
+        _say(console, f"Damaged lines of the log, skipped: {damaged:,}.", "caution")
     for event in log["events"][:EVENTS]:
         step = "" if event["step"] is None else f" at step {event['step']:,}"
         of = f"{event['quantity']}: " if event["quantity"] else ""
-        _say(console, f"{event['level']}{step}: {of}{event['message']}", STYLES.get(event["level"]))
+        _say(console, f"{event['level']}{step}: {of}{event['message']}", event["level"])
     if (more := len(log["events"]) - EVENTS) > 0:
         _say(console, f"… and {more:,} more events.")
 
 
 def _print_episodes(console: Console, episodes: list[dict[str, Any]], everything: bool) -> None:
     shown = [e for e in episodes if everything or e["cause"] is None]
-    for episode in sorted(shown, key=lambda e: list(STYLES).index(e["level"])):
+    for episode in sorted(shown, key=lambda e: list(LAMP_STYLES).index(e["level"])):
         console.print()
         when = f"steps {episode['since']:,} to {episode['last']:,}"
         if episode["until"] is None:
             when = f"from step {episode['since']:,} to the end"
-        _say(console, f"{episode['level']}: {episode['title']}, {when}", STYLES[episode["level"]])
+        level = episode["level"]
+        _say(console, f"{LAMP_SIGNS[level]} {level}: {episode['title']}, {when}", level)
         for text in (episode["means"], episode["evidence"], f"→ {episode['do']}"):
             _say(console, text, indent=2)
         if episode["cause"]:
@@ -192,10 +191,10 @@ def _print_list(console: Console, head: str, dark: list[dict[str, Any]], everyth
         _say(console, f"{one['title']}. {one['means']}", indent=2)
 
 
-def _say(console: Console, text: str, style: str | None = None, indent: int = 0) -> None:
+def _say(console: Console, text: str, level: str = "", indent: int = 0) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
     from cockpit.render.terminal_text import clean
 
-    console.print(Padding(Text(clean(text), style=style or ""), (0, 0, 0, indent)))
+    console.print(Padding(Text(clean(text), style=LAMP_STYLES.get(level, "")), (0, 0, 0, indent)))

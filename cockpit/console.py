@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from cockpit.lamps import Episode
     from cockpit.problems.data import DataSet
 
-__all__ = ["lamp_words", "load_data", "positive", "training_bar"]
+__all__ = ["LAMP_SIGNS", "LAMP_STYLES", "lamp_words", "load_data", "positive", "training_bar"]
 
-LAMP_STYLES = {"warning": "bold red", "caution": "yellow", "advisory": "cyan"}
+LAMP_STYLES = {"warning": "bold red", "caution": "bold yellow", "advisory": "cyan"}
+LAMP_SIGNS = {"warning": "▲", "caution": "◆", "advisory": "●"}
 
 
 def positive(kind: type[Any]) -> Any:
@@ -66,7 +67,8 @@ def lamp_words(lit: Sequence[Episode]) -> str:
     if worst is None:
         return ""
     title = escape(get(worst.lamp).title)
-    return f"[{LAMP_STYLES[worst.level]}]● {worst.level}: {title}[/]"
+    sign, style = LAMP_SIGNS[worst.level], LAMP_STYLES[worst.level]
+    return f"[{style}]{sign} {worst.level}: {title}[/]"
 
 
 def load_data(name: str, console: Console, *, fallback: bool = False) -> Any:

@@ -14,8 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTTING = ("matplotlib", "plotly", "dash")
-AFTER_THE_LOG = ("log", "instruments", "render", "synthetic")
-COMMANDS_WITHOUT_TORCH = ("cli.py", "views.py", "plot_command.py", "export_command.py")
+AFTER_THE_LOG = ("log", "lamps", "instruments", "render", "synthetic")
+COMMANDS_WITHOUT_TORCH = (
+    *("cli.py", "views.py", "check_command.py", "export_command.py", "plot_command.py"),
+)
 
 
 def sources(*parts: str) -> list[Path]:
@@ -117,7 +119,7 @@ sys.meta_path.insert(0, Block())
 
 @pytest.mark.parametrize(
     "module",
-    ["cockpit", "cockpit.log", "cockpit.instruments", "cockpit.render.matplotlib",
+    ["cockpit", "cockpit.log", "cockpit.lamps", "cockpit.instruments", "cockpit.render.matplotlib",
      "cockpit.render.plotly", "cockpit.synthetic", "cockpit.views", "cockpit.cli"],
 )  # fmt: skip
 def test_imports_without_torch(module):

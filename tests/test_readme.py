@@ -23,7 +23,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_loop_works_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (loop,) = blocks("python")
+    loop, lamps = blocks("python")
     model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
     names = {
         "model": model,
@@ -35,6 +35,8 @@ def test_the_loop_works_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     log = RunLog(tmp_path / "runs" / "first")
     assert (log.status, log.last_step) == ("finished", 3)
     assert list(log.series("Alpha").step) == [0, 1, 2]
+    exec(lamps, {**names, "epochs": 2})
+    assert RunLog(tmp_path / "runs" / "cockpit").header["planned_steps"] == 8
 
 
 def test_links_lead_somewhere() -> None:

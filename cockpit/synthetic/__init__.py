@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from cockpit.synthetic.course import Course
 from cockpit.synthetic.kinds import KINDS, Kind, write_kind
+from cockpit.synthetic.lamps import lamp_line
 from cockpit.synthetic.layers import make_layers, make_residual_layers
 from cockpit.synthetic.live import keep_writing
 from cockpit.synthetic.quantities import QUANTITIES
@@ -17,6 +18,6 @@ from cockpit.synthetic.run import write_run
 from cockpit.synthetic.training import Training
 
 __all__ = [
-    "Course", "KINDS", "Kind", "QUANTITIES", "Training", "keep_writing", "make_layers",
-    "make_residual_layers", "write_kind", "write_run",
+    "Course", "KINDS", "Kind", "QUANTITIES", "Training", "keep_writing", "lamp_line",
+    "make_layers", "make_residual_layers", "write_kind", "write_run",
 ]  # fmt: skip

@@ -65,6 +65,11 @@ def write_hostile_run(path: str | os.PathLike[str], steps: int = 200, seed: int 
     for i, text in enumerate(TEXTS):
         level: Level = "warning" if i % 2 else "caution"
         writer.event(level, text, text, step=i, quantity=text, time=time_of(steps))
+        suggestion = {"change": text, "factor": 0.5, "value": None, "layers": [text]}
+        lamp = {"lamp": text, "state": "on", "level": level, "since": i, "evidence": text,
+                "numbers": {text: 1.0}, "layers": [text], "cause": None,
+                "suggestion": suggestion}  # fmt: skip
+        writer.lamp(i, lamp, time=time_of(steps))
     writer.end("failed", time=time_of(steps), steps=steps, message=" ".join(TEXTS))
     writer.close()
     return Path(path)

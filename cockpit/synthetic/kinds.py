@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.synthetic.hostile import write_hostile_run
+from cockpit.synthetic.lamps import SHOWN
 from cockpit.synthetic.layers import make_residual_layers
 from cockpit.synthetic.run import write_run
 
@@ -54,6 +55,8 @@ _TABLE = (
          {"steps": 400, "nan_at": 250, "quantities": ALL_BUT_ARRAYS}),
     Kind("resumed", "killed at step 320, resumed at 300, an hour later",
          {"steps": 500, "resume_at": 300, "quantities": CHEAP}),
+    Kind("lamps", "made-up lamps: one grows worse and goes out, one has a consequence",
+         {"steps": 200, "quantities": CHEAP, "lamps": SHOWN}),
     Kind("torn", "killed while a record was written: its last line is torn",
          {"steps": 200, "torn": True, "silent_for": 900.0, "quantities": CHEAP}),
     Kind("stalled", "the log stopped growing an hour ago, without an end",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from cockpit.log import LOG_NAME, LogWriter
 from cockpit.log.record import Layer
@@ -38,6 +39,7 @@ def write_run(
     every: Mapping[str, int] | None = None,
     ends: bool = True,
     silent_for: float = 0.0,
+    lamps: Iterable[Mapping[str, Any]] = (),
 ) -> Path:
     """Write the log of a made-up run into the folder ``path``.
 
@@ -59,6 +61,8 @@ def write_run(
         every: Intervals of quantities, in steps, where they are not the usual ones.
         ends: Whether there is an end record.
         silent_for: The file was last changed this many seconds ago.
+        lamps: Lines of lamps, each after the record of its ``step``; see
+            :func:`~cockpit.synthetic.lamps.lamp_line`.
 
     Returns:
         The folder.
@@ -70,13 +74,15 @@ def write_run(
     names = None if quantities is None else tuple(quantities)
     course = Course(steps, seed, lr, diverge_at, nan_at, spike_at, fade)
     training = Training(course, made, names, every)
-    ends = ends and not torn
+    ends, said = ends and not torn, tuple(lamps)
     if resume_at is None:
-        _write_attempt(path, training, range(steps), START, ends)
+        _write_attempt(path, training, range(steps), START, ends, said)
     else:
-        _write_attempt(path, training, range(min(resume_at + LOST, steps)), START, False)
+        first = range(min(resume_at + LOST, steps))
+        _write_attempt(path, training, first, START, False, said)
         later = Training(replace(course, seed=seed + 1_000), made, names, every)
-        _write_attempt(path, later, range(resume_at, steps), START + PAUSE_S, ends)
+        rest = range(resume_at, steps)
+        _write_attempt(path, later, rest, START + PAUSE_S, ends, said)
     log = Path(path) / LOG_NAME
     if torn:
         with log.open("rb+") as file:
@@ -88,13 +94,18 @@ def write_run(
 
 
 def _write_attempt(
-    path: str | os.PathLike[str], training: Training, steps: range, started: float, ends: bool
+    path: str | os.PathLike[str],
+    training: Training,
+    steps: range,
+    started: float,
+    ends: bool,
+    lamps: tuple[Mapping[str, Any], ...],
 ) -> None:
     """Header, records and end of one attempt."""
     course = training.course
     writer = LogWriter(path, training.header(started))
     with writer.path.open("ab", buffering=0) as file:
-        for start, stop in pairwise([steps.start, *_cuts(course, steps)]):
+        for start, stop in pairwise([steps.start, *_cuts(course, steps, lamps)]):
             file.write(block_lines(training, range(start, stop), steps.start))
             time = time_of(stop - 1 - steps.start)
             if stop - 1 == course.first_nonfinite:
@@ -103,14 +114,18 @@ def _write_attempt(
                              time=time)  # fmt: skip
             if (stop - 1) % user_interval(course) == 0:
                 writer.user(stop - 1, measured(course, stop - 1), time=time)
+            for lamp in lamps:
+                if lamp["step"] == stop - 1:
+                    fields = {name: value for name, value in lamp.items() if name != "step"}
+                    writer.lamp(stop - 1, fields, time=time)
     if ends:
         writer.end("finished", time=round(time_of(len(steps) - 1) + 0.1, 6), steps=len(steps))
     writer.close()
 
 
-def _cuts(course: Course, steps: range) -> list[int]:
+def _cuts(course: Course, steps: range, lamps: tuple[Mapping[str, Any], ...]) -> list[int]:
     """Where the writing of steps pauses: after a block, and where another record follows."""
-    after = [*range(0, steps.stop, user_interval(course))]
+    after = [*range(0, steps.stop, user_interval(course)), *(lamp["step"] for lamp in lamps)]
     if course.first_nonfinite is not None:
         after.append(course.first_nonfinite)
     cuts = {step + 1 for step in after} | {*range(0, steps.stop, BLOCK), steps.stop}

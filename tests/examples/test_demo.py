@@ -221,8 +221,8 @@ def test_a_browser_is_opened_where_someone_sees_it(
 
 
 def test_gauges_say_what_is_not_known_yet() -> None:
-    first = SimpleNamespace(latest={"Loss": 2.3026}, overhead=0.0)
-    later = SimpleNamespace(latest={"Loss": 0.5, "Alpha": -0.25}, overhead=1.5)
+    first = SimpleNamespace(latest={"Loss": 2.3026}, overhead=0.0, lamps=())
+    later = SimpleNamespace(latest={"Loss": 0.5, "Alpha": -0.25}, overhead=1.5, lamps=())
     assert demo.gauges(first) == "loss 2.303   α   –     tracking +0%"
     assert demo.gauges(later) == "loss 0.500   α -0.25   tracking +150%"
 

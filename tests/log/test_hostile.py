@@ -26,6 +26,9 @@ def look_at_everything(log: RunLog) -> None:
         assert layer.size >= 0
     for event in log.events:
         assert event["level"] in ("info", "caution", "warning")
+    for lamp in log.lamps:
+        assert lamp["level"] in ("warning", "caution", "advisory")
+        assert all(isinstance(value, float) for value in lamp["numbers"].values())
     for name in (*log.quantities, "Loss"):
         length = len(log.series(name))
         assert len(log.notes(name)) == length
@@ -270,3 +273,19 @@ def test_a_histogram_that_is_damaged_in_the_file(tmp_path: Path) -> None:
     log.path.write_bytes(b"x" * len(content))
     assert log.histogram("GradHist1d") is None
     assert log.record() is None
+
+
+def test_odd_lamps(tmp_path: Path) -> None:
+    odd = {"type": "lamp", "step": 3, "lamp": "x", "state": "on", "level": [], "since": "a",
+           "numbers": {"a": "Infinity", "b": None, "c": "word"}, "layers": 5, "time": "NaN",
+           "suggestion": {"change": "lr", "factor": True}, "evidence": None,
+           "cause": {}}  # fmt: skip
+    unknown = [{**odd, key: value} for key, value in
+               (("state", "blinks"), ("state", []), ("lamp", 3), ("step", "x"))]  # fmt: skip
+    lines = [json.dumps(record).encode() + b"\n" for record in (odd, *unknown)]
+    (lamp,) = read(tmp_path, GOOD + b"".join(lines)).lamps
+    assert lamp == {
+        "step": 3, "time": 0.0, "lamp": "x", "state": "on", "level": "advisory", "since": 3,
+        "evidence": "", "numbers": {"a": float("inf")}, "layers": [], "cause": None, "attempt": 0,
+        "suggestion": {"change": "lr", "factor": None, "value": None, "layers": []},
+    }  # fmt: skip

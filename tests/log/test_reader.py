@@ -40,6 +40,7 @@ def snapshot(log: RunLog) -> Any:
         "layers": log.layers,
         "counts": (log.attempts, log.skipped_lines, log.last_step, log.duration, log.status),
         "events": log.events,
+        "lamps": log.lamps,
         "series": {n: [x.tolist() for x in vars(log.series(n)).values()] for n in names},
         "layer_series": {n: [x.tolist() for x in log.layer_series(n)] for n in names},
         "notes": {n: log.notes(n) for n in names},
@@ -236,16 +237,19 @@ def test_an_attempt_without_steps_supersedes_nothing(tmp_path: Path) -> None:
     assert len(log.user_series("acc")) == 1
 
 
-def test_events_and_user_values_of_superseded_steps_are_left_out(tmp_path: Path) -> None:
+def test_events_lamps_and_user_values_of_superseded_steps_are_left_out(tmp_path: Path) -> None:
     w = attempt(tmp_path, range(10))
     for step in (3, 8, None):
         w.event("info", "test", "m", step=step, time=2)
+    for step in (3, 8):
+        w.lamp(step, {"lamp": "some", "state": "on"}, time=2)
     w.user(3, {"acc": 0.0}, time=2)
     w.user(8, {"acc": 0.0, "only": 1.0}, time=2)
     w.close()
     attempt(tmp_path, range(5, 6)).close()
     log = RunLog(tmp_path)
     assert [(e["step"], e["attempt"]) for e in log.events] == [(3, 1), (None, 1)]
+    assert [(one["step"], one["attempt"]) for one in log.lamps] == [(3, 1)]
     assert log.user_names == ("acc",)
     assert log.user_series("acc").step.tolist() == [3]
 

@@ -14,6 +14,7 @@ from cockpit.synthetic import (
     Course,
     Training,
     keep_writing,
+    lamp_line,
     make_layers,
     make_residual_layers,
     write_kind,
@@ -204,3 +205,12 @@ def test_the_command_writes_what_is_asked_for(tmp_path: Path, capsys) -> None:
     assert RunLog(tmp_path / "live").last_step == 19
     assert main([str(tmp_path / "live"), "--live", "--rate", "-1"]) == 1
     assert "rate must be positive" in capsys.readouterr().err
+
+
+def test_lamps_are_said_at_their_steps(tmp_path: Path) -> None:
+    lines = [lamp_line("nonfinite_input", step, state) for step, state in ((5, "on"), (30, "off"))]
+    log = RunLog(write_run(tmp_path, 40, 2, resume_at=10, lamps=lines))
+    assert [(one["step"], one["state"], one["attempt"]) for one in log.lamps] == [
+        (5, "on", 1), (30, "off", 2),
+    ]  # fmt: skip
+    assert log.lamps[0]["level"] == "warning"
