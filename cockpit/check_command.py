@@ -197,4 +197,5 @@ def _say(console: Console, text: str, level: str = "", indent: int = 0) -> None:
 
     from cockpit.render.terminal_text import clean
 
-    console.print(Padding(Text(clean(text), style=LAMP_STYLES.get(level, "")), (0, 0, 0, indent)))
+    words = Text(clean(text), style=LAMP_STYLES.get(level, ""))
+    console.print(Padding(words, (0, 0, 0, indent), expand=False))

@@ -21,6 +21,7 @@ COMMANDS = {
     "ui": ("cockpit.dashboard.command", "serve the live page of one or more runs"),
     "tail": ("cockpit.tail_command", "show a run's instruments as text in the terminal"),
     "check": ("cockpit.check_command", "say what was wrong with a run, and what was healthy"),
+    "report": ("cockpit.report_command", "say what was seen of a run, and what to try first"),
     "export": ("cockpit.export_command", "write a run as one HTML file, or its numbers as CSV"),
     "plot": ("cockpit.plot_command", "draw a run as PDF, PNG or SVG"),
 }

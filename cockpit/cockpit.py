@@ -24,7 +24,7 @@ from cockpit.budget import Budget, checked_budget
 from cockpit.configuration import Configuration, resolve
 from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_untracked
 from cockpit.header import checked_steps, describe_run
-from cockpit.lamp_watch import LampWatch, OnLamp, choose_lamps
+from cockpit.lamp_watch import LampWatch, OnLamp, choose_lamps, describe_lamps
 from cockpit.lamps import Episode, Lamp
 from cockpit.log import LogWriter, SilentWriter
 from cockpit.losses import LossProbe, checked_reduction
@@ -127,6 +127,7 @@ class Cockpit:
         self.logdir = Path(logdir)
         header = describe_run(model, quantities, self._optimizers, description, self._reduction)
         header["planned_steps"] = checked_steps(planned_steps)
+        header["lamps"] = describe_lamps(chosen)
         header["environment"]["ranks"] = ranks.size
         header |= {"about": dict(about)} if about else {}
         header |= {"silenced": sorted(chosen.silenced)} if chosen and chosen.silenced else {}
@@ -405,17 +406,20 @@ class Cockpit:
             self._tracker.fault(error, passage.opened.info["step"])
 
     def _before_optimizer(self, optimizer: Any) -> None:
-        if self._passage is not None and not inside_backward():
-            with self._stopwatch.measure(), own_arithmetic():
+        if inside_backward():
+            return
+        with self._stopwatch.measure(), own_arithmetic():
+            if self._passage is not None:
                 self._finish(self._passage)  # the optimizer steps inside the context
-        if self._open is not None:
-            with self._stopwatch.measure(), own_arithmetic():
+            if self._open is not None:
                 self._engine.facts.before_update(optimizer)
 
     def _after_optimizer(self, optimizer: Any) -> None:
+        if inside_backward():
+            return
         self._engine.facts.after_update(optimizer)
         opened = self._open
-        if opened is None or not opened.parts or inside_backward():
+        if opened is None or not opened.parts:
             return
         if not self._optimizers.stepped(opened.trained):
             return

@@ -19,7 +19,7 @@ from cockpit.log.parse import StepLine, parse_line
 if TYPE_CHECKING:
     from cockpit.tracker import Tracker
 
-__all__ = ["LampChoice", "LampWatch", "OnLamp", "choose_lamps"]
+__all__ = ["LampChoice", "LampWatch", "OnLamp", "choose_lamps", "describe_lamps"]
 
 OnLamp = Callable[[Change], object]
 """Called when a lamp lights, goes out, grows worse, or gets another cause."""
@@ -63,6 +63,13 @@ def choose_lamps(
         return None
     chosen = all_lamps() if lamps is True else tuple(map(_known, _several("lamps", lamps)))
     return LampChoice(chosen, silenced, on_lamp)
+
+
+def describe_lamps(choice: LampChoice | None) -> bool | list[str]:
+    """Which lamps watch a run, for the header of its log: all, some by name, or none."""
+    if choice is None:
+        return False
+    return True if choice.lamps == all_lamps() else [lamp.name for lamp in choice.lamps]
 
 
 def _several(argument: str, given: Any) -> list[Any]:

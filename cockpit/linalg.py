@@ -44,10 +44,11 @@ def widened(x: Tensor) -> Tensor:
 
 
 def norm(x: Tensor) -> Tensor:
-    """‖x‖₂ in double precision, on the device of ``x``.
+    """‖x‖₂ in double precision, on the device of ``x``; the squares in single precision at least.
 
     Added up in pieces: over 10⁸ numbers, single precision would lose a thousandth.
     """
+    x = widened(x)
     if x.numel() <= PIECE:
         return torch.linalg.vector_norm(x).double()
     flat = x.flatten()
@@ -62,15 +63,33 @@ def norms(tensors: Iterable[Tensor]) -> Tensor:
 
     Taken at least in single precision.
     """
-    found = [norm(widened(x)) for x in tensors]
+    found = [norm(x) for x in tensors]
     if not found:
         return torch.zeros(0, dtype=torch.float64)
     return torch.stack([n.to(found[0].device) for n in found])
 
 
 def squared_norms(tensors: Iterable[Tensor]) -> Tensor:
-    """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision."""
-    return norms(tensors).cpu().square()
+    """‖x‖₂² of each tensor, float64 on the host, shape [P]; taken at least in single precision.
+
+    Numbers whose squares have no place in single precision (below 1e-23, above 1e19) count, too.
+    """
+    given = list(tensors)
+    found = norms(given).cpu()
+    for place in torch.nonzero((found == 0) | found.isinf()).flatten().tolist():
+        found[place] = _norm_of_extremes(given[place])
+    return found.square()
+
+
+def _norm_of_extremes(x: Tensor) -> Tensor:
+    """‖x‖₂ where the squares are lost: relative to the largest element."""
+    x = widened(x)
+    if not x.numel():
+        return x.new_zeros((), dtype=torch.float64)
+    largest = torch.linalg.vector_norm(x, torch.inf)
+    if largest == 0 or not torch.isfinite(largest):
+        return largest.double()
+    return norm(x / largest) * largest.double()
 
 
 def inner_product(x: Tensor, y: Tensor) -> Tensor:

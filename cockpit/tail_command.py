@@ -108,23 +108,35 @@ class Watched:
         self.log = RunLog(path, stalled_after=STALLED_AFTER_S)
         self._view, self._names, self._remark = view, names, remark
         self._page: Page | None = None
+        self._shown: list[str] = []
 
     def page(self) -> Page:
         """What there is to show now."""
         from cockpit.instruments import panels
         from cockpit.instruments.alerts import alerts
+        from cockpit.instruments.lamp_panels import marks
+        from cockpit.instruments.lamp_words import watch_words
         from cockpit.instruments.run_summary import Fact, run_facts
+        from cockpit.lamps.outcome import Outcome
         from cockpit.render.terminal import Page
 
         grown = self.log.refresh()
         if self._page is None or grown:
-            shown = [panel for _, panel in panels(self.log, self._view, self._names)]
-            self._page = Page((), (), shown, _changed(self.log.path), self._remark)
+            shown = panels(self.log, self._view, self._names)
+            self._shown = [one.name for one, _ in shown]
+            drawn = [panel for _, panel in shown]
+            self._page = Page((), (), drawn, _changed(self.log.path), self._remark)
         facts = run_facts(self.log, self._view)
         if skipped := self.log.skipped_lines:
             facts.append(Fact("skipped lines", f"{skipped:,}"))
         changed = _changed(self.log.path) or self._page.changed
-        return replace(self._page, facts=facts, alerts=alerts(self.log), changed=changed)
+        outcome = Outcome.of_log(self.log)
+        if watch := watch_words(outcome):
+            facts.append(Fact("lamps", watch))
+        found = alerts(self.log, outcome)
+        signs = marks(found)
+        levels = [signs[name][0] if name in signs else "" for name in self._shown]
+        return replace(self._page, facts=facts, alerts=found, changed=changed, marks=levels)
 
     @property
     def end(self) -> str:

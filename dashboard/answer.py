@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cockpit.dashboard.comparing import Group, gather
+from cockpit.dashboard.lamps import lamps
 from cockpit.dashboard.numbers import numbers
 from cockpit.dashboard.question import Question, make_view
 from cockpit.dashboard.runs import OpenRun, RunIndex, UnknownRunError
@@ -18,6 +19,7 @@ from cockpit.instruments import Instrument
 from cockpit.instruments.alerts import alerts
 from cockpit.instruments.grouping import GROUPINGS, group_names
 from cockpit.instruments.layers import layer_quantities
+from cockpit.lamps.outcome import Outcome
 from cockpit.log import RunLog, spill
 
 
@@ -25,7 +27,8 @@ def answer(index: RunIndex, question: Question) -> str:
     """The reply to one poll, as JSON.
 
     Its parts, each left out where the page has it already: ``runs`` (the list) and their
-    ``table``, ``facts`` about the run, what it ``offers`` to choose from, and ``panels``.
+    ``table``, ``facts`` about the run, how its ``lamps`` stand, what it ``offers`` to choose from,
+    and ``panels``.
     ``absent`` names runs to compare that are not there. What ends in ``_stamp`` names the state
     of a part, for the next question.
     """
@@ -53,7 +56,9 @@ def _run_parts(group: Group, question: Question) -> dict[str, str]:
     stamp = group.stamp
     parts = {"stamp": json.dumps(stamp)}
     if stamp != question.stamp:
-        parts["facts"] = json.dumps(facts(group.run))
+        outcome = Outcome.of_log(group.run.log)
+        parts["facts"] = json.dumps(facts(group.run, outcome))
+        parts |= _unless_known("lamps", lamps(outcome), question.lamps)
         parts |= _unless_known("offers", offers(group.run.log, instruments), question.offers)
     drawn = _panels(group, instruments, question)
     if drawn:
@@ -99,7 +104,7 @@ def _panels(
     return drawn
 
 
-def facts(run: OpenRun) -> dict[str, Any]:
+def facts(run: OpenRun, outcome: Outcome) -> dict[str, Any]:
     """What the head of the page says about a run."""
     log = run.log
     return {
@@ -112,7 +117,7 @@ def facts(run: OpenRun) -> dict[str, Any]:
         "attempts": log.attempts,
         "skipped": log.skipped_lines,
         "read": run.reading.share,
-        "alerts": alerts(log),
+        "alerts": alerts(log, outcome),
     }
 
 

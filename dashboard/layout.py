@@ -31,6 +31,7 @@ SHORTCUTS = {
     "a": "all of the horizontal axis (undo zoom)",
     "d": "dark or light",
     "r": "the table of runs",
+    "w": "lamps: which watch, which cannot tell",
     "?": "these options",
 }
 
@@ -78,15 +79,34 @@ def _alert_strip() -> html.Section:
                 **{"data-level": "caution"},
                 children=[
                     html.Span("◆ disconnected", className="level"),
-                    html.Span("The server does not answer; trying again.", className="message"),
-                    html.Span(
-                        "What you see is the last that was received.",
-                        className="advice",
+                    html.Div(
+                        className="said",
+                        children=[
+                            html.P(
+                                html.Span(
+                                    "The server does not answer; trying again.", className="message"
+                                )
+                            ),
+                            html.P(
+                                html.Span(
+                                    "What you see is the last that was received.",
+                                    className="advice",
+                                )
+                            ),
+                        ],
                     ),
                 ],
             ),
             html.Ul(id="alerts", **{"aria-live": "polite"}),
-            html.P("No alerts", id="quiet"),
+            html.Div(
+                className="strip-end",
+                children=[
+                    html.P("No alerts", id="quiet"),
+                    html.Button(
+                        "", id="lamps-button", type="button", className="text-button", hidden=True
+                    ),
+                ],
+            ),
         ],
     )
 

@@ -56,6 +56,7 @@ class Question:
         compare: Name and style of each run to draw, the one in front first; empty: ``run`` alone.
         table: The state of the table of runs that it has; ``None``: it shows none.
         numbers: The table of numbers that it shows, if one.
+        lamps: The state of the list of lamps that it has.
     """
 
     run: str
@@ -68,6 +69,7 @@ class Question:
     compare: tuple[tuple[str, RunStyle], ...] = ()
     table: str | None = None
     numbers: NumbersWish | None = None
+    lamps: str = ""
 
 
 def parse(body: Any) -> Question:
@@ -92,6 +94,7 @@ def parse(body: Any) -> Question:
         compare=_compared(body.get("compare") or []),
         table=None if body.get("table") is None else _text(body, "table"),
         numbers=_numbers(body.get("numbers")),
+        lamps=_text(body, "lamps"),
     )
 
 

@@ -15,35 +15,37 @@ from dataclasses import asdict
 from functools import lru_cache
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from plotly.offline import get_plotlyjs
 
 from cockpit._version import __version__
+from cockpit.dashboard.alert_rows import alert_strip, mark_of
 from cockpit.dashboard.colors import stylesheet
 from cockpit.dashboard.drawing import panel_size, panel_words
 from cockpit.dashboard.encode import encode
 from cockpit.instruments import GROUPS, Instrument, NothingToShowError, Panel, View, panels
 from cockpit.instruments.alerts import alerts
 from cockpit.instruments.horizontal import Horizontal
+from cockpit.instruments.lamp_panels import marks
 from cockpit.instruments.numbers import format_number
 from cockpit.instruments.record_table import COLUMNS, Row, record_rows, select
 from cockpit.instruments.run_summary import Fact, run_facts
+from cockpit.lamps.outcome import Outcome
 from cockpit.log import RunLog
 
 HERE = Path(__file__).parent
 STYLES = (
-    "assets/10_base.css", "assets/20_head.css", "assets/30_cards.css", "assets/40_overlays.css",
-    "assets/50_narrow.css", "standalone_page/page.css",
+    "assets/10_base.css", "assets/20_head.css", "assets/22_alerts.css", "assets/30_cards.css",
+    "assets/40_overlays.css", "assets/50_narrow.css", "standalone_page/page.css",
 )  # fmt: skip
 SCRIPTS = ("assets/30_dom.js", "assets/45_arrange.js", "standalone_page/page.js")
 NUMBERS = 1_000  # rows of the table of the record
-SHAPES = {"warning": "▲", "caution": "◆"}
 EXPLANATION = {
     "shows": "Shows", "good": "Good", "bad": "Trouble", "do": "What to do", "source": "Source",
 }  # fmt: skip
 
 Shown = tuple[Instrument, Panel]
+Signs = dict[str, tuple[str, str]]  # of instruments: level, and titles of alerts
 
 
 def cockpit_html(
@@ -76,10 +78,13 @@ def cockpit_html(
     figures = [_both_themes(panel, axis) for _, panel in shown]
     parts = [(HERE / name).read_text(encoding="utf-8") for name in SCRIPTS]
     script = "\n".join(["window.cockpit = {};", *parts])
+    outcome = Outcome.of_log(log)
+    found = alerts(log, outcome)
+    signs = marks(found)
     body = [
-        f'<div class="top">{_alerts(log)}{_head(log, view)}</div>',
+        f'<div class="top">{alert_strip(found, outcome)}{_head(log, view)}</div>',
         '<main class="groups">',
-        *(_group(group, [one for one in shown if one[0].group == group]) for group in GROUPS),
+        *(_group(group, [p for p in shown if p[0].group == group], signs) for group in GROUPS),
         '</main><div id="nothing" hidden></div>',
         _numbers(log, view),
         _footer(log, view),
@@ -153,38 +158,23 @@ def _fact(fact: Fact) -> str:
     )
 
 
-def _alerts(log: RunLog) -> str:
-    rows = "".join(map(_alert, alerts(log)))
-    content = f'<ul id="alerts">{rows}</ul>' if rows else '<p id="quiet">No alerts</p>'
-    return f'<section class="strip" aria-label="Alerts">{content}</section>'
-
-
-def _alert(alert: dict[str, Any]) -> str:
-    level, step = alert["level"], alert["step"]
-    when = "" if step is None else f"step {step:,}"
-    return (
-        f'<li class="alert" data-level="{level}"><span class="level">{SHAPES[level]} {level}</span>'
-        f'<span class="message">{escape(alert["message"])}</span><span class="when">{when}</span>'
-        f'<span class="advice">{escape(alert["advice"])}</span></li>'
-    )
-
-
-def _group(group: str, shown: list[Shown]) -> str:
+def _group(group: str, shown: list[Shown], signs: Signs) -> str:
     if not shown:
         return ""
-    cards = "".join(_card(one, panel) for one, panel in shown)
+    cards = "".join(_card(one, panel, signs) for one, panel in shown)
     return (
         f'<section class="group" data-group="{group}"><h2>{group.capitalize()}</h2>'
         f'<div class="grid">{cards}</div></section>'
     )
 
 
-def _card(one: Instrument, panel: Panel) -> str:
+def _card(one: Instrument, panel: Panel, signs: Signs) -> str:
     name, title = escape(one.name), escape(panel.title)
     label = escape(f"{panel.title}: {panel.current or 'see the picture'}")
     return (
         f'<section class="card" data-name="{name}" data-size="{panel_size(panel)}" '
-        f'aria-label="{title}"><header><h3>{title}</h3><span class="tools">'
+        f'aria-label="{title}"><header>{mark_of(one.name, signs)}<h3>{title}</h3>'
+        '<span class="tools">'
         f'<button type="button" class="tool help" popovertarget="help-{name}" '
         f'aria-label="What {title} means">?</button>'
         '<button type="button" class="tool expand" aria-label="Full screen" hidden>⤢</button>'

@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PLOTTING = ("matplotlib", "plotly", "dash")
 AFTER_THE_LOG = ("log", "lamps", "instruments", "render", "synthetic")
 COMMANDS_WITHOUT_TORCH = (
-    *("cli.py", "views.py", "check_command.py", "export_command.py", "plot_command.py"),
-)
+    "cli.py", "views.py", "check_command.py", "export_command.py", "plot_command.py", "report.py",
+    "report_command.py", "tail_command.py",
+)  # fmt: skip
 
 
 def sources(*parts: str) -> list[Path]:
@@ -120,7 +121,8 @@ sys.meta_path.insert(0, Block())
 @pytest.mark.parametrize(
     "module",
     ["cockpit", "cockpit.log", "cockpit.lamps", "cockpit.instruments", "cockpit.render.matplotlib",
-     "cockpit.render.plotly", "cockpit.synthetic", "cockpit.views", "cockpit.cli"],
+     "cockpit.render.plotly", "cockpit.report", "cockpit.synthetic", "cockpit.views",
+     "cockpit.cli"],
 )  # fmt: skip
 def test_imports_without_torch(module):
     assert importlib.util.find_spec(module), module

@@ -71,8 +71,8 @@ def test_what_was_lit_is_said_with_its_evidence(
         "  → Wait.",
         "",
         "Healthy (1): Sound.",
-        "Absent, needs Alpha, not tracked in this run (1): Unseen.",
         "Absent, no step so far that it could judge (1): Undecided.",
+        "Absent, needs Alpha, not tracked in this run (1): Unseen.",
     ]
 
 
@@ -127,7 +127,7 @@ def test_json_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         ("too_hot", "was lit", None), ("steam", "was lit", "too_hot"), ("a_note", "lit", None),
     ]  # fmt: skip
     assert [one["lamp"] for one in found["lamps"]["healthy"]] == ["sound"]
-    assert [one["lamp"] for one in found["lamps"]["absent"]] == ["unseen", "undecided"]
+    assert [one["lamp"] for one in found["lamps"]["absent"]] == ["undecided", "unseen"]
 
 
 def test_a_resumed_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +136,7 @@ def test_a_resumed_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert check(tmp_path) == 1
     printed = capsys.readouterr().out
     assert "It was started 2 times." in printed
-    assert "A note" not in printed
+    assert "advisory" not in printed
 
 
 def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

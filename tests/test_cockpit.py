@@ -19,7 +19,7 @@ from tests.training import Training, batch, mlp
 
 ECONOMY = {
     *("Alpha", "Distance", "GradHist1d", "GradNorm", "InnerTest", "Loss", "NormTest"),
-    *("OrthoTest", "Time", "UpdateSize"),
+    *("OrthoTest", "Time", "UpdateSize", "Facts"),
 }
 
 

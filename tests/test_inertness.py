@@ -29,7 +29,7 @@ CONFIGURATIONS = {
     "business": "business",
     "full": "full",
     "full, every third step": Configuration("full", schedule=3),
-    "all nineteen": Configuration("full", also=EVERYTHING),
+    "all quantities": Configuration("full", also=EVERYTHING),
 }
 
 

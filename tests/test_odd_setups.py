@@ -89,7 +89,7 @@ def full_disk(loop: Loop) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    loop.cockpit._tracker.writer.step = full
+    loop.cockpit._tracker.writer.append = full
     loop.step(0)
 
 

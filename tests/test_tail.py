@@ -72,6 +72,17 @@ def test_what_goes_wrong_stands_on_top(tmp_path: Path) -> None:
     assert "skipped lines 3" in tail(broken, "--once").stdout
 
 
+def test_lamps_are_shown_with_their_panels(tmp_path: Path) -> None:
+    shown = tail(write_kind("lamp-warning", tmp_path / "w"), "--once", "--width", 120).stdout
+    assert shown.startswith("▲ WARNING  Learning rate too large (since step 100)")
+    assert "It explains ◆ " in shown
+    assert "\n▲ Step length α" in shown
+    dark = tail(write_kind("lamps-dark", tmp_path / "d", steps=40), "--once").stdout
+    assert dark.startswith("d   finished")
+    assert "lamps none lit, " in dark
+    assert "▲" not in dark
+
+
 def test_of_several_runs_the_latest_is_shown(tmp_path: Path) -> None:
     for age, name in enumerate(("new", "old", "older")):
         write_run(tmp_path / name, 5, 2, quantities=("Loss",), silent_for=10.0 + 100 * age)

@@ -77,7 +77,7 @@ def test_a_full_disk_ends_the_log_and_not_the_training(
         raise OSError(28, "No space left on device")
 
     training = Training(tmp_path, strict=False).run(range(2))
-    monkeypatch.setattr(training.cockpit._tracker.writer, "step", full)
+    monkeypatch.setattr(training.cockpit._tracker.writer, "append", full)
     with pytest.warns(CockpitWarning, match="No space left") as caught:
         training.run(range(2, 5)).close()
     assert len(caught) == 1

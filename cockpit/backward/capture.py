@@ -29,7 +29,7 @@ from cockpit.backward.compiled import (
     is_compiled,
     watch_calls,
 )
-from cockpit.backward.layer_call import LayerCall, capturable_modules, saves_elsewhere, source_of
+from cockpit.backward.layer_call import LayerCall, capturable_modules, origin, saves_elsewhere
 from cockpit.backward.passes import last_node_of
 
 if TYPE_CHECKING:
@@ -375,7 +375,7 @@ class Capture:
                 call.versions = tuple(x._version for x in call.tensors())
                 call.is_packed = saves_elsewhere()
                 if args and isinstance(args[0], Tensor):
-                    call.source = source_of(args[0])
+                    call.source = origin(args[0].grad_fn, args[0].output_nr)
                 self._live.add(call)
             call.shapes[place] = out.shape
             out.register_hook(self._on_gradient(call, place))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["LayerCall", "capturable_modules", "saves_elsewhere", "source_of", "unit_parameters"]
+__all__ = ["LayerCall", "capturable_modules", "origin", "saves_elsewhere", "unit_parameters"]
 
 # Nodes that put the same numbers into another shape or precision.
 RESHAPING = {
@@ -33,7 +33,7 @@ class LayerCall:
         order: When the output was there, counted in nodes of the graph.
         is_packed: Whether what its operations save is kept elsewhere, see
             :func:`saves_elsewhere`.
-        source: Where in the graph its first input was made, see :func:`source_of`.
+        source: Where in the graph its first input was made, see :func:`origin`.
         superseded: Parameters (by identity) that other uses of theirs stand for in its stead.
         identity: The same for all copies of a call that carry other gradients.
     """
@@ -77,16 +77,23 @@ class LayerCall:
         return self.versions == tuple(x._version for x in self.tensors())
 
 
-def source_of(x: Tensor) -> tuple[int, int] | None:
-    """The number of the node that made a tensor's numbers, and which of its outputs they are.
+def origin(node: Any, number: int) -> tuple[int, int] | None:
+    """Where in the graph the numbers were made that stand at one place of it.
 
-    Steps that only reshape them are passed over. ``None`` if that is not in the graph.
+    Steps that only reshape them are passed over.
+
+    Args:
+        node: Their node, ``None`` where they have none.
+        number: Which of its outputs they are.
+
+    Returns:
+        The number of the node that made them, and which of its outputs they are; ``None`` if that
+        is not in the graph.
     """
-    node, number = x.grad_fn, x.output_nr
     while node is not None:
         if type(node).__name__.rstrip("0123456789").removesuffix("Backward") not in RESHAPING:
             return node._sequence_nr(), number
-        node, number = node.next_functions[0]
+        node, number = next(iter(node.next_functions), (None, 0))
     return None
 
 

@@ -1,21 +1,32 @@
-"""What needs attention in a run: from its events, its values, and how it ended.
+"""What needs attention in a run: its lit lamps, its events, its values, and how it ended.
 
-Levels as in aviation: a warning asks to act now, a caution to know now and act later.
+Levels as in aviation: a warning asks to act now, a caution to know now and act later, an advisory
+to know.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cockpit.instruments.lamp_panels import panels_of, quantities_of
+from cockpit.instruments.lamp_words import suggestion_words, words_of
+from cockpit.instruments.registry import all_instruments
+from cockpit.instruments.sparkline import Sparkline, sparkline
+from cockpit.lamps import LEVELS, UnknownLampError, get
+from cockpit.lamps.outcome import Outcome
+
 if TYPE_CHECKING:
+    from cockpit.lamps import Episode
+    from cockpit.lamps.outcome import Finding
     from cockpit.log import RunLog
 
-LEVELS = ("warning", "caution")
 SHOWN = 40  # alerts
 NAMED = 4  # quantities in one alert
+EXPLAINED = 12  # consequences of one alert
+LISTED = 20  # layers
 
 # kind of event: what to do about it
 ADVICE = {
@@ -29,20 +40,46 @@ ADVICE = {
 }
 
 
+@dataclass(frozen=True)
+class Consequence:
+    """What an alert explains.
+
+    Attributes:
+        level: As of alerts.
+        title: What is the case.
+        evidence: The numbers, in a sentence.
+        step: The first step it was seen at.
+    """
+
+    level: str
+    title: str
+    evidence: str = ""
+    step: int | None = None
+
+
 @dataclass
 class Alert:
     """One thing that needs attention.
 
     Attributes:
-        id: Stays the same while the alert lasts.
-        level: warning or caution.
-        kind: What kind of event it comes from.
+        id: Stays the same while the alert lasts and gets no worse.
+        level: warning, caution or advisory.
+        kind: What kind of event it comes from; ``lamp``.
         quantity: The quantity it is about, if one.
         message: What is the case.
         advice: What to do.
         step: The first step it was seen at.
-        last: The last one.
+        last: The last one; None: of a lamp that is lit.
         count: At how many steps it was seen.
+        lamp: Name of the lamp, if it is one.
+        means: What its being lit means, in a sentence.
+        evidence: The numbers, with their threshold, in a sentence.
+        numbers: The same by name.
+        layers: Parameters or modules that it is about.
+        suggestion: What a program would change.
+        consequences: What else is the case, because of this.
+        panels: Names of the instruments that show it.
+        curve: The course of a quantity that tells.
     """
 
     id: str
@@ -54,20 +91,102 @@ class Alert:
     step: int | None = None
     last: int | None = None
     count: int = 1
+    lamp: str | None = None
+    means: str = ""
+    evidence: str = ""
+    numbers: dict[str, float | str] = field(default_factory=dict)
+    layers: tuple[str, ...] = ()
+    suggestion: str = ""
+    consequences: tuple[Consequence, ...] = ()
+    panels: tuple[str, ...] = ()
+    curve: Sparkline | None = None
 
 
-def alerts(log: RunLog) -> list[dict[str, Any]]:
-    """The alerts of a run, warnings first, then the latest first; JSON-able."""
+def alerts(log: RunLog, outcome: Outcome | None = None) -> list[dict[str, Any]]:
+    """The alerts of a run, warnings first, in a level lamps first; JSON-able.
+
+    Args:
+        log: The run.
+        outcome: How its lamps stand; by default as the log says.
+    """
+    outcome = Outcome.of_log(log) if outcome is None else outcome
+    lamps = [of_finding(log, finding) for finding in outcome.findings]
+    events = _events(log)
+    nonfinite = _nonfinite(log)
+    if nonfinite and not _is_explained(lamps, nonfinite):
+        events.append(nonfinite)
+    events += _status(log)
+    events.sort(key=lambda a: -(a.last if a.last is not None else -1))
+    ordered = sorted([*lamps, *events], key=lambda a: LEVELS.index(a.level))
+    return [asdict(alert) for alert in ordered[:SHOWN]]
+
+
+def of_finding(log: RunLog, finding: Finding) -> Alert:
+    """The alert of a lit lamp and those that it explains."""
+    root, level = finding.root, finding.level
+    words, reading = words_of(root.lamp), root.reading
+    panels = panels_of(root.lamp, reading.layers, all_instruments())
+    return Alert(
+        id=f"lamp/{root.lamp}/{root.since}/{level}",
+        level=level,
+        kind="lamp",
+        quantity=None,
+        message=words.title,
+        advice=words.do,
+        step=root.since,
+        lamp=root.lamp,
+        means=words.means,
+        evidence=reading.evidence,
+        numbers={name: _plain(value) for name, value in reading.numbers.items()},
+        layers=reading.layers[:LISTED],
+        suggestion=suggestion_words(reading.suggestion),
+        consequences=tuple(map(_consequence, finding.consequences[:EXPLAINED])),
+        panels=tuple(panels),
+        curve=curve_of(log, root),
+    )
+
+
+def curve_of(log: RunLog, episode: Episode) -> Sparkline | None:
+    """The course of the first quantity that a lamp reads, of those that have one."""
+    try:
+        needs = get(episode.lamp).needs
+    except UnknownLampError:
+        return None
+    wanted = quantities_of(needs)
+    for name in sorted(wanted, key=lambda name: needs.index(name) if name in needs else 0):
+        if name in log.quantities and (curve := sparkline(log, name, episode.since)):
+            return curve
+    return None
+
+
+def _plain(value: float) -> float | str:
+    """A number as JSON holds it."""
+    return float(value) if np.isfinite(value) else str(value)
+
+
+def _consequence(episode: Episode) -> Consequence:
+    title = words_of(episode.lamp).title
+    return Consequence(episode.level, title, episode.reading.evidence, episode.since)
+
+
+def _is_explained(lamps: list[Alert], nonfinite: Alert) -> bool:
+    """Whether a lamp says why there are values that are no numbers; then it lists them."""
+    for place, alert in enumerate(lamps):
+        if alert.lamp is not None and alert.lamp.startswith("nonfinite"):
+            told = Consequence(nonfinite.level, nonfinite.message.rstrip("."), "", nonfinite.step)
+            lamps[place] = replace(alert, consequences=(*alert.consequences, told))
+            return True
+    return False
+
+
+def _events(log: RunLog) -> list[Alert]:
+    """One alert for all events of one kind about one quantity."""
     found: dict[str, Alert] = {}
     for event in log.events:
         # What is not finite is found in the values themselves: all of it, as one alert.
         if event.get("level") in LEVELS and event.get("kind") != "nonfinite":
             _add_event(found, event)
-    ordered = sorted(
-        [*_nonfinite(log), *_status(log), *found.values()],
-        key=lambda a: (LEVELS.index(a.level), -(a.last if a.last is not None else -1)),
-    )
-    return [asdict(alert) for alert in ordered[:SHOWN]]
+    return list(found.values())
 
 
 def _add_event(found: dict[str, Alert], event: dict[str, Any]) -> None:
@@ -86,7 +205,7 @@ def _add_event(found: dict[str, Alert], event: dict[str, Any]) -> None:
         known.last = step if known.last is None else max(known.last, step)
 
 
-def _nonfinite(log: RunLog) -> list[Alert]:
+def _nonfinite(log: RunLog) -> Alert | None:
     """One alert for all quantities with NaN or ±Inf values: they share a cause."""
     first: dict[str, int] = {}
     last, count = -1, 0
@@ -97,7 +216,7 @@ def _nonfinite(log: RunLog) -> list[Alert]:
             first[name] = int(bad[0])
             last, count = max(last, int(bad[-1])), max(count, bad.size)
     if not first:
-        return []
+        return None
     names = sorted(first, key=lambda name: first[name])
     listed = ", ".join(names[:NAMED])
     if len(names) > NAMED:
@@ -105,7 +224,7 @@ def _nonfinite(log: RunLog) -> list[Alert]:
     message = f"{listed}: not a finite number."
     key = f"warning/nonfinite/{first[names[0]]}"
     start, advice = first[names[0]], ADVICE["nonfinite"]
-    return [Alert(key, "warning", "nonfinite", None, message, advice, start, last, count)]
+    return Alert(key, "warning", "nonfinite", None, message, advice, start, last, count)
 
 
 def _status(log: RunLog) -> list[Alert]:

@@ -12,7 +12,8 @@ import numpy as np
 
 Scale = Literal["linear", "log", "symlog"]
 Role = Literal[
-    "primary", "secondary", "tertiary", "quaternary", "muted", "good", "caution", "warning",
+    "primary", "secondary", "tertiary", "quaternary", "muted", "good", "advisory", "caution",
+    "warning",
     "run-0", "run-1", "run-2", "run-3", "run-4",
 ]  # fmt: skip
 Dashes = Literal["dash", "dot", "dashdot"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.statistics import median, weight_layers
+from cockpit.lamps.statistics import weight_layers
 
 __all__ = ["Ends", "ends"]
 
@@ -38,12 +39,12 @@ def ends(course: Course, count: int) -> Ends | None:
         course: The run so far.
         count: Of how many tracked steps at most.
     """
-    rows = [s.layers["GradNorm"] for s in course.steps if "GradNorm" in s.layers][-count:]
-    if not rows:
+    rows = (s.layers["GradNorm"] for s in reversed(course.steps) if "GradNorm" in s.layers)
+    norms = np.array(list(itertools.islice(rows, count)))
+    if not norms.size:
         return None
-    names, norms = course.layer_names, np.array(rows)
-    typical = {names[i]: median(norms[:, i]) for i in weight_layers(course)}
-    typical = {name: norm for name, norm in typical.items() if 0 < norm < np.inf}
+    names, medians = course.layer_names, np.median(norms, axis=0).tolist()
+    typical = {names[i]: medians[i] for i in weight_layers(course) if 0 < medians[i] < np.inf}
     third = len(typical) // 3
     if not third:
         return None

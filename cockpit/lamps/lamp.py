@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LEVELS",
     "STATISTICAL",
+    "STAYS",
     "Lamp",
     "Level",
     "Reading",
@@ -31,6 +32,9 @@ Group = Literal["data", "model", "loss", "optimizer", "steps"]
 
 STATISTICAL = "statistical"
 """In ``inhibits``: all statistical lamps."""
+
+STAYS = 0.75
+"""Severity of a reading that neither lights a lamp nor puts it out."""
 
 
 @dataclass(frozen=True)

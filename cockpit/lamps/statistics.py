@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Reversible
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,11 +29,16 @@ __all__ = [
     "signal",
     "signals",
     "useful",
+    "useful_at",
     "weight_layers",
 ]
 
 WINDOW = 8
 """Tracked steps of which a median is, unless a lamp says otherwise."""
+
+T = TypeVar("T")
+
+POOL = 32  # tracked steps whose targets stand for all
 
 CROSS_ENTROPY = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")
 SQUARES = ("MSELoss", "mse_loss")
@@ -43,25 +50,47 @@ BINARY = (
 )
 
 
-def median(values: Sequence[float] | np.ndarray, at_least: int = 1) -> float:
+def median(values: Iterable[float], at_least: int = 1) -> float:
     """Median of what is not NaN; NaN if that is fewer than ``at_least`` values."""
-    found = np.asarray(values, dtype=float)
-    found = found[~np.isnan(found)]
+    found = sorted(float(x) for x in values if not math.isnan(x))  # for so few, faster than numpy
     if len(found) < max(at_least, 1):
         return math.nan
-    low, high = np.sort(found)[[(len(found) - 1) // 2, len(found) // 2]]
-    return float(low if low == high else (low + high) / 2)  # two infinities have no difference
+    return (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
 
 
-def signals(course: Course, count: int) -> np.ndarray:
+def signals(course: Course, count: int) -> list[float]:
     """Signal's share of the batch gradient, s = 1 − NormTest² (0: nothing but noise), last values.
 
     Args:
         course: The run so far.
         count: Of how many tracked steps at most.
     """
-    found: np.ndarray = 1 - course.last("NormTest", count) ** 2
-    return found.clip(0, 1)
+    return _newest(course.steps, _signaller(course), count)
+
+
+def _signaller(course: Course) -> Callable[[StepView], float | None]:
+    """What tells s of a step.
+
+    Batch normalization couples the samples: then parts of the batch gradient are tracked, which
+    scatter more than individual gradients would. Only those of weights behind the last such layer
+    are what they seem; so s is that of the last weight.
+    """
+
+    @functools.cache
+    def uncoupled() -> int | None:
+        kinds = [layer["module_type"] for layer in course.header.get("layers", ())]
+        coupling = max((i for i, kind in enumerate(kinds) if "BatchNorm" in kind), default=-1)
+        last = max(weight_layers(course), default=-1)
+        return last if last > coupling else None
+
+    def measure(step: StepView) -> float | None:
+        noise = step.values.get("NormTest")
+        if step.notes.get("NormTest", {}).get("individual") == "contribution":
+            layers, last = step.layers.get("NormTest", ()), uncoupled()
+            noise = None if last is None or last >= len(layers) else float(layers[last])
+        return None if noise is None else min(max(1 - noise**2, 0.0), 1.0)
+
+    return measure
 
 
 def signal(course: Course, count: int = WINDOW) -> float:
@@ -76,22 +105,36 @@ def decreases(course: Course, count: int) -> np.ndarray:
         course: The run so far.
         count: Of how many tracked steps at most.
     """
-    found = [_decrease(step) for step in course.steps]
-    return np.array([q for q in found if q is not None][-count:], dtype=float)
+    return np.array(_newest(course.steps, _decrease, count), dtype=float)
 
 
-def useful(steps: Sequence[StepView]) -> list[float]:
-    """What of q the samples agree on, q·s, at each of the steps that have both.
+def useful(course: Course, count: int = WINDOW) -> list[float]:
+    """What of q the samples agree on, q·s, at the last steps that have both, oldest first.
 
     Args:
-        steps: Tracked steps.
+        course: The run so far.
+        count: Of how many tracked steps at most.
     """
-    found = []
-    for step in steps:
-        decrease, noise = _decrease(step), step.values.get("NormTest")
-        if decrease is not None and noise is not None:
-            found.append(decrease * min(max(1 - noise**2, 0.0), 1.0))
-    return found
+    return useful_at(course, course.steps, count)
+
+
+def useful_at(course: Course, steps: Reversible[StepView], count: int = WINDOW) -> list[float]:
+    """As :func:`useful`, of some steps of the run."""
+    signal_of = _signaller(course)
+
+    def measure(step: StepView) -> float | None:
+        decrease, share = _decrease(step), signal_of(step)
+        return None if decrease is None or share is None else decrease * share
+
+    return _newest(steps, measure, count)
+
+
+def _newest(
+    steps: Reversible[StepView], measure: Callable[[StepView], T | None], count: int
+) -> list[T]:
+    """The last measurements that there are, oldest first; looks no further back than it must."""
+    found = (value for step in reversed(steps) if (value := measure(step)) is not None)
+    return list(itertools.islice(found, count))[::-1]
 
 
 def _decrease(step: StepView) -> float | None:
@@ -168,7 +211,11 @@ def progress(course: Course, count: int = WINDOW) -> Progress | None:
         course: The run so far.
         count: Tracked steps in each of both windows.
     """
-    found = [(s.step, s.values["Loss"]) for s in course.steps if "Loss" in s.values][-2 * count :]
+    found = _newest(
+        course.steps,
+        lambda s: (s.step, s.values["Loss"]) if "Loss" in s.values else None,
+        2 * count,
+    )
     if len(found) < 2 * count:
         return None
     steps, losses = np.array(found, dtype=float).T
@@ -192,7 +239,7 @@ def fact_series(course: Course, name: str, count: int) -> list[float]:
         name: Its dotted name.
         count: Of how many tracked steps at most.
     """
-    return [float(step.facts[name]) for step in course.steps if name in step.facts][-count:]
+    return [float(x) for x in _newest(course.steps, lambda step: step.facts.get(name), count)]
 
 
 def critical_batch_size(course: Course, count: int = WINDOW) -> float:
@@ -213,10 +260,11 @@ def critical_batch_size(course: Course, count: int = WINDOW) -> float:
 
 
 def chance(course: Course) -> float | None:
-    """Loss of the best output that does not look at the input, from the targets seen so far.
+    """Loss of the best output that does not look at the input, from the targets.
 
     Cross entropy: the entropy of the classes; squared error: the variance of the targets; binary
-    cross entropy: the entropy that belongs to that variance. ``None`` for other losses.
+    cross entropy: the entropy that belongs to that variance. ``None`` for other losses. The
+    targets are those of the last 32 tracked steps.
 
     Args:
         course: The run so far.
@@ -224,7 +272,7 @@ def chance(course: Course) -> float | None:
     function = course.fact("loss.function")
     if function in CROSS_ENTROPY:
         return _entropy(course)
-    variances = fact_series(course, "targets.variance", len(course.steps))
+    variances = fact_series(course, "targets.variance", POOL)
     if not variances or function not in (*SQUARES, *BINARY):
         return None
     variance = float(np.mean(variances))
@@ -235,7 +283,7 @@ def chance(course: Course) -> float | None:
 
 
 def _entropy(course: Course) -> float | None:
-    counts = [s.facts["targets.counts"] for s in course.steps if s.facts.get("targets.counts")]
+    counts = _newest(course.steps, lambda step: step.facts.get("targets.counts"), POOL)
     if not counts:
         return None
     total = np.zeros(max(map(len, counts)))

@@ -32,10 +32,10 @@ _store: _Store | None = None
 def use() -> None:
     """Keep long arrays of this process in a file from now on, if it can be."""
     global _store
-    folder = _folder()
     if _of_this_process() or sys.platform != "linux" or sys.maxsize < ADDRESSES:
         return
-    with suppress(OSError, ValueError):  # no room for files, or a limit on addresses
+    with suppress(OSError, ValueError):  # no folder or room for files, or a limit on addresses
+        folder = _folder()
         if not _is_in_memory(folder):
             _store = _Store(folder)
 
@@ -85,10 +85,10 @@ class _Store:
             os.unlink(name)  # it is gone with the process
             os.ftruncate(self._file, ADDRESSES)
             self._map = mmap.mmap(self._file, ADDRESSES)
+            self._map.madvise(mmap.MADV_DONTDUMP)  # else a crash would write all of it to the disk
         except BaseException:
             os.close(self._file)
             raise
-        self._map.madvise(mmap.MADV_DONTDUMP)  # else a crash would write all of it to the disk
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         self._end = 0
         self._free: dict[int, list[int]] = {}
@@ -108,6 +108,7 @@ class _Store:
         try:  # a full disk is noticed here; when it is written to, it would kill the process
             os.posix_fallocate(self._file, start, size)
         except OSError:
+            self._empty(start, piece)  # of what it got, before it was refused the rest
             with self._lock:
                 free.append(start)
             return None
@@ -118,10 +119,13 @@ class _Store:
         if self.process != os.getpid():
             return
         piece = _rounded(size)
-        with suppress(OSError):  # not every file system can do it
-            self._map.madvise(mmap.MADV_REMOVE, start, piece)
+        self._empty(start, piece)
         with self._lock:
             self._free[piece].append(start)
+
+    def _empty(self, start: int, piece: int) -> None:
+        with suppress(OSError):  # not every file system can do it
+            self._map.madvise(mmap.MADV_REMOVE, start, piece)
 
     def release(self) -> None:
         """See :func:`release`."""
@@ -130,7 +134,7 @@ class _Store:
 
 
 def _of_this_process() -> _Store | None:
-    """The store, but for that of a parent: what a fork inherits it leaves alone."""
+    """The store, but for that of a parent: a fork takes no room there, and gives none back."""
     return _store if _store is not None and _store.process == os.getpid() else None
 
 

@@ -1,7 +1,8 @@
 """P1: a noisy quadratic in 100 dimensions with the spectrum of a neural network.
 
-The loss of a sample x ~ N(0, 0.6² I) is ½ (θ − x)ᵀ Q (θ − x). Its mean is never below
-½ · 0.6² · tr Q = 86.0, up to the noise of 1,000 samples (± 1); that is what training ends at.
+The loss of a sample x ~ N(0, 0.6² I) is ½ (θ − x)ᵀ Q (θ − x). Its expectation is never below
+½ · 0.6² · tr Q = 86.0. Of 1,000 samples the mean has a floor of its own, with a standard deviation
+of 1.1: for those drawn here 87.3 in training and 83.5 in the test. That is what training ends at.
 """
 
 from __future__ import annotations

@@ -13,18 +13,18 @@ from rich.console import Console
 from rich.text import Text
 
 from cockpit.instruments.numbers import format_duration
-from cockpit.instruments.panel import Panel, Role
+from cockpit.instruments.panel import Panel
 from cockpit.instruments.run_summary import Fact
 from cockpit.render.terminal_panel import panel_lines
 from cockpit.render.terminal_paper import Paper
-from cockpit.render.terminal_text import STYLES, clean, cut, words
+from cockpit.render.terminal_text import LEVEL_STYLES, STYLES, clean, cut, words
+from cockpit.render.theme import SHAPES
 
 NARROWEST, MOST_COLUMNS, GAP = 62, 4, 3  # columns of text
 # Lines of a picture, and whether groups have headings, from the most detail to the least.
 DETAIL = ((3, True), (2, True), (1, True), (0, True), (0, False))
 UNBOUNDED = ((2, True),)
 MOST_ALERTS, MOST_LINES, ALERT_INDENT = 3, 2, 11
-SHAPES: dict[Role, str] = {"warning": "▲", "caution": "◆"}
 
 Lines = list[Text]
 
@@ -35,10 +35,11 @@ class Page:
 
     Attributes:
         facts: About the run, the first its name.
-        alerts: Each with level, message, advice, first and last step, warnings first.
+        alerts: As :func:`cockpit.instruments.alerts.alerts` gives them, warnings first.
         panels: Of the instruments, in the order of the page.
         changed: When the log last grew, unix seconds.
         remark: A line under the facts, if there is something to say.
+        marks: The level of the alerts that each panel is about, in their order; empty: none.
     """
 
     facts: Sequence[Fact]
@@ -46,6 +47,7 @@ class Page:
     panels: Sequence[Panel]
     changed: float
     remark: str = ""
+    marks: Sequence[str] = ()
 
 
 def page_lines(page: Page, width: int, height: int | None = None, *, color: bool = True) -> Lines:
@@ -65,7 +67,7 @@ def page_lines(page: Page, width: int, height: int | None = None, *, color: bool
     body: Lines = []
     for rows, headed in DETAIL if height is not None else UNBOUNDED:
         paper = Paper((width - GAP * (count - 1)) // count, rows, color)
-        body = _columns(page.panels, paper, count, headed)
+        body = _columns(page, paper, count, headed)
         if height is None or len(head) + len(body) <= height:
             break
     lines = [*head, *body]
@@ -88,24 +90,43 @@ def has_color(console: Console) -> bool:
 
 
 def _alert_lines(alerts: Sequence[Mapping[str, Any]], width: int) -> Lines:
-    """Shape, word and message of each alert, and what to do; nothing when all is well."""
-    lines = []
+    """Shape, word and message of each alert, and what to do; of the first one also why."""
+    lines: Lines = []
     for alert in alerts[:MOST_ALERTS]:
-        level: Role = "warning" if alert["level"] == "warning" else "caution"
-        lines.append(words(f"{SHAPES[level]} {level.upper():<8} ", STYLES[level]))
-        for i, part in enumerate(_wrapped(f"{alert['message']}{_steps(alert)}", width)):
+        style = LEVEL_STYLES[alert["level"]]
+        lines.append(words(f"{SHAPES[alert['level']]} {alert['level'].upper():<8} ", style))
+        for i, part in enumerate(_wrapped(_message(alert), width)):
             if i:
                 lines.append(words(" " * ALERT_INDENT))
             lines[-1].append(part)
-        advice = _wrapped(alert["advice"], width)
-        lines += [words(" " * ALERT_INDENT).append(part, "dim") for part in advice]
+        whys = _whys(alert) if alert is alerts[0] else ()
+        for text in (alert["advice"], *whys):
+            parts = _wrapped(text, width)
+            lines += [words(" " * ALERT_INDENT).append(part, "dim") for part in parts]
     if len(alerts) > MOST_ALERTS:
         rest = [str(alert["level"]) for alert in alerts[MOST_ALERTS:]]
-        numbers = [(rest.count(level), level) for level in SHAPES if level in rest]
-        counts = [f"{number} {level}{'' if number == 1 else 's'}" for number, level in numbers]
+        counts = [_count(rest.count(level), level) for level in SHAPES if level in rest]
         more = cut(f"and {', '.join(counts)} more", width - ALERT_INDENT)
         lines.append(words(" " * ALERT_INDENT).append(more, "dim"))
     return lines
+
+
+def _count(number: int, level: str) -> str:
+    plural = {"advisory": "advisories"}.get(level, f"{level}s")
+    return f"{number} {level if number == 1 else plural}"
+
+
+def _message(alert: Mapping[str, Any]) -> str:
+    """What is the case, since when; of a lamp also what that means."""
+    means = f": {alert['means']}" if alert.get("means") else ""
+    return f"{alert['message']}{_steps(alert)}{means}"
+
+
+def _whys(alert: Mapping[str, Any]) -> list[str]:
+    """The evidence of a lamp, and what else it explains."""
+    evidence, explained = alert.get("evidence"), alert.get("consequences") or ()
+    titles = ", ".join(f"{SHAPES[one['level']]} {one['title']}" for one in explained)
+    return [*([evidence] if evidence else []), *([f"It explains {titles}."] if titles else [])]
 
 
 def _wrapped(text: object, width: int) -> list[str]:
@@ -119,6 +140,8 @@ def _steps(alert: Mapping[str, Any]) -> str:
     first, last = alert["step"], alert["last"]
     if first is None:
         return ""
+    if alert.get("lamp"):
+        return f" (since step {first:,})"
     return f" (step {first:,})" if last in (None, first) else f" (steps {first:,} to {last:,})"
 
 
@@ -142,9 +165,11 @@ def _fact_lines(page: Page, width: int) -> Lines:
     return lines
 
 
-def _columns(panels: Sequence[Panel], paper: Paper, count: int, headed: bool) -> Lines:
+def _columns(page: Page, paper: Paper, count: int, headed: bool) -> Lines:
     """Panels below each other in columns of about the same height, groups in order."""
-    blocks = [panel_lines(panel, paper) for panel in panels]
+    panels = page.panels
+    signs = page.marks or [""] * len(panels)
+    blocks = [panel_lines(panel, paper, mark) for panel, mark in zip(panels, signs, strict=True)]
     gap = 1 if paper.rows > 1 else 0
     columns = []
     for part in _cut_evenly([len(block) + gap for block in blocks], count):

@@ -15,16 +15,23 @@ from cockpit.render.terminal_gauge import bar_lines, density_lines
 from cockpit.render.terminal_heat import heat_lines
 from cockpit.render.terminal_history import history_lines, tracks
 from cockpit.render.terminal_paper import GUTTER, Paper, is_bad
-from cockpit.render.terminal_text import STYLES, cut, fit, words
+from cockpit.render.terminal_text import LEVEL_STYLES, STYLES, cut, fit, words
+from cockpit.render.theme import SHAPES
 
 NARROWEST_ASIDE = 16
 
 
-def panel_lines(panel: Panel, paper: Paper) -> list[Text]:
-    """The lines of a panel, each at most as wide as the paper."""
+def panel_lines(panel: Panel, paper: Paper, mark: str = "") -> list[Text]:
+    """The lines of a panel, each at most as wide as the paper.
+
+    Args:
+        panel: What to draw.
+        paper: On what.
+        mark: Level of the alerts that it is about, shown before its title; empty: none.
+    """
     if paper.rows == 0:
-        return [_in_one_line(panel, paper)]
-    lines = [_title(panel, paper.width), *_picture(panel, paper)]
+        return [_in_one_line(panel, paper, mark)]
+    lines = [_title(panel, paper.width, mark), *_picture(panel, paper)]
     if "below" in panel.side:
         lines += history_lines(panel.side["below"], replace(paper, rows=1))
     remarks = [m for m in panel.marks if isinstance(m, Note) and m.role in ("caution", "warning")]
@@ -41,9 +48,10 @@ def _picture(panel: Panel, paper: Paper) -> list[Text]:
     return history_lines(panel, paper) if panel.y.visible else density_lines(panel, paper)
 
 
-def _title(panel: Panel, width: int) -> Text:
+def _title(panel: Panel, width: int, mark: str) -> Text:
     """Title; the present value, unless each curve has its own beside it; the note if it fits."""
-    line = words(cut(panel.title, width), "bold")
+    line = _sign(mark)
+    line.append(cut(panel.title, width - cell_len(line.plain)), "bold")
     several = len(tracks(panel)) > 1 or len(tracks(panel.side.get("below", panel))) > 1
     current = "" if several else cut(panel.current, width - cell_len(line.plain) - 2)
     if current:
@@ -53,6 +61,11 @@ def _title(panel: Panel, width: int) -> Text:
     if asides and room >= NARROWEST_ASIDE:
         line.append("   ").append(fit(asides, room, "right"), "dim")
     return line
+
+
+def _sign(mark: str) -> Text:
+    """The shape of an alert before the title of a panel that it is about."""
+    return words(f"{SHAPES[mark]} ", LEVEL_STYLES[mark]) if mark else words("")
 
 
 def _references(panel: Panel) -> list[str]:
@@ -68,11 +81,12 @@ def _references(panel: Panel) -> list[str]:
     return found
 
 
-def _in_one_line(panel: Panel, paper: Paper) -> Text:
+def _in_one_line(panel: Panel, paper: Paper, mark: str) -> Text:
     """Title, present value and one row of the picture."""
     title = min(26, max(paper.width // 3, 12))
     value = min(20, max(paper.width // 4, 8))
-    line = words(f"{fit(panel.title, title)} ", "bold")
+    line = _sign(mark)
+    line.append(f"{fit(panel.title, title - cell_len(line.plain))} ", "bold")
     bad = is_bad(panel.current)
     line.append(fit(panel.current, value, "right"), STYLES["warning"] if bad else "").append(" ")
     strip = replace(paper, width=paper.width - title - value - 2 + GUTTER, rows=1)

@@ -16,7 +16,11 @@ MOST_ACCENTS = 2  # on one letter
 # The terminal's own colors: legible on whatever background its user chose.
 STYLES: dict[Role, str] = {
     "primary": "cyan", "secondary": "magenta", "tertiary": "green", "quaternary": "bold",
-    "muted": "dim", "good": "green", "caution": "bold yellow", "warning": "bold red",
+    "muted": "dim", "good": "green", "advisory": "bold", "caution": "bold yellow",
+    "warning": "bold red",
+}  # fmt: skip
+LEVEL_STYLES: dict[str, str] = {
+    "warning": STYLES["warning"], "caution": STYLES["caution"], "advisory": STYLES["advisory"],
 }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Colors and sizes of both renderers.
 
 Series take colors from the palette of Okabe and Ito, chosen per theme for contrast: text has at
-least 4.5:1, marks at least 3:1 against the panel (tested). Red and amber mean alerts, nothing else.
+least 4.5:1, marks at least 3:1 against the panel (tested). Red and amber mean alerts, nothing else;
+an advisory is an alert without color.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ _ON_LIGHT: dict[Role, str] = {
     "quaternary": "#22262B",  # black
     "muted": "#7D858E",
     "good": "#009E73",
+    "advisory": "#45505B",
     "caution": "#A65E00",
     "warning": "#C4161C",
     "run-0": "#0072B2",  # blue
@@ -63,6 +65,7 @@ _ON_DARK: dict[Role, str] = {
     "quaternary": "#E2E6EA",
     "muted": "#858E98",
     "good": "#00B083",
+    "advisory": "#C3CBD4",
     "caution": "#FFB020",
     "warning": "#FF6B5E",
     "run-0": "#56B4E9",  # sky blue
@@ -123,6 +126,11 @@ DARK = Theme(
     diverging=_DIVERGING_ON_DARK,
 )
 THEMES: dict[str, Theme] = {theme.name: theme for theme in (LIGHT, DARK, PRINT)}
+
+# What tells the levels of alerts apart for those who see no color: of what is the case, and of what
+# was and is over.
+SHAPES: dict[str, str] = {"warning": "▲", "caution": "◆", "advisory": "●"}
+OUT_SHAPES: dict[str, str] = {"warning": "△", "caution": "◇", "advisory": "○"}
 
 
 def get_theme(name: str) -> Theme:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.synthetic.hostile import write_hostile_run
-from cockpit.synthetic.lamps import SHOWN
+from cockpit.synthetic.lamps import DEAD, SHOWN, TOO_LARGE
 from cockpit.synthetic.layers import make_residual_layers
 from cockpit.synthetic.run import write_run
 
@@ -18,6 +18,7 @@ CHEAP = ("Loss", "Alpha", "Distance", "UpdateSize", "GradNorm", "Time", "NormTes
          "OrthoTest", "GradHist1d")  # fmt: skip
 ALL_BUT_ARRAYS = (*CHEAP, "CABS", "EarlyStopping", "MeanGSNR", "HessTrace", "TICDiag", "TICTrace",
                   "HessMaxEV", "GradHist2d")  # fmt: skip
+WATCHED = (*CHEAP, "CABS", "MeanGSNR", "HessTrace", "Facts")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ _TABLE = (
          {"steps": 500, "resume_at": 300, "quantities": CHEAP}),
     Kind("lamps", "made-up lamps: one grows worse and goes out, one has a consequence",
          {"steps": 200, "quantities": CHEAP, "lamps": SHOWN}),
+    Kind("lamp-warning", "a lamp names the cause: too large a learning rate, and what it explains",
+         {"steps": 400, "lr": 0.35, "quantities": WATCHED, "lamps": TOO_LARGE}),
+    Kind("lamp-caution", "a caution on dead units, and an advisory",
+         {"steps": 400, "quantities": WATCHED, "lamps": DEAD}),
+    Kind("lamps-dark", "lamps watch, and none is lit", {"steps": 400, "quantities": WATCHED}),
     Kind("torn", "killed while a record was written: its last line is torn",
          {"steps": 200, "torn": True, "silent_for": 900.0, "quantities": CHEAP}),
     Kind("stalled", "the log stopped growing an hour ago, without an end",

@@ -11,6 +11,7 @@ import numpy as np
 
 from cockpit.log.record import Value
 from cockpit.synthetic.histograms import gradient_histogram, joint_histogram, parameters
+from cockpit.synthetic.lamps import facts
 from cockpit.synthetic.stretch import Column, Stretch
 
 STEP_S, TRACKING_S = 0.012, 0.009
@@ -114,3 +115,6 @@ QUANTITIES: dict[str, Recipe] = {
     "GradHist2d": Recipe("full", 10, "histogram2d", value=joint_histogram),
     "Parameters": Recipe("on_request", 50, "arrays", value=parameters),
 }  # fmt: skip
+
+# Written where they are asked for: quantities that no instrument shows.
+UNSHOWN: dict[str, Recipe] = {"Facts": Recipe("economy", 1, "facts", value=facts)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from cockpit.log.record import Layer, PerLayer, Scalar, Value
 from cockpit.synthetic.course import Course
-from cockpit.synthetic.quantities import QUANTITIES, Recipe
+from cockpit.synthetic.quantities import QUANTITIES, UNSHOWN, Recipe
 from cockpit.synthetic.stretch import Column, Stretch
 
 START = 1_763_790_000.0  # unix time of the first header
@@ -40,7 +40,8 @@ class Training:
         self.course = course
         self.layers = layers
         chosen = QUANTITIES if names is None else tuple(names)
-        self.recipes: dict[str, Recipe] = {name: QUANTITIES[name] for name in chosen}
+        known = {**QUANTITIES, **UNSHOWN}
+        self.recipes: dict[str, Recipe] = {name: known[name] for name in chosen}
         given = every or {}
         self.every = {name: given.get(name, r.interval) for name, r in self.recipes.items()}
         self._last: tuple[int, dict[str, tuple[np.ndarray, Column]]] = (-1, {})
@@ -98,6 +99,7 @@ class Training:
             "optimizer": {"name": "SGD", "groups": [{"lr": self.course.lr, "momentum": 0.9}]},
             "quantities": quantities,
             "layers": self.layers,
+            **({"lamps": True} if "Facts" in self.recipes else {}),
         }  # fmt: skip
 
     def _stretch(self, name: str, start: int, end: int, part: int) -> Stretch:

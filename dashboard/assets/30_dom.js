@@ -57,7 +57,7 @@
     opened.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - 6 - box.height)}px`;
   }
 
-  window.cockpit.dom = { element, icon, setText, toolButton, popover };
+  window.cockpit.dom = { element, icon, setText, toolButton, popover, place };
   window.cockpit.icons = {
     expand: "M9.5 2.5h4v4M13.5 2.5l-4.5 4.5M6.5 13.5h-4v-4M2.5 13.5l4.5-4.5",
     shrink: "M13 7H9V3M9 7l4.5-4.5M3 9h4v4M7 9l-4.5 4.5",

@@ -48,12 +48,14 @@
     card.note = element("span", { class: "note" });
     card.plot = element("div", { class: "plot", role: "img", "aria-label": described.title });
     card.extra = element("span", { class: "extra" });
+    card.mark = element("button", { type: "button", class: "tool mark", hidden: true });
+    cockpit.aboutButton(card.mark, () => card.alert);
     card.title = element("h3", { id: `${id}-title` }, described.title);
     const attributes = { class: "card", "data-name": card.name, "aria-labelledby": card.title.id };
     card.node = element(
       "section",
       attributes,
-      element("header", {}, card.title, card.extra, toolsOf(card, help)),
+      element("header", {}, card.mark, card.title, card.extra, toolsOf(card, help)),
       element("p", { class: "reading" }, card.current, card.note),
       element(
         "div",

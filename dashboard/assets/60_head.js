@@ -2,9 +2,8 @@
 (function () {
   "use strict";
   const cockpit = window.cockpit;
-  const { element, setText } = cockpit.dom;
+  const { setText } = cockpit.dom;
   const find = (id) => document.getElementById(id);
-  const ACKNOWLEDGED = "cockpit-acknowledged";
   let facts = null;
   let clockShift = 0; // the server's clock minus ours, in seconds
 
@@ -41,7 +40,7 @@
     setFact("attempt", given.attempts > 1 ? String(given.attempts) : "");
     setFact("read", given.read === null ? "" : `${Math.round(100 * given.read)} %`);
     setFact("skipped", given.skipped ? integer(given.skipped) : "");
-    showAlerts();
+    cockpit.showAlerts(given);
     tick();
   }
 
@@ -54,66 +53,8 @@
     setFact("age", open ? age : `${age.split(" ", 2).join(" ")} ago`);
   }
 
-  function acknowledged() {
-    try {
-      return new Set(JSON.parse(sessionStorage.getItem(ACKNOWLEDGED) || "[]"));
-    } catch (error) {
-      return new Set();
-    }
-  }
-
-  const keyOf = (alert) => `${cockpit.state.run}|${alert.id}|${facts.attempts}`;
-
-  function acknowledge(alert) {
-    const kept = [...acknowledged(), keyOf(alert)];
-    try {
-      sessionStorage.setItem(ACKNOWLEDGED, JSON.stringify(kept));
-    } catch (error) {
-      return; // storage is forbidden: the alert stays
-    }
-    showAlerts();
-  }
-
-  const SHAPES = { warning: "▲", caution: "◆" };
-
-  function when(alert) {
-    if (alert.step === null) return "";
-    const times = alert.count > 1 ? ` to ${integer(alert.last)}, ${integer(alert.count)} times` : "";
-    return `step ${integer(alert.step)}${times}`;
-  }
-
-  function row(alert) {
-    const button = element("button", { type: "button", class: "quiet-button" }, "Acknowledge");
-    button.addEventListener("click", () => acknowledge(alert));
-    return element(
-      "li",
-      { class: "alert", "data-level": alert.level },
-      element("span", { class: "level" }, `${SHAPES[alert.level]} ${alert.level}`),
-      element("span", { class: "message" }, alert.message),
-      element("span", { class: "when" }, when(alert)),
-      element("span", { class: "advice" }, alert.advice),
-      button,
-    );
-  }
-
-  let shownAlerts = "";
-
-  function showAlerts() {
-    const done = acknowledged();
-    const open = facts.alerts.filter((alert) => !done.has(keyOf(alert)));
-    const signature = JSON.stringify([cockpit.state.run, open, facts.alerts.length]);
-    if (signature === shownAlerts) return;
-    shownAlerts = signature;
-    find("alerts").replaceChildren(...open.map(row));
-    const known = facts.alerts.length - open.length;
-    setText(find("quiet"), known ? `No new alerts · ${known} acknowledged` : "No alerts");
-    find("quiet").hidden = open.length > 0;
-    cockpit.worst = open.length ? open[0].level : "";
-    showTitle();
-  }
-
   function showTitle() {
-    const sign = cockpit.worst ? `${SHAPES[cockpit.worst]} ` : "";
+    const sign = cockpit.worst ? `${cockpit.SHAPES[cockpit.worst]} ` : "";
     const step = facts && facts.step !== null ? ` · ${integer(facts.step)}` : "";
     document.title = `${sign}${cockpit.state.run ? cockpit.labelOf(cockpit.state.run) : "Cockpit"}${step}`;
   }
@@ -132,5 +73,5 @@
   }
 
   window.setInterval(tick, 1000);
-  Object.assign(cockpit, { duration, setFacts, setConnected, setMissing, showTitle });
+  Object.assign(cockpit, { duration, integer, setFacts, setConnected, setMissing, showTitle });
 })();

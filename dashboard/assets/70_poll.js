@@ -13,7 +13,7 @@
   const SLOW_MS = 1500;
   const RETRY_MS = 2000;
   const stats = { polls: 0, failures: 0, bytes: 0, inFlight: 0, drawn: 0, pollMs: 0 };
-  const known = { stamp: "", runs: "", offers: "", table: "" };
+  const known = { stamp: "", runs: "", offers: "", table: "", lamps: "" };
   let timer = null;
   let busy = false;
   let again = false;
@@ -70,6 +70,7 @@
   function forget() {
     known.stamp = "";
     known.offers = "";
+    known.lamps = "";
     cockpit.forgetNumbers();
     for (const card of cockpit.cards.values()) card.token = ["", ""];
   }
@@ -94,6 +95,10 @@
       cockpit.setInstruments(reply.offers.instruments);
       cockpit.offer(reply.offers);
       known.offers = reply.offers_stamp;
+    }
+    if (reply.lamps) {
+      cockpit.setLamps(reply.lamps);
+      known.lamps = reply.lamps_stamp;
     }
     if (reply.facts) {
       cockpit.setFacts(reply.facts, reply.now);

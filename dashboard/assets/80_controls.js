@@ -93,6 +93,7 @@
       cockpit.toggleTable();
     },
     a: () => cockpit.set({ window: null }),
+    w: () => cockpit.toggleLamps(),
     "?": () => toggle("options"),
   };
 
@@ -124,6 +125,7 @@
       listen();
       cockpit.offerExport();
       cockpit.offerNumbers();
+      cockpit.offerLamps();
       show();
       cockpit.showCompared();
       cockpit.onChange(show);

@@ -35,6 +35,7 @@ from examples.experiments.gallery import (
     Runs,
     above,
     below,
+    both,
     interval,
     label,
     main,
@@ -73,8 +74,8 @@ class Results:
 def measure(effort: Effort, runs: Runs) -> Results:
     """Train with both batch sizes, from the same start, in several orders of the data."""
     problem, data = problems.get("P13"), runs.data("noisy-line")
-    steps = effort.pick(full=10_000, quick=3_000, tiny=60)
-    seeds = effort.pick(full=10, quick=2, tiny=2)
+    steps = effort.pick(full=10_000, quick=100)
+    seeds = effort.pick(full=10, quick=2)
     every = max(1, steps // POINTS)
     config = [Loss(linear(every)), HessMaxEV(linear(every))]
 
@@ -100,7 +101,7 @@ def _stack(logs: list[RunLog], name: str) -> np.ndarray:
 def claims(results: Results) -> list[Claim]:
     """How far λ_max falls after the loss has settled, with either batch size."""
     sgd, gd = _fall(results.sgd_max_ev), _fall(results.gd_max_ev)
-    loss = interval(_ends(results.sgd_loss)[1] / _ends(results.gd_loss)[1])
+    loss = interval(_ends(results.sgd_loss)[1] / _ends(results.gd_loss)[1], "log")
     last = [interval(_ends(x)[1]) for x in (results.sgd_max_ev, results.gd_max_ev)]
     close = above(loss, 0.98), below(loss, 1.02)
     return [
@@ -117,7 +118,7 @@ def claims(results: Results) -> list[Claim]:
         Claim(
             "The losses at the end differ by less than 2 %",
             f"ratio {loss}",
-            None if None in close else all(close),
+            both(*close),
         ),
     ]
 

@@ -7,12 +7,12 @@ across as along, where one can watch the steps; then for logistic regression on 
 7,850 parameters, where one can't.
 
 See the left pictures: the two losses would not tell you whether to raise the learning rate or to
-lower it. In the middle of the upper row is what the runs really do: blue drops to the floor of
-the valley and creeps along it, purple crosses it again and again. At the right α says so without
-a picture of the valley: blue stops short of the lowest point along its step (α < 0), purple ends
-up opposite to its start (α near 1). For the real data as well, where blue is closer to 0, as its
-steps differ much among each other. The distance from the start, below in the middle, tells the two
-apart, too, but not which of them to slow down.
+lower it, though one is somewhat noisier. In the middle of the upper row is what the runs really
+do: blue drops to the floor of the valley and creeps along it, purple crosses it again and again.
+At the right α says so without a picture of the valley: blue stops short of the lowest point along
+its step (α < 0), purple ends up opposite to its start (α near 1). For the real data as well, where
+blue is close to 0 in the middle, as its steps differ much among each other. The distance from the
+start, below in the middle, tells the two apart, too, but not which of them to slow down.
 
 For your own training: look at α before you change the learning rate. Mostly below 0: raise it.
 Mostly near 1: lower it.
@@ -113,25 +113,27 @@ def at_the_edge(seed: int = 0) -> Point:
     return point
 
 
-VALLEY = Problem("valley", "valley", "a valley in two dimensions", "normal-100d", AsDrawn(),
-                 at_the_edge, Valley, batch_size=BATCH_SIZE, epochs=25, lr=1.0)  # fmt: skip
+VALLEY = Problem(
+    f"valley {CURVATURES}", "valley", "a valley in two dimensions", "normal-100d", AsDrawn(),
+    at_the_edge, Valley, batch_size=BATCH_SIZE, epochs=25, lr=1.0,
+)  # fmt: skip
 
 
 def measure(effort: Effort, runs: Runs) -> Results:
     """Find the two pairs, and train them with several seeds."""
-    seeds = effort.pick(full=10, quick=3, tiny=1)
+    seeds = effort.pick(full=10, quick=2)
     drawn, images = runs.data("normal-100d"), runs.data("fashion-mnist")
     valley, logs = _pair(
         "valley",
         _trainer(runs, VALLEY, _plane(drawn), steps=25),
-        np.linspace(0.1, 1.9, effort.pick(full=37, quick=19, tiny=2)),
+        np.linspace(0.1, 1.9, effort.pick(full=37, quick=10)),
         apart=3.0,
         seeds=seeds,
     )
     regression, _ = _pair(
         "logistic regression",
-        _trainer(runs, problems.get("P9"), images, effort.pick(full=300, quick=150, tiny=12)),
-        np.geomspace(0.02, 0.4, effort.pick(full=25, quick=13, tiny=2)),
+        _trainer(runs, problems.get("P9"), images, effort.pick(full=300, quick=60)),
+        np.geomspace(0.02, 0.4, effort.pick(full=25, quick=7)),
         apart=4.0,
         seeds=seeds,
     )
@@ -145,7 +147,9 @@ def _plane(drawn: PairSet) -> PairSet:
         points = CLOSER * pairs.inputs[:, :2]
         return Pairs(points, points)
 
-    return PairSet("normal-2d", drawn.title, cut(drawn.train), cut(drawn.test), drawn.found)
+    return PairSet(
+        f"normal-2d × {CLOSER}", drawn.title, cut(drawn.train), cut(drawn.test), drawn.found
+    )
 
 
 def _trainer(runs: Runs, problem: Problem, data: Any, steps: int) -> Callable[[float, int], RunLog]:
@@ -251,17 +255,24 @@ def _of_pair(pair: Pair) -> Sequence[Claim]:
     rates = [f"learning rate {rate:g}" for rate in pair.rates]
     return (
         Claim(
-            f"{pair.what}: the losses with {rates[0]} and {pair.rates[1]:g} differ by less than "
-            f"{100 * ALIKE:.0f} %",
+            f"{pair.what}: the losses with {rates[0]} and {pair.rates[1]:g}, as running means over "
+            f"a twentieth of the steps, differ by less than {100 * ALIKE:.0f} %",
             f"{apart.mean:.1%} of the area below them ({apart.low:.1%} to {apart.high:.1%}, "
             f"{apart.seeds} seeds)",
             below(apart, ALIKE),
         ),
         Claim(f"{pair.what}: the median of α is below 0 with {rates[0]}",
-              str(small), below(small, 0)),
+              f"{small}; {spread(pair.alpha[0])}", below(small, 0)),
         Claim(f"{pair.what}: the median of α is above 0 with {rates[1]}",
-              str(large), above(large, 0)),
+              f"{large}; {spread(pair.alpha[1])}", above(large, 0)),
     )  # fmt: skip
+
+
+def spread(alphas: np.ndarray) -> str:
+    """Quartiles of α over all steps of all seeds, and the share of steps below 0, in words."""
+    found = alphas[np.isfinite(alphas)]
+    low, high = np.quantile(found, (0.25, 0.75))
+    return f"quartiles {low:.2f} and {high:.2f}, below 0 at {(found < 0).mean():.0%} of the steps"
 
 
 def draw(results: Results) -> Figure:

@@ -56,7 +56,7 @@ def economy() -> list[Quantity]:
     """All first-order quantities."""
     names = (
         *("Loss", "Alpha", "Distance", "UpdateSize", "GradNorm", "NormTest", "InnerTest"),
-        *("OrthoTest", "GradHist1d", "GradHist2d", "CABS", "EarlyStopping", "MeanGSNR"),
+        *("OrthoTest", "GradHist1d", "GradHist2d", "CABS", "EarlyStopping", "MeanGSNR", "Facts"),
     )
     return [getattr(quantities, name)() for name in names]
 

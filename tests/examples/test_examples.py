@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 ECONOMY = {
     "Loss", "Time", "Alpha", "Distance", "UpdateSize", "GradNorm",
-    "NormTest", "InnerTest", "OrthoTest", "GradHist1d",
+    "NormTest", "InnerTest", "OrthoTest", "GradHist1d", "Facts",
 }  # fmt: skip
 
 

@@ -12,8 +12,9 @@ from cockpit import problems
 from cockpit.log.record import Bins
 from cockpit.problems.data import load
 from examples.experiments import badly_scaled_data as experiment
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
 from examples.experiments.gallery.elements import Shares, beyond
+from tests.experiments.measuring import measured
 
 SEEDS, T = 4, 6
 RATES = np.array([0.0005, 0.005, 0.05])
@@ -95,8 +96,8 @@ def test_raw_is_the_same_but_for_the_scale() -> None:
 
 
 def test_it_is_measured(tmp_path: Path) -> None:
-    results = experiment.measure(TINY, Runs(tmp_path))
-    assert results.loss.shape == (2, 1, 1, 2)
+    results = measured(experiment, Runs(tmp_path))
+    assert results.loss.shape == (2, 2, 1, 6)
     for each in (results.small, results.large):
         scaled, raw = each.elements
         assert beyond(raw.network) > 10 * beyond(scaled.network)

@@ -16,7 +16,7 @@ NAME = "implicit_regularization"
 
 
 def arguments(folder: Path, *more: str) -> list[str]:
-    return ["--tiny", "--docs", str(folder), "--runs", str(folder / "runs"), *more]
+    return ["--quick", "--docs", str(folder), "--runs", str(folder / "runs"), *more]
 
 
 def test_one_experiment_from_training_to_page(
@@ -26,16 +26,16 @@ def test_one_experiment_from_training_to_page(
     assert "steps" in capsys.readouterr().out
     finding = kept(NAME, tmp_path)
     assert finding is not None
-    assert finding.form == "tiny"
+    assert finding.form == "quick"
     assert finding.data == ("a noisy line",)
     height, width, _ = imread(tmp_path / "gallery" / f"{NAME}.png").shape
     assert width > 2 * height
     assert experiment(NAME).text in (tmp_path / "gallery.md").read_text()
 
     assert main(arguments(tmp_path, "--only", NAME)) == 0
-    assert "60 steps" not in capsys.readouterr().out
+    assert "100 steps" not in capsys.readouterr().out
     assert main(arguments(tmp_path, "--only", NAME, "--fresh")) == 0
-    assert "60 steps" in capsys.readouterr().out
+    assert "100 steps" in capsys.readouterr().out
 
 
 def test_the_page_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from examples.experiments import implicit_regularization as experiment
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
+from tests.experiments.measuring import measured
 
 T = 100
 
@@ -53,7 +54,7 @@ def test_the_figure_has_the_runs() -> None:
 
 
 def test_it_is_measured(tmp_path: Path) -> None:
-    results = experiment.measure(TINY, Runs(tmp_path))
+    results = measured(experiment, Runs(tmp_path))
     assert results.sgd_loss.shape == results.gd_max_ev.shape == (2, len(results.steps))
     # All samples, in another order: the same but for rounding.
     assert np.allclose(results.gd_max_ev[0], results.gd_max_ev[1], rtol=1e-3)

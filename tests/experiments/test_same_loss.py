@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from examples.experiments import same_loss
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
 from examples.experiments.same_loss import Pair, Results, closest_pair, difference, smoothed
+from tests.experiments.measuring import measured
 
 T, SEEDS = 40, 4
 
@@ -76,14 +77,15 @@ def test_the_figure_has_the_runs() -> None:
 
 def test_it_is_measured(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
-    results = same_loss.measure(TINY, runs)
-    assert results.valley.loss.shape == (2, 1, 25)
+    results = measured(same_loss, runs)
+    assert results.valley.loss.shape == (2, 2, 25)
     assert results.paths.shape == (2, 25, 2)
     assert np.allclose(results.paths[:, 0], [1, 2])
-    # With these learning rates the steps stop short of the floor, and end opposite to it.
-    assert results.valley.rates == (0.1, 1.9)
+    # With these learning rates the steps stop short of the floor, and end beyond it.
+    small, large = results.valley.rates
+    assert small < 1 < 1.5 < large
     # α = η gᵀCg / gᵀg − 1 with g = (1, ½), but for the noise.
-    expected = [0.1 * 0.85 - 1, 1.9 * 0.85 - 1]
+    expected = [small * 0.85 - 1, large * 0.85 - 1]
     assert np.allclose(results.valley.alpha[:, 0, 0], expected, atol=0.02)
     steps = np.diff(results.paths, axis=1)
     assert (np.sign(steps[1, :5, 0]) == [-1, 1, -1, 1, -1]).all()

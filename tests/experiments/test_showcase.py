@@ -10,29 +10,29 @@ from matplotlib.text import Text
 
 from cockpit.instruments import panels
 from examples.experiments import showcase
-from examples.experiments.gallery import TINY, Runs
+from examples.experiments.gallery import Runs
 from examples.experiments.showcase import HIGHEST, LOWEST, Results
+from tests.experiments.measuring import measured
 
 SPREAD = np.array([-0.01, 0.0, 0.01])
 
 
-def results(loss: float, max_ev: float, together: float) -> Results:
-    return Results(None, 40, loss + SPREAD, max_ev + SPREAD, together + SPREAD)  # type: ignore[arg-type]
+def results(loss: float, norm: float, distance: float, max_ev: float, accuracy: float) -> Results:
+    parts = (loss + SPREAD, max_ev + SPREAD, norm + SPREAD, distance + SPREAD, accuracy + SPREAD)
+    return Results(None, 40, *parts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("loss", "max_ev", "together", "holds"),
+    ("numbers", "holds"),
     [
-        (1.0, 0.3, 0.9, [True, True, True]),
-        (0.5, 0.9, 0.1, [False, False, False]),
-        (1.5, 1.2, 0.1, [False, False, False]),
-        (0.9, 0.7, 0.5, [None, None, None]),
+        ((1.0, 1.0, 0.05, 0.3, 70.0), [True, True, True, True, True]),
+        ((0.5, 0.5, 0.90, 0.9, 10.0), [False, False, False, False, False]),
+        ((1.5, 2.0, 0.90, 1.2, 29.0), [False, False, False, False, False]),
+        ((0.9, 0.7, 0.10, 0.7, 30.0), [None, None, None, None, None]),
     ],
 )
-def test_claims_both_ways(
-    loss: float, max_ev: float, together: float, holds: list[bool | None]
-) -> None:
-    assert [claim.holds for claim in showcase.claims(results(loss, max_ev, together))] == holds
+def test_claims_both_ways(numbers: tuple[float, ...], holds: list[bool | None]) -> None:
+    assert [claim.holds for claim in showcase.claims(results(*numbers))] == holds
 
 
 def test_learning_rate_goes_up_and_down() -> None:
@@ -43,11 +43,13 @@ def test_learning_rate_goes_up_and_down() -> None:
     assert (np.diff(rates[10:16]) < 0).all()
 
 
-def test_tiny_run_shows_every_instrument(tmp_path: Path) -> None:
-    found = showcase.measure(TINY, Runs(tmp_path))
-    assert np.isfinite([found.loss, found.max_ev, found.together]).all()
+def test_quick_run_shows_every_instrument(tmp_path: Path) -> None:
+    found = measured(showcase, Runs(tmp_path))
+    assert np.isfinite([found.loss, found.max_ev, found.norm, found.distance]).all()
+    assert 0 <= found.accuracy <= 100
     steps, rates = found.shown.lr
-    assert rates[:, 0] == pytest.approx([showcase.cyclic(step, 2, 2) for step in steps.tolist()])
+    cycle = {name: showcase.SHORT[name] for name in ("early", "period")}
+    assert rates[:, 0] == pytest.approx([showcase.cyclic(step, **cycle) for step in steps.tolist()])
     words = {text.get_text() for text in showcase.draw(found).findobj(Text)}
     titles = {panel.title for _, panel in panels(found.shown)}
     assert {"Largest Hessian eigenvalue", "Learning rate"} <= titles

@@ -20,6 +20,7 @@ KINDS = {
     "Histogram1d": "histogram1d",
     "Histogram2d": "histogram2d",
     "Arrays": "arrays",
+    "Facts": "facts",
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from cockpit.instruments import get
 from cockpit.instruments.record_table import COUNTED, digits, record_rows, select
 from cockpit.log import RunLog
+from cockpit.log.record import Facts
 from tests.instruments.logs import write_log
 from tests.synthetic import QUANTITIES, write_run
 
@@ -84,6 +85,16 @@ def test_numbers_that_are_not_finite_keep_their_kind(tmp_path):
     assert found["GradNorm"] == "-Infinity"
     assert digits(float("inf")) == "Infinity"
     assert float(digits(0.123456789)) == 0.123456789
+
+
+def test_facts_that_are_numbers_have_rows(tmp_path):
+    facts = {"inputs.mean": 0.5, "model.training": True, "inputs.dtype": "float32", "a": [1, 2]}
+    log = write_log(tmp_path, {"Loss": [1.0, 2.0], "Facts": [Facts(facts, {"parts": "1 of 2"})]})
+    rows = [row for row in record_rows(log) if row.quantity == "Facts"]
+    assert [(row.entry, row.value, row.step) for row in rows] == [
+        ("inputs.mean", 0.5, 0), ("model.training", 1.0, 0)
+    ]  # fmt: skip
+    assert [bool(row.note) for row in rows] == [True, False]
 
 
 def test_notes_are_told_once(full):

@@ -16,7 +16,7 @@ from cockpit.instruments import (
     registry,
 )
 from cockpit.instruments.panel import Bars, Heatmap, Line, Panel, Text
-from cockpit.log.record import Arrays, Bins, Counts1d, Histogram1d, Histogram2d, Scalar
+from cockpit.log.record import Arrays, Bins, Counts1d, Facts, Histogram1d, Histogram2d, Scalar
 from tests.instruments.logs import per_layer, write_log
 
 HELP = Help("what", "good", "bad", "do", "source")
@@ -149,6 +149,13 @@ def test_own_histograms_appear_as_histograms(tmp_path):
 def test_own_arrays_are_not_drawn(tmp_path):
     log = write_log(tmp_path, {"Mine": [Arrays((np.ones(2, dtype=np.float32), None, None))]})
     assert not any(custom(log).values())
+
+
+def test_facts_are_not_drawn(tmp_path):
+    facts = Facts({"inputs.mean": 0.5})
+    log = write_log(tmp_path, {"Facts": [facts], "Own": [facts], "Loss": [1.0]})
+    assert not any(custom(log).values())
+    assert {one.name for one, _ in panels(log)} == {"loss"}
 
 
 def test_logged_scalars_that_no_other_instrument_shows(tmp_path):

@@ -46,15 +46,34 @@ def test_median_with_what_is_no_number():
 def test_shares_of_the_loss():
     course = course_of({"Loss": 2.0, "NormTest": 0.6}, {"update.decrease": 0.1}, count=8)
     assert signal(course) == pytest.approx(0.64)
-    assert useful(course.steps) == pytest.approx(8 * [0.05 * 0.64])
+    assert useful(course) == pytest.approx(8 * [0.05 * 0.64])
     assert removable(course, 8) == pytest.approx(400 * 0.05)
 
 
 def test_noise_alone_has_no_signal():
     course = course_of({"Loss": 2.0, "NormTest": 1.2}, {"update.decrease": 0.1}, count=8)
     assert signal(course) == 0
-    assert useful(course.steps) == pytest.approx(8 * [0.0])
+    assert useful(course) == pytest.approx(8 * [0.0])
     assert critical_batch_size(course) == math.inf
+
+
+def test_where_batch_norm_couples_the_samples_the_last_weight_tells():
+    def layer(name, kind, shape):
+        return {"name": name, "shape": shape, "module": "m", "module_type": kind}
+
+    names = [("0.weight", "Linear"), ("1.weight", "BatchNorm1d"), ("2.weight", "Linear")]
+    layers = [layer(n, kind, [4] if "Norm" in kind else [4, 4]) for n, kind in names]
+    notes = {"NormTest": {"individual": "contribution"}}
+
+    def share(layers):
+        tests = {"NormTest": lambda i: [3.0, 3.0, 0.6]}
+        steps = ({"NormTest": 3.0}, {"update.decrease": 0.1})
+        return signal(
+            course_of(*steps, layers=tests, notes=notes, count=8, header={"layers": layers})
+        )
+
+    assert share(layers) == pytest.approx(0.64)
+    assert math.isnan(share(layers[:2]))  # nothing behind the batch norm
 
 
 def test_critical_batch_size_doubles_the_noise_of_half_signal():

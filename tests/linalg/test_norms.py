@@ -35,3 +35,23 @@ def test_what_is_not_finite_stays_so(value: float) -> None:
 
 def test_nothing_has_no_length() -> None:
     assert float(linalg.norm(torch.zeros(0))) == 0.0
+
+
+@pytest.mark.parametrize("element", [1e-30, 1e-23, 1e19, 1e30])
+def test_squares_beyond_single_precision_are_counted(element: float) -> None:
+    x = torch.full((5, 5), element)
+    found = linalg.squared_norms([torch.ones(2), x, torch.zeros(3)])
+    assert found.tolist() == pytest.approx([2.0, 25 * element**2, 0.0], rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.complex64])
+def test_low_precision_is_widened_first(dtype: torch.dtype) -> None:
+    x = torch.full((100_000,), 0.5, dtype=dtype)
+    assert float(linalg.norm(x)) == pytest.approx(0.5 * math.sqrt(100_000), rel=1e-6)
+    assert linalg.squared_norms([x]).tolist() == pytest.approx([25_000], rel=1e-6)
+
+
+def test_no_numbers_at_all_have_norms() -> None:
+    assert linalg.squared_norms([]).shape == (0,)
+    assert linalg.squared_norms([torch.zeros(0)]).tolist() == [0.0]
+    assert math.isinf(linalg.squared_norms([torch.tensor([math.inf])])[0])

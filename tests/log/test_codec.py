@@ -23,7 +23,17 @@ from cockpit.log.codec import (
     pack_counts,
     unpack_counts,
 )
-from cockpit.log.record import Arrays, Bins, Counts1d, Histogram1d, Histogram2d, PerLayer, Scalar
+from cockpit.log.parse import SPECIAL
+from cockpit.log.record import (
+    Arrays,
+    Bins,
+    Counts1d,
+    Facts,
+    Histogram1d,
+    Histogram2d,
+    PerLayer,
+    Scalar,
+)
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
@@ -74,7 +84,12 @@ arrays = st.builds(
 )  # fmt: skip
 scalars = st.builds(Scalar, st.floats(), notes)
 per_layers = st.builds(PerLayer, st.floats(), st.lists(st.none() | st.floats()).map(tuple), notes)
-all_values = st.one_of(scalars, per_layers, arrays, histograms_1d(), histograms_2d())
+words = st.text().filter(lambda word: word not in SPECIAL)
+one_fact = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | words
+facts = st.builds(
+    Facts, st.dictionaries(st.text(), one_fact | st.lists(one_fact, max_size=4), max_size=5), notes
+)
+all_values = st.one_of(scalars, per_layers, arrays, histograms_1d(), histograms_2d(), facts)
 
 
 def same(a: Any, b: Any, digits: int = 9) -> bool:
@@ -86,6 +101,10 @@ def same(a: Any, b: Any, digits: int = 9) -> bool:
         return type(b) is float and (is_close or (math.isnan(a) and math.isnan(b)))
     if isinstance(a, tuple):
         return len(a) == len(b) and all(same(x, y, 7) for x, y in zip(a, b, strict=True))
+    if isinstance(a, list):
+        return type(b) is list and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     if hasattr(a, "__dataclass_fields__"):
         names = [field.name for field in fields(a)]
         return type(a) is type(b) and all(same(getattr(a, n), getattr(b, n)) for n in names)
@@ -226,6 +245,9 @@ def test_the_templates_of_damaged_values_are_good() -> None:
         {"kind": "scalar", "value": "high"},
         {"kind": "per_layer", "value": 1, "layers": 3},
         {"kind": "per_layer", "value": 1, "layers": [{}]},
+        {"kind": "facts"},
+        {"kind": "facts", "facts": 3},
+        {"kind": "facts", "facts": ["inputs.mean", 0.5]},
         {"kind": "arrays", "arrays": [{"dtype": "O", "data": ""}]},
         {"kind": "arrays", "arrays": [{"dtype": "<f4", "data": "AAA="}]},
         {"kind": "arrays", "arrays": [{"dtype": "<f4", "data": "§"}]},

@@ -48,7 +48,7 @@ def execute(marker: str) -> tuple[dict[str, Any], str]:
 
 
 def test_every_kind_and_type_is_documented() -> None:
-    kinds = {"scalar", "per_layer", "histogram1d", "histogram2d", "arrays"}
+    kinds = {"scalar", "per_layer", "histogram1d", "histogram2d", "arrays", "facts"}
     assert {x["kind"] for x in VALUES} == kinds
     assert [x["type"] for x in RECORDS] == ["header", "step", "user", "event", "lamp", "end"]
 

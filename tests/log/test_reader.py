@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from cockpit.log import LogWriter, RunLog
-from cockpit.log.record import Counts1d, Histogram1d, Histogram2d, Layer, PerLayer, Scalar
+from cockpit.log.record import Counts1d, Facts, Histogram1d, Histogram2d, Layer, PerLayer, Scalar
 from tests.synthetic import (
     BATCH_SIZE,
     BINS,
@@ -160,6 +160,23 @@ def test_histograms_are_found_at_or_before_a_step(tmp_path: Path) -> None:
     assert [a.size for a in arrays[1].layers if a is not None] == [x.size for x in layers]
     assert log.arrays("GradHist1d") is None
     assert log.record(-1) is None
+
+
+def test_facts_are_found_at_or_before_a_step(tmp_path: Path) -> None:
+    w = LogWriter(tmp_path, {"layers": LAYERS})
+    w.step(0, {"Facts": Facts({"a.b": 1, "a.c": [0.5, math.inf]}), "Loss": Scalar(1.0)}, time=0)
+    w.step(1, {"Loss": Scalar(1.0)}, time=0)
+    w.step(2, {"Facts": Facts({"a.b": True, "a.d": "word"}), "Mine": Facts({})}, time=0)
+    w.close()
+    log = RunLog(tmp_path)
+    assert log.quantities == ("Loss", "Facts", "Mine")
+    assert log.histogram_steps("Facts").tolist() == [0, 2]
+    assert log.facts(1) == (0, {"a.b": 1, "a.c": [0.5, math.inf]})
+    assert log.facts() == (2, {"a.b": True, "a.d": "word"})
+    assert log.facts(name="Mine") == (2, {})
+    assert log.facts(-1) is None
+    assert log.facts(name="Loss") is None
+    assert len(log.series("Facts")) == 0
 
 
 def test_nan_inf_and_none(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere array
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A store of the test's own."""
     monkeypatch.setattr(spill, "_store", None)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -33,7 +33,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(spill, "IN_MEMORY", ())
     spill.use()
     assert spill._store is not None
-    yield spill._store
+    return spill._store
 
 
 def resident() -> int:
@@ -122,6 +122,31 @@ def test_a_full_disk_leaves_arrays_in_memory(what: str, monkeypatch: pytest.Monk
     array[:] = 2.0
     spill.release()
     assert array[-1] == 2.0
+
+
+def test_what_a_full_disk_gave_before_it_refused_is_given_back(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocate = os.posix_fallocate
+
+    def refuse_half(file: int, start: int, size: int) -> None:
+        allocate(file, start, size // 2)
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    before = os.fstat(store._file).st_blocks
+    monkeypatch.setattr(spill.os, "posix_fallocate", refuse_half)
+    spill.empty((2**21,), np.float64)
+    assert os.fstat(store._file).st_blocks == before
+
+
+def test_without_a_folder_for_files_arrays_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr(spill, "_store", None)
+    monkeypatch.setattr(spill.tempfile, "gettempdir", none)
+    spill.use()
+    assert spill._store is None
 
 
 def test_a_file_system_without_holes_gives_its_pieces_back_too(store: Any) -> None:

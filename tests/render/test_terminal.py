@@ -307,6 +307,40 @@ def test_alerts_stand_on_top_with_shape_and_word() -> None:
     assert lines[7].startswith("first   running   data 0 s old")
 
 
+def lamp_alert(level: str, **changes: object) -> dict:
+    explained = [{"level": "caution", "title": "Oscillation", "evidence": "", "step": 5}]
+    said = {"lamp": "a", "means": "It is too long.", "evidence": "α is 0.6.", "last": None,
+            "consequences": explained}  # fmt: skip
+    return {**alert(level, "Too large"), **said, **changes}
+
+
+def test_a_lit_lamp_says_what_to_do_then_why() -> None:
+    given = (lamp_alert("warning"), lamp_alert("caution"), *[lamp_alert("advisory")] * 3)
+    page = Page((Fact("run", "first"),), given, (), time.time())
+    lines = [line.plain for line in page_lines(page, 80)]
+    assert lines[:6] == [
+        "▲ WARNING  Too large (since step 3): It is too long.",
+        "           Do this.",
+        "           α is 0.6.",
+        "           It explains ◆ Oscillation.",
+        "◆ CAUTION  Too large (since step 3): It is too long.",
+        "           Do this.",
+    ]
+    assert lines[6] == "● ADVISORY Too large (since step 3): It is too long."
+    assert lines[8] == "           and 2 advisories more"
+
+
+@pytest.mark.parametrize("height", [None, 6])
+def test_a_panel_that_alerts_are_about_bears_their_sign(height: int | None) -> None:
+    panels_ = [history(Line(SEEN, SEEN)), replace(history(Line(SEEN, SEEN)), title="B")]
+    page = Page((Fact("run", "first"),), (), panels_, time.time(), marks=("", "caution"))
+    lines = page_lines(page, 60, height)
+    starts = [line.plain[:3] for line in lines]
+    assert "◆ B" in starts
+    assert any(start.startswith("A") for start in starts)
+    assert "yellow" in styles(lines)
+
+
 def test_long_alerts_are_wrapped_and_end_somewhere() -> None:
     page = Page((Fact("run", "first"),), (alert("warning", "much to say " * 40),), (), time.time())
     lines = [line.plain for line in page_lines(page, 60)]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from cockpit.lamps.outcome import Outcome
 from cockpit.log import LogWriter, RunLog
 from cockpit.synthetic import (
     KINDS,
@@ -80,6 +82,31 @@ def test_the_same_seed_gives_the_same_log(tmp_path: Path, name: str) -> None:
     )
     assert first.read_bytes() == again.read_bytes()
     assert first.read_bytes() != other.read_bytes()
+
+
+@pytest.mark.parametrize("resume_at", [None, 130])
+def test_lamps_light_after_the_record_of_their_step(tmp_path: Path, resume_at: int | None) -> None:
+    path = write_kind("lamp-warning", tmp_path / "w", steps=200, resume_at=resume_at)
+    written = (path / "log.jsonl").read_bytes().splitlines()
+    lines = [msgspec.json.decode(line) for line in written]
+    lit = [i for i, line in enumerate(lines) if line["type"] == "lamp"]
+    assert lit
+    for i in lit:
+        told = [line for line in lines[:i] if line["type"] == "step"][-1]
+        assert (told["step"], told["time"]) == (lines[i]["step"], lines[i]["time"])
+    log = RunLog(path)
+    outcome = Outcome.of_log(log)
+    assert log.skipped_lines == 0
+    names = [episode.lamp for episode in outcome.lit]
+    assert ("learning_rate_too_large" in names) == (resume_at is None)
+    assert [e.lamp for e in outcome.past if e.level == "advisory"] == ["loader_bound"]
+
+
+def test_the_lamps_of_a_dark_run_watch(tmp_path: Path) -> None:
+    outcome = Outcome.of_log(RunLog(write_kind("lamps-dark", tmp_path / "d", steps=20)))
+    assert outcome.watched
+    assert (outcome.lit, outcome.past) == ((), ())
+    assert outcome.healthy
 
 
 def test_a_healthy_run_has_nothing_to_complain_of(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from cockpit.dashboard.layout import SHORTCUTS
 from cockpit.instruments.history import SERIES_ROLES
 from cockpit.render.theme import THEMES
+from cockpit.synthetic.lamps import DEAD, TOO_LARGE
 from tests.dashboard.conftest import Open, Serve, settled
 from tests.synthetic import write_run
 from tests.ux.color_vision import distance
@@ -31,7 +32,8 @@ NAMELESS = """() => [...document.querySelectorAll(
 @pytest.fixture
 def page(tmp_path: Path, serve: Serve, open_page: Open, request: pytest.FixtureRequest) -> Page:
     """A page with warnings, cautions and all instruments, in the theme that the test asks for."""
-    write_run(tmp_path / "bad", steps=120, diverge_at=90)
+    lamps = (*TOO_LARGE, *DEAD)
+    write_run(tmp_path / "bad", steps=160, diverge_at=150, lamps=lamps)
     theme = getattr(request, "param", "system")
     page = open_page(f"{serve(tmp_path)}?theme={theme}&layer=0.weight", viewport=LARGE)
     settled(page)
@@ -156,7 +158,7 @@ def test_check_19_everything_has_a_name(page: Page) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1000, 1600, 2600, 4000])
 def test_check_19_at_any_width(tmp_path: Path, serve: Serve, open_page: Open, width: int) -> None:
-    write_run(tmp_path / "bad", steps=60, diverge_at=40)
+    write_run(tmp_path / "bad", steps=180, diverge_at=160, lamps=TOO_LARGE)
     page = open_page(serve(tmp_path), viewport={"width": width, "height": 900})
     settled(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Then", "fetched", "on_host", "tensors_in", "with_numbers"]
+__all__ = ["Then", "fetched", "on_host", "root_of_ratio", "tensors_in", "with_numbers"]
 
 DIGITS = 7
 
@@ -27,6 +27,15 @@ class Then:
 
     tensors: Sequence[Tensor]
     make: Callable[..., Any]
+
+
+def root_of_ratio(above: Tensor, below: Tensor) -> Then:
+    """√(above / below), once they are on the host; nothing where that is no number."""
+
+    def make(above: float, below: float) -> float | None:
+        return math.sqrt(above / below) if below > 0 else None
+
+    return Then([above, below], make)
 
 
 def fetched(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def on_host(tensors: Sequence[Tensor]) -> list[Any]:
 def with_numbers(facts: Mapping[str, Any], numbers: Iterator[Any]) -> dict[str, Any]:
     """Facts with numbers in the place of their tensors, floats rounded to seven digits.
 
-    Those that can't be had are left out: of a tensor NaN, of a :class:`Then` ``None``.
+    Those that can't be had are left out: of a tensor NaN or ±∞, of a :class:`Then` ``None``.
 
     Args:
         facts: By name.
@@ -74,7 +83,7 @@ def with_numbers(facts: Mapping[str, Any], numbers: Iterator[Any]) -> dict[str, 
             fact = fact.make(*(next(numbers) for _ in fact.tensors))
         elif isinstance(fact, Tensor):
             number = next(numbers)
-            fact = None if isinstance(number, float) and math.isnan(number) else number
+            fact = None if isinstance(number, float) and not math.isfinite(number) else number
         if fact is not None:
             ready[name] = _rounded(fact)
     return ready

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import Found, Group, Seen, Settled
-from cockpit.backward.facts.looks import Look, Step, UsedGradients, held, left_over, zero_share
+from cockpit.backward.facts.looks import Look, Step, UsedGradients, held, left_over
 
 if TYPE_CHECKING:
     from cockpit.backward.backward_pass import BackwardPass
@@ -93,28 +93,24 @@ class Gradient(Group):
         if 0 < mean < math.inf:
             found["gradient.before"] = _before(now.before, mean)
         if now.look is not None:
-            found |= _of_elements(now.look)
+            found |= {
+                "gradient.zeros": now.look.zero_share(),
+                "gradient.dtype": now.look.dtype,
+            }
         if now.look is not None and 0 < mean < math.inf:
             found |= _relative(now.look, now.steps, step, mean)
         return found
 
 
-def _before(norms_before: tuple[Tensor, Tensor] | None, mean: float) -> Then | float:
+def _before(norms_before: tuple[Tensor, Tensor] | None, mean: float) -> Then | None:
     if norms_before is None:
-        return 0.0
+        return None
 
     def make(still: float, since: float) -> float | None:
         # What was put there since is perhaps a part of this very step.
         return still / mean if since == 0 and math.isfinite(still) else None
 
     return Then(norms_before, make)
-
-
-def _of_elements(look: Look) -> Found:
-    return {
-        "gradient.zeros": zero_share(look.sampled, look.sizes),
-        "gradient.dtype": look.dtype,
-    }
 
 
 def _relative(look: Look, steps: Sequence[Step], settled: Settled, mean: float) -> Found:

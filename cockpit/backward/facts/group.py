@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 if TYPE_CHECKING:
     from cockpit.backward.backward_pass import BackwardPass
@@ -88,7 +89,7 @@ class Group:
 
     A moment returns facts by dotted name: words, numbers, flags, lists, and tensors (small ones).
     Tensors stay on their device until the step is settled; then all of them come to the host at
-    once. One without axes becomes a number, and stands for nothing if it is NaN; see also
+    once. One without axes becomes a number, and stands for nothing if it is NaN or ±∞; see also
     :class:`~cockpit.backward.facts.fetch.Then`. A later moment's facts take the place of an earlier
     one's of the same name.
 
@@ -142,16 +143,14 @@ def plain(x: Any) -> Tensor | None:
     Sparse, quantized and complex tensors have none, nor have those that are wrapped around others
     (of several devices, say): to look at them could start an exchange between processes.
     """
-    if not isinstance(x, Tensor) or torch.utils._python_dispatch.is_traceable_wrapper_subclass(x):
+    if not isinstance(x, Tensor) or is_traceable_wrapper_subclass(x):
         return None
-    if x.layout != torch.strided or x.is_complex() or x.is_quantized or x.is_meta:
+    if x.layout != torch.strided or x.is_nested or x.is_complex() or x.is_quantized or x.is_meta:
         return None
     return x.detach().as_subclass(Tensor)
 
 
 def describe(prefix: str, x: Tensor) -> Found:
-    """Kind of numbers and shape of a tensor of any sort."""
-    return {
-        f"{prefix}.dtype": str(x.dtype).removeprefix("torch."),
-        f"{prefix}.shape": list(x.shape),
-    }
+    """Kind of numbers and shape of a tensor of any sort; nested ones have no shape."""
+    found: Found = {f"{prefix}.dtype": str(x.dtype).removeprefix("torch.")}
+    return found if x.is_nested else found | {f"{prefix}.shape": list(x.shape)}

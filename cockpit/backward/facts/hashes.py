@@ -7,14 +7,14 @@ drawn.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import torch
 from torch import Tensor
 
 from cockpit.backward.facts.moments import pieces
 
-__all__ = ["column_hashes", "number_of_repeats", "row_hashes", "share_of_twins"]
+__all__ = ["column_hashes", "number_of_repeats", "row_hashes"]
 
 INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by size in bytes
 STIRRED = (-7046029254386353131, -4658895280553007687, -7723592293110705685)  # splitmix64's
@@ -36,20 +36,12 @@ def column_hashes(rows: Tensor) -> Tensor:
     Args:
         rows: Shape [N, D].
     """
-    factors = iter(pieces(_factors(len(rows), rows.device).unsqueeze(1).expand_as(rows)))
-    return torch.stack([_bits(x).mul_(next(factors)).sum(0) for x in pieces(rows)]).sum(0)
-
-
-def share_of_twins(hashes: Tensor) -> Tensor:
-    """Share of fingerprints that occur more than once.
-
-    Args:
-        hashes: Shape [N].
-    """
-    ordered = hashes.sort().values
-    same = ordered[1:] == ordered[:-1]
-    one = same.new_zeros(1)
-    return (torch.cat([one, same]) | torch.cat([same, one])).float().mean()
+    factors = _factors(len(rows), rows.device).unsqueeze(1)
+    found, begin = [], 0
+    for x in pieces(rows):
+        found.append(_bits(x).mul_(factors[begin : begin + len(x)]).sum(0))
+        begin += len(x)
+    return reduce(torch.add, found)
 
 
 def number_of_repeats(hashes: Tensor, counted: Tensor) -> Tensor:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from cockpit.backward.facts.fetch import Then, root_of_ratio
 from cockpit.backward.facts.group import Found, Group, Seen, describe, plain
-from cockpit.backward.facts.hashes import (
-    column_hashes,
-    number_of_repeats,
-    row_hashes,
-    share_of_twins,
-)
+from cockpit.backward.facts.hashes import column_hashes, number_of_repeats, row_hashes
 from cockpit.backward.facts.moments import Columns, columns_of, table
 from cockpit.backward.stats import Absent
 
@@ -30,15 +28,13 @@ def inputs_facts(x: Tensor) -> Found:
     """
     columns = columns_of(table(x))
     mean, variance = columns.whole()
-    spread = columns.variance.mean()
-    offset = (columns.mean.square().mean() / spread).sqrt()
     found = {
         "inputs.nonfinite": columns.nonfinite,
         "inputs.mean": mean,
         "inputs.std": variance.sqrt(),
-        "inputs.min": columns.smallest,
-        "inputs.max": columns.largest,
-        "inputs.offset": torch.where(spread > 0, offset, torch.nan),
+        "inputs.min": columns.low.amin(),
+        "inputs.max": columns.high.amax(),
+        "inputs.offset": root_of_ratio(columns.mean.square().mean(), columns.variance.mean()),
     }
     return found | _features_facts(x, columns) if x.dim() == 2 else found
 
@@ -46,10 +42,14 @@ def inputs_facts(x: Tensor) -> Found:
 def _features_facts(x: Tensor, columns: Columns) -> Found:
     """What a table [N, D] says of its features, compared with each other."""
     variance, varies = columns.variance, columns.variance > 0
-    ratio = (variance.amax() / torch.where(varies, variance, torch.inf).amin()).sqrt()
+    least = torch.where(varies, variance, torch.inf).amin()
+
+    def ratio(largest: float, smallest: float) -> float | None:
+        return math.sqrt(largest / smallest) if math.isfinite(smallest) else None
+
     return {
-        "inputs.scale_ratio": torch.where(varies.any(), ratio, torch.nan),
-        "inputs.constant": 1 - varies.float().mean(),
+        "inputs.scale_ratio": Then([variance.amax(), least], ratio),
+        "inputs.constant": 1 - varies.count_nonzero() / x.shape[1],
         "inputs.duplicates": number_of_repeats(column_hashes(x), varies) / x.shape[1],
     }
 
@@ -61,9 +61,17 @@ def samples_facts(hashes: Tensor, before: Tensor | None) -> Found:
         hashes: Fingerprints of the samples, shape [N].
         before: Those of the last tracked batch, ``None`` if there was none.
     """
-    found: Found = {"inputs.same_rows": share_of_twins(hashes)}
-    if before is not None and before.device == hashes.device:
-        found["inputs.repeated"] = torch.isin(hashes, before).float().mean()
+
+    def twins(own: list[int]) -> float:
+        return sum(times for times in Counter(own).values() if times > 1) / len(own)
+
+    def known(own: list[int], earlier: list[int]) -> float:
+        seen = set(earlier)
+        return sum(one in seen for one in own) / len(own)
+
+    found: Found = {"inputs.same_rows": Then([hashes], twins)}
+    if before is not None:
+        found["inputs.repeated"] = Then([hashes, before], known)
     return found
 
 

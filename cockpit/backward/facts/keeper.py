@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,12 @@ class _Step:
     """What was found of a step so far.
 
     Attributes:
-        first: Its first backward pass.
+        first: Its first backward pass, which may have come to nothing.
         found: Facts by group.
         left_out: What went wrong, by group.
     """
 
-    first: BackwardPass
+    first: weakref.ref[BackwardPass]
     found: dict[str, Found] = field(default_factory=dict)
     left_out: dict[str, Exception] = field(default_factory=dict)
 
@@ -82,7 +83,7 @@ class FactsOfSteps:
             first: The pass.
             look: Says what is known.
         """
-        self._step = _Step(first, left_out=self._early)
+        self._step = _Step(weakref.ref(first), left_out=self._early)
         self._early = {}
         try:
             known = look()
@@ -113,7 +114,7 @@ class FactsOfSteps:
             passes: Its backward passes on this process.
             info: The step.
         """
-        if self._step is None or self._step.first is not passes[0]:
+        if self._step is None or self._step.first() is not passes[0]:
             return
         self._ask("settled", Settled(passes, info, stats))
         step, self._step = self._step, None
@@ -134,7 +135,7 @@ class FactsOfSteps:
 
     def _ask(self, moment: str, *about: Any) -> None:
         step = self._step
-        if step is None:
+        if step is None or step.first() is None:
             return
         for group in self._asked[moment]:
             if group.name in step.left_out:

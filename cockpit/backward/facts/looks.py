@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,23 +24,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Look", "Step", "UsedGradients", "held", "left_over", "samples", "zero_share"]
 
-SAMPLE = 1024  # elements of each gradient that are looked at one by one
+SAMPLE = 256  # elements of a gradient that are looked at one by one
+NEARLY_ALL = 0.95  # of the elements are in the gradients that are looked at so
 MOST_PARTS = 16  # of a step, with which ``.grad`` is compared
 
 
 def held(parameters: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     """The gradients in ``.grad`` by name; ``None`` if one is sparse or spread over devices."""
-    found = {name: p.grad for name, p in parameters.items() if p.grad is not None}
+    found = {name: grad for name, p in parameters.items() if (grad := p.grad) is not None}
     plain = all(type(g) is Tensor and g.layout == torch.strided for g in found.values())
-    alone = len({g.device for g in found.values()}) <= 1
-    return {name: g.detach() for name, g in found.items()} if plain and alone else None
+    return found if plain and len({g.device for g in found.values()}) <= 1 else None
 
 
-def sample(x: Tensor) -> Tensor:
-    """Some elements, evenly spread in memory; a view where that is possible."""
+def samples(tensors: Iterable[Tensor]) -> Tensor:
+    """Some elements of each of several tensors, evenly spread in memory, one after the other."""
+    return torch.cat([_sample(x) for x in tensors])
+
+
+def _sample(x: Tensor) -> Tensor:
     if not (x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)):
         x = x.contiguous()
-    return x.as_strided((_count(x.numel()),), (_stride(x.numel()),), x.storage_offset())
+    size = x.numel()
+    return x.as_strided((_count(size),), (_stride(size),), x.storage_offset())
 
 
 def _stride(size: int) -> int:
@@ -50,22 +56,34 @@ def _count(size: int) -> int:
     return -(-size // _stride(size))
 
 
-def samples(tensors: Iterable[Tensor]) -> Tensor:
-    """The samples of several tensors, one after the other, copied."""
-    return torch.cat([sample(x) for x in tensors])
-
-
-def zero_share(sampled: Tensor, sizes_of: Sequence[int]) -> Tensor:
-    """Share of elements that are exactly zero, as far as samples tell.
+def zero_share(sampled: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Share of elements that are exactly zero, as far as samples tell; on the device.
 
     Args:
         sampled: As :func:`samples` gives them.
-        sizes_of: Number of elements of each tensor.
+        sizes: Number of elements of each tensor.
     """
-    counts = [_count(size) for size in sizes_of]
-    weights = torch.tensor([n / max(m, 1) for n, m in zip(sizes_of, counts, strict=True)])
-    each = weights.repeat_interleave(torch.tensor(counts)).to(sampled.device)
-    return ((sampled == 0) * each).sum() / each.sum()
+    weights = _weights(tuple(sizes), sampled.device)
+    return ((sampled == 0) * weights).sum()
+
+
+@lru_cache(maxsize=16)
+def _weights(sizes: tuple[int, ...], device: torch.device) -> Tensor:
+    """What each element of the samples of tensors stands for; 1 together."""
+    counts = [_count(size) for size in sizes]
+    shares = [n / max(m, 1) / max(1, sum(sizes)) for n, m in zip(sizes, counts, strict=True)]
+    return torch.tensor(shares).repeat_interleave(torch.tensor(counts)).to(device)
+
+
+def _largest(sizes: Mapping[str, int]) -> list[str]:
+    """The tensors that have nearly all elements."""
+    rest, chosen = (1 - NEARLY_ALL) * sum(sizes.values()), []
+    by_size = sorted(sizes, key=sizes.__getitem__)
+    for name in by_size:
+        rest -= sizes[name]
+        if rest < 0:
+            chosen.append(name)
+    return chosen
 
 
 class UsedGradients:
@@ -82,6 +100,11 @@ class UsedGradients:
             for p in group["params"]
             if p.grad is not None
         }
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no optimizer has stepped yet."""
+        return not self._used
 
     def knows(self, p: Tensor) -> bool:
         """Whether an optimizer has stepped with a gradient of a parameter."""
@@ -106,16 +129,24 @@ def left_over(
 
     Returns:
         The norm of what an optimizer has stepped with, and of all that was put there since;
-        ``None`` where there is nothing, or nothing that can be looked at.
+        ``None`` where it can't be looked at.
     """
     grads = held(parameters)
-    if not grads:
+    if grads is None:
         return None
-    known = {name: g for name, g in grads.items() if used.knows(parameters[name])} or grads
+    # What no optimizer has is reset by none. Before the first step it is not known what they have.
+    known = {name: g for name, g in grads.items() if used.knows(parameters[name])}
+    known = grads if used.is_empty else known
     still = [g for name, g in known.items() if used.has_still(parameters[name])]
     since = [g for name, g in known.items() if not used.has_still(parameters[name])]
-    zero = torch.zeros((), dtype=torch.float64, device=next(iter(grads.values())).device)
+    zero = torch.zeros((), dtype=torch.float64, device=_device_of(grads))
+    if not known:
+        return zero, zero
     return norm(norms([zero, *still])), norm(norms([zero, *since]))
+
+
+def _device_of(tensors: Mapping[str, Tensor]) -> torch.device:
+    return next((x.device for x in tensors.values()), torch.device("cpu"))
 
 
 @dataclass
@@ -124,9 +155,9 @@ class Look:
 
     Attributes:
         memory: Where each gradient was, and its version, by name.
-        sizes: Their numbers of elements.
-        sampled: Elements of all, see :func:`samples`.
         dtype: The least precise kind of number among them.
+        sizes: Numbers of elements of the largest ones, which have nearly all, by name.
+        sampled: Elements of these, see :func:`samples`.
         norms: Of each, float64 on the device, shape [P]; ``None``: they are what the one backward
             pass has given.
         dots: Inner products with what each backward pass has given, float64 on the device; empty
@@ -134,9 +165,9 @@ class Look:
     """
 
     memory: dict[str, tuple[int, int]]
-    sizes: list[int]
-    sampled: Tensor
     dtype: str
+    sizes: dict[str, int]
+    sampled: Tensor
     norms: Tensor | None = None
     dots: list[Tensor] = field(default_factory=list)
 
@@ -149,11 +180,13 @@ class Look:
             parts: The backward passes of the step so far; the last one has just returned.
         """
         given, memory = parts[-1].given
+        sizes = {name: g.numel() for name, g in grads.items()}
+        chosen = _largest(sizes) or list(sizes)
         look = cls(
-            memory={name: memory_of(g) for name, g in grads.items()},
-            sizes=[g.numel() for g in grads.values()],
-            sampled=samples(grads.values()),
-            dtype=_least_precise(g.dtype for g in grads.values()),
+            {name: memory_of(g) for name, g in grads.items()},
+            _least_precise(g.dtype for g in grads.values()),
+            {name: sizes[name] for name in chosen},
+            samples(grads[name] for name in chosen),
         )
         if len(parts) == 1 and look.memory == memory:
             return look
@@ -163,6 +196,10 @@ class Look:
             look.dots = [_product(grads, x) for x in (*before, given)]
         return look
 
+    def zero_share(self) -> Tensor:
+        """Share of elements that are exactly zero, as far as samples tell; on the device."""
+        return zero_share(self.sampled, list(self.sizes.values()))
+
     def unchanged(self, grads: Mapping[str, Tensor]) -> bool:
         """Whether some of these gradients are what they were.
 
@@ -170,16 +207,17 @@ class Look:
         """
         if any(self.memory[name] != memory_of(g) for name, g in grads.items()):
             return False
-        if not self.sampled.is_cpu or not grads:
+        chosen = [name for name in self.sizes if name in grads]
+        if not self.sampled.is_cpu or not chosen:
             return True
-        counts = [_count(size) for size in self.sizes]
-        places = dict(zip(self.memory, self.sampled.split(counts), strict=True))
-        then = torch.cat([places[name] for name in grads])
-        return bool(torch.equal(then, samples(grads.values()).to(then.dtype)))
+        counts = [_count(size) for size in self.sizes.values()]
+        then = dict(zip(self.sizes, self.sampled.split(counts), strict=True))
+        before, now = (torch.cat([then[n] for n in chosen]), samples(grads[n] for n in chosen))
+        return torch.equal(before, now.to(before.dtype))
 
 
 def _least_precise(dtypes: Iterable[torch.dtype]) -> str:
-    return str(max(dtypes, key=lambda dtype: torch.finfo(dtype).eps)).removeprefix("torch.")
+    return str(max(set(dtypes), key=lambda dtype: torch.finfo(dtype).eps)).removeprefix("torch.")
 
 
 def _product(some: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> Tensor:
@@ -209,7 +247,7 @@ class Step:
         """Look at the gradients of an optimizer that is about to step."""
         own = {id(p) for group in optimizer.param_groups for p in group["params"]}
         mine = {name: parameters[name] for name in look.memory if id(parameters[name]) in own}
-        grads = {name: p.grad.detach() for name, p in mine.items() if p.grad is not None}
+        grads = {name: p.grad for name, p in mine.items() if p.grad is not None}
         lost = len(grads) < len(mine)
         step = cls(list(mine), None if not lost and look.unchanged(grads) else _norms(mine))
         found = scale_in_charge(optimizer)
@@ -221,4 +259,4 @@ class Step:
 def _norms(parameters: Mapping[str, Tensor]) -> Tensor:
     """‖.grad‖ of each, 0 where there is none."""
     zero = torch.zeros(())
-    return norms(zero if p.grad is None else p.grad.detach() for p in parameters.values())
+    return norms(zero if p.grad is None else p.grad for p in parameters.values())

@@ -14,11 +14,12 @@ from torch.nn.modules.dropout import _DropoutNd
 from cockpit.backward.compiled import named_parameters, plain_name, uncompiled
 from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import MOST_NAMES, Found, Group, Seen, Settled, plain
-from cockpit.backward.layer_call import LayerCall
+from cockpit.backward.layer_call import LayerCall, origin
 
 __all__ = ["Model", "chain_facts", "modules_facts", "training_facts", "weights_facts"]
 
 LINEAR = (nn.Linear, _ConvNd)
+Place = tuple[int, int] | None  # in the graph, see origin()
 
 
 def modules_facts(model: nn.Module) -> Found:
@@ -63,16 +64,14 @@ def weights_facts(parameters: Mapping[str, Tensor]) -> Found:
     }
 
 
-def chain_facts(calls: Sequence[tuple[str, LayerCall, tuple[int, int]]]) -> Found:
+def chain_facts(calls: Sequence[tuple[str, Place, Place]]) -> Found:
     """Which linear layers get what a linear layer has returned, reshaped at most.
 
     Args:
-        calls: Of linear and convolutional layers: name, call, and which place in the graph its
-            output has.
+        calls: Of linear and convolutional layers: name, where its input was made, and its output.
     """
-    made_at = {place: name for name, _, place in calls}
-    pairs = ((call.source, name) for name, call, _ in calls)
-    chained = (f"{made_at[source]} -> {name}" for source, name in pairs if source in made_at)
+    made_at = {made: name for name, _, made in calls if made is not None}
+    chained = (f"{made_at[source]} -> {name}" for name, source, _ in calls if source in made_at)
     return {"model.linear_chain": _few(dict.fromkeys(chained))}
 
 
@@ -109,10 +108,10 @@ class Model(Group):
         return {"model.without_grad": _few(name for name in trained if name not in reached)}
 
 
-def _linear_calls(seen: Seen) -> list[tuple[str, LayerCall, tuple[int, int]]]:
+def _linear_calls(seen: Seen) -> list[tuple[str, Place, Place]]:
     names = {id(module): plain_name(name) for name, module in seen.model.named_modules()}
     return [
-        (names.get(id(call.module), "?"), call, (edge.node._sequence_nr(), edge.output_nr))
+        (names.get(id(call.module), "?"), call.source, origin(edge.node, edge.output_nr))
         for call, _, edge in seen.edges
         if isinstance(call, LayerCall) and isinstance(call.module, LINEAR)
     ]

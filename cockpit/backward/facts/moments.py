@@ -5,15 +5,17 @@ The table may be large, so it is gone through in pieces: nothing of its size is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
 
 from cockpit.linalg import widened
 
-__all__ = ["Columns", "columns_of", "known", "pieces", "table"]
+__all__ = ["Columns", "columns_of", "pieces", "table"]
 
 PIECE = {"cpu": 2**18}  # elements that are looked at together: what a processor's cache holds
 PIECE_ELSEWHERE = 2**24
@@ -24,46 +26,25 @@ class Columns:
     """What the finite elements of a table say, column by column.
 
     Attributes:
-        size: Number of elements, finite or not.
-        count: Finite ones of each column, int64, shape [J].
-        mean: Their mean, shape [J]; 0 where there are none.
-        variance: Their variance (over the count), shape [J]; exactly 0 where all are equal.
-        low: The smallest, shape [J]; +∞ where there are none.
-        high: The largest, shape [J]; −∞ where there are none.
+        nonfinite: Number of the other elements.
+        share: Of each column among the finite elements, shape [J].
+        mean: Shape [J]; 0 where none is finite.
+        variance: Over the count, shape [J]; exactly 0 where all are equal.
+        low: The smallest, shape [J]; +∞ where none is finite.
+        high: The largest, shape [J]; −∞ where none is finite.
     """
 
-    size: int
-    count: Tensor
+    nonfinite: Tensor | int
+    share: Tensor
     mean: Tensor
     variance: Tensor
     low: Tensor
     high: Tensor
 
-    @property
-    def nonfinite(self) -> Tensor:
-        """Number of elements that are NaN or ±∞."""
-        return self.size - self.count.sum()
-
-    @property
-    def smallest(self) -> Tensor:
-        """Of all elements; NaN if none is finite."""
-        return known(self.low.amin())
-
-    @property
-    def largest(self) -> Tensor:
-        """Of all elements; NaN if none is finite."""
-        return known(self.high.amax())
-
     def whole(self) -> tuple[Tensor, Tensor]:
         """Mean and variance of all elements; NaN if none is finite."""
-        share = self.count / self.count.sum()
-        mean = (share * self.mean).sum()
-        return mean, (share * (self.variance + (self.mean - mean).square())).sum()
-
-
-def known(x: Tensor) -> Tensor:
-    """NaN in the place of ±∞: what can't be had."""
-    return torch.where(x.isfinite(), x, torch.nan)
+        mean = self.share @ self.mean
+        return mean, self.share @ (self.mean - mean).square_().add_(self.variance)
 
 
 def table(x: Tensor) -> Tensor:
@@ -73,10 +54,10 @@ def table(x: Tensor) -> Tensor:
     return x.flatten(2) if x.dim() > 3 else x.flatten(1)
 
 
-def pieces(x: Tensor) -> Iterator[Tensor]:
+def pieces(x: Tensor) -> Iterable[Tensor]:
     """Some rows at a time."""
-    size = PIECE.get(x.device.type, PIECE_ELSEWHERE)
-    yield from x.split(max(1, size * len(x) // max(1, x.numel())))
+    size, whole = PIECE.get(x.device.type, PIECE_ELSEWHERE), x.numel()
+    return (x,) if whole <= size else x.split(max(1, size * len(x) // whole))
 
 
 def columns_of(rows: Tensor) -> Columns:
@@ -86,40 +67,47 @@ def columns_of(rows: Tensor) -> Columns:
         rows: Floats, shape [N, J] or [N, J, P], see :func:`table`; not empty.
     """
     axes = (0,) if rows.dim() == 2 else (0, 2)
-    # Extremes tell whether all is finite. Elsewhere to ask would mean to wait for the device.
-    masked = not rows.is_cpu
-    low, high = _extremes(rows, axes, masked)
-    if not masked and not bool((low.isfinite() & high.isfinite()).all()):
-        masked = True
-        low, high = _extremes(rows, axes, masked)
-    parts = [_sums(x, axes, masked) for x in pieces(rows)]
-    count, total = (torch.stack(several).sum(0) for several in zip(*parts, strict=True))
-    mean = total / count.clamp_min(1)
+    if rows.is_cpu:  # elsewhere to ask whether all is finite would mean to wait for the device
+        low, high = _extremes(rows, axes)
+        if math.isfinite(float((high - low).sum())):
+            return _of_finite(rows, axes, low, high)
+    return _of_others(rows, axes)
+
+
+def _of_finite(rows: Tensor, axes: tuple[int, ...], low: Tensor, high: Tensor) -> Columns:
+    size = rows.numel() // len(low)
+    mean = _sum(widened(x).sum(axes) for x in pieces(rows)).div_(size)
     center = mean if rows.dim() == 2 else mean.unsqueeze(1)
-    squares = [_centered(x, center, masked).square_().sum(axes) for x in pieces(rows)]
-    variance = torch.stack(squares).sum(0) / count.clamp_min(1)
-    variance = torch.where(low < high, variance, 0)  # not what rounding leaves of it
-    return Columns(rows.numel(), count, mean, variance, low, high)
+    squares = _sum((widened(x) - center).square_().sum(axes) for x in pieces(rows))
+    variance = _variance(squares.div_(size), low, high)
+    return Columns(0, torch.full_like(mean, 1 / len(mean)), mean, variance, low, high)
 
 
-def _extremes(rows: Tensor, axes: tuple[int, ...], masked: bool) -> tuple[Tensor, Tensor]:
-    lows, highs = [], []
-    for x in pieces(rows):
-        lows.append((torch.where(x.isfinite(), x, torch.inf) if masked else x).amin(axes))
-        highs.append((torch.where(x.isfinite(), x, -torch.inf) if masked else x).amax(axes))
-    return widened(torch.stack(lows).amin(0)), widened(torch.stack(highs).amax(0))
+def _of_others(rows: Tensor, axes: tuple[int, ...]) -> Columns:
+    """The same where some elements may be NaN or ±∞."""
+    pairs = [(x, x.isfinite()) for x in map(widened, pieces(rows))]
+    low = reduce(torch.minimum, (torch.where(ok, x, torch.inf).amin(axes) for x, ok in pairs))
+    high = reduce(torch.maximum, (torch.where(ok, x, -torch.inf).amax(axes) for x, ok in pairs))
+    count = _sum(ok.sum(axes) for _, ok in pairs)
+    size = count.clamp_min(1)
+    mean = _sum(torch.where(ok, x, 0).sum(axes) for x, ok in pairs) / size
+    center = mean if rows.dim() == 2 else mean.unsqueeze(1)
+    squares = _sum(torch.where(ok, x - center, 0).square_().sum(axes) for x, ok in pairs)
+    share = count / count.sum()
+    variance = _variance(squares / size, low, high)
+    return Columns(rows.numel() - count.sum(), share.to(mean), mean, variance, low, high)
 
 
-def _sums(x: Tensor, axes: tuple[int, ...], masked: bool) -> tuple[Tensor, Tensor]:
-    x = widened(x)
-    if not masked:
-        total = x.sum(axes)
-        return torch.full_like(total, x.numel() // len(total), dtype=torch.int64), total
-    finite = x.isfinite()
-    return finite.sum(axes), torch.where(finite, x, 0).sum(axes)
+def _extremes(rows: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    low = reduce(torch.minimum, (x.amin(axes) for x in pieces(rows)))
+    high = reduce(torch.maximum, (x.amax(axes) for x in pieces(rows)))
+    return widened(low), widened(high)
 
 
-def _centered(x: Tensor, center: Tensor, masked: bool) -> Tensor:
-    """The distance from the center, in memory of its own; 0 for what is not finite."""
-    x = widened(x)
-    return torch.where(x.isfinite(), x - center, 0) if masked else x - center
+def _sum(parts: Iterator[Tensor]) -> Tensor:
+    return reduce(torch.add, parts)
+
+
+def _variance(found: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Exactly 0, not what rounding leaves of it, where all elements are equal."""
+    return found.mul_(low < high)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from functools import reduce
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import Found, Group, Seen, describe, plain
 from cockpit.backward.facts.moments import Columns, columns_of, pieces
 from cockpit.linalg import widened
 
 __all__ = ["Outputs", "outputs_facts"]
 
-NEAR_ONE = 1e-3
+NEAR_ONE = 1e-3  # for sums of probabilities, or the precision of their kind of number
 
 
 def outputs_facts(x: Tensor) -> Found:
@@ -23,45 +27,65 @@ def outputs_facts(x: Tensor) -> Found:
         x: Floats, shape [N, *], not empty.
     """
     columns = columns_of(x.reshape(len(x), -1) if x.dim() else x.view(1, 1))
-    low, high = columns.smallest, columns.largest
+    low, high = columns.low.amin(), columns.high.amax()
     found = {
         "outputs.nonfinite": columns.nonfinite,
         "outputs.min": low,
         "outputs.max": high,
-        **_counted(x, low, high),
+        "outputs.at_bound": _at_bound(x, low, high),
+        "outputs.zeros": 1 - _sum(p.count_nonzero() for p in pieces(_flat(x))) / x.numel(),
     }
     if x.dim() > 1:
-        found["outputs.sum_to_one"] = (low >= 0) & (_off_one(x) <= _tolerance(x.dtype))
+        found["outputs.sum_to_one"] = _sum_to_one(x, low)
     if x.dim() and len(x) > 1:
-        found["outputs.spread"] = _spread(columns)
+        found["outputs.spread"] = _spread(columns, low, high)
     return found
 
 
-def _counted(x: Tensor, low: Tensor, high: Tensor) -> Found:
-    """Shares of single values among the elements."""
-    flat = x.reshape(-1)
-    equal = [[(p == value).sum() for value in (low, high, 0)] for p in pieces(flat)]
-    at_low, at_high, zeros = (torch.stack(n).sum() for n in zip(*equal, strict=True))
-    at_high = torch.where(low == high, 0, at_high)  # one value is one bound
-    clamped = torch.where(at_low > 1, at_low, 0) + torch.where(at_high > 1, at_high, 0)
-    return {"outputs.at_bound": clamped / x.numel(), "outputs.zeros": zeros / x.numel()}
+def _at_bound(x: Tensor, low: Tensor, high: Tensor) -> Then:
+    """Share of the elements that share the smallest, or the largest, with another one."""
+    flat, size = _flat(x), x.numel()
+    at_low = _sum((p == low).count_nonzero() for p in pieces(flat))
+    at_high = _sum((p == high).count_nonzero() for p in pieces(flat))
+
+    def make(low: float, high: float, at_low: int, at_high: int) -> float | None:
+        if low > high:  # none is finite
+            return 0.0
+        times = [at_low] if low == high else [at_low, at_high]
+        return sum(n for n in times if n > 1) / size
+
+    return Then([low, high, at_low, at_high], make)
 
 
-def _off_one(x: Tensor) -> Tensor:
-    """How far a sum along axis 1 is from 1, at most; NaN if one is NaN."""
-    return torch.stack([(widened(p).sum(1) - 1).abs().amax() for p in pieces(x)]).amax()
+def _sum_to_one(x: Tensor, low: Tensor) -> Then:
+    """Whether they are probabilities along axis 1."""
+    tolerance = max(NEAR_ONE, torch.finfo(x.dtype).eps)
+    sums = torch.cat([widened(p).sum(1).flatten() for p in pieces(x)])
+
+    def make(low: float, least: float, most: float) -> bool:
+        return low >= 0 and max(abs(least - 1), abs(most - 1)) <= tolerance
+
+    return Then([low, *sums.aminmax()], make)
 
 
-def _tolerance(dtype: torch.dtype) -> float:
-    return max(NEAR_ONE, torch.finfo(dtype).eps)
-
-
-def _spread(columns: Columns) -> Tensor:
+def _spread(columns: Columns, low: Tensor, high: Tensor) -> Then:
     """Standard deviation over the samples, relative to that of all elements; 0: all are equal."""
     _, whole = columns.whole()
-    ratio = (columns.variance.mean() / whole).sqrt()
-    equal = columns.low.amin() == columns.high.amax()
-    return torch.where(equal, 0, ratio)
+
+    def make(low: float, high: float, over_samples: float, whole: float) -> float | None:
+        if low == high:
+            return 0.0
+        return math.sqrt(over_samples / whole) if whole > 0 else None
+
+    return Then([low, high, columns.variance.mean(), whole], make)
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.reshape(-1)
+
+
+def _sum(counts: Iterator[Tensor]) -> Tensor:
+    return reduce(torch.add, counts)
 
 
 class Outputs(Group):

@@ -25,8 +25,8 @@ def values_facts(target: Tensor) -> Found:
     columns = columns_of(target.reshape(len(target), -1) if target.dim() else target.view(1, 1))
     found = {
         "targets.nonfinite": columns.nonfinite,
-        "targets.min": columns.smallest,
-        "targets.max": columns.largest,
+        "targets.min": columns.low.amin(),
+        "targets.max": columns.high.amax(),
     }
     if target.dim() and len(target) > 1:
         found["targets.variance"] = columns.variance.mean()

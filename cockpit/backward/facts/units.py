@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from cockpit.backward.compiled import plain_name
+from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import Found, Group, Seen, Settled, plain
 from cockpit.backward.layer_call import LayerCall
 from cockpit.backward.nodes.steps import VIEWS
@@ -55,8 +56,8 @@ def live_units(module: nn.Module, grad: Tensor) -> Tensor:
     return grad.abs().amax(others) != 0  # NaN stays NaN in a maximum, and is not zero
 
 
-def dead_shares(live: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Share of units that are live in no part of a step, by layer; on the device.
+def dead_shares(live: Iterable[Mapping[str, Tensor]]) -> dict[str, Then]:
+    """Share of units that are live in no part of a step, by layer.
 
     Args:
         live: Of each part, which units of a layer are live.
@@ -65,7 +66,12 @@ def dead_shares(live: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     for part in live:
         for name, units in part.items():
             anywhere[name] = anywhere[name] | units if name in anywhere else units
-    return {name: 1 - units.float().mean() for name, units in anywhere.items()}
+    return {name: _share_without(units) for name, units in anywhere.items()}
+
+
+def _share_without(live: Tensor) -> Then:
+    size = live.numel()
+    return Then([live.sum()], lambda count: (size - count) / size if size else None)
 
 
 def saturated_share(kind: str, result: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from cockpit.backward.facts.group import Found, Group, Settled
@@ -25,7 +26,8 @@ def slope(
         update: Δθ by parameter.
         known: gₙᵀΔθ of some parameters, shape [N] each: their means are the slopes.
     """
-    total = sum(float(known[name].double().mean()) for name in grad if name in known)
+    rows = [known[name] for name in grad if name in known]
+    total = float(torch.stack(rows).mean(1, dtype=torch.float64).sum()) if rows else 0.0
     others = [name for name in grad if name in update and name not in known]
     return total + sum(float(inner_product(update[name], grad[name])) for name in others)
 

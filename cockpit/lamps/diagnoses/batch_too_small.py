@@ -44,12 +44,17 @@ def batch_too_small(course: Course) -> Reading | None:
 
     Many good runs use batches this small, so it is only something to know.
     """
-    share, loss, moved = signal(course, WINDOW), left(course, WINDOW), progress(course, WINDOW)
-    if math.isnan(share) or loss is None or moved is None:
+    share, loss = signal(course, WINDOW), left(course, WINDOW)
+    if math.isnan(share) or loss is None or course.count < 2 * WINDOW:
+        return None
+    if share >= 2 * SIGNAL or not EARLY <= loss < 1:
+        return Reading(0.0, f"The signal share of the batch gradient is {share:.2f}.")
+    moved = progress(course, WINDOW)
+    if moved is None:
         return None
     guess, level = chance(course), median_loss(course, WINDOW)
     at_chance = guess is not None and level is not None and level >= AT_CHANCE * guess
-    early = EARLY <= loss < 1 and moved.fall < FALL and not at_chance
+    early = moved.fall < FALL and not at_chance
     size = course.now.batch_size
     factor = min(critical_batch_size(course, WINDOW) / size, MOST) if size else None
     return Reading(

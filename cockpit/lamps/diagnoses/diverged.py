@@ -48,7 +48,9 @@ def diverged(course: Course) -> Reading | None:
     that is the cause, then.
     """
     first, recent = first_loss(course), course.last("Loss", RECENT)
-    if first is None or not (0 < first < math.inf) or any(map(_bad_inputs, course.steps)):
+    if first is None or not (0 < first < math.inf):
+        return None
+    if not math.isfinite(recent[-1]) and any(map(_bad_inputs, course.steps)):
         return None
     if not math.isfinite(recent[-1]) and course.fact("outputs.nonfinite", 1):
         return Reading(

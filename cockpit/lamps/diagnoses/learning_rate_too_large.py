@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Level, Reading, Suggestion, above, lamp
-from cockpit.lamps.statistics import WINDOW, left, median, progress, useful
+from cockpit.lamps.statistics import WINDOW, left, median, progress, useful, useful_at
 
 PATIENCE = 12  # tracked steps: healthy runs, too, may rise for some steps at first
 OVERSHOOT, SHARE = -0.1, 0.05  # prototype: several hundred short runs
@@ -64,7 +64,7 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     and the loss not below 0.95 of its start 16 tracked steps later.
     """
     alpha = median(course.last("Alpha", WINDOW), WINDOW // 2)
-    share = median(useful(course.steps)[-WINDOW:], WINDOW // 2)
+    share = median(useful(course), WINDOW // 2)
     loss = left(course)
     if loss is None or math.isnan(alpha) or math.isnan(share) or course.count < PATIENCE:
         return None
@@ -101,7 +101,7 @@ def _harm(course: Course, loss: float, share: float) -> _Harm:
 def _thrown_off(course: Course, loss: float) -> Reading | None:
     """Whether one of the first steps was a leap from which the loss has not recovered."""
     leaps = [s for s in course.first if s.values.get("Alpha", math.nan) > FAR]
-    largest = max(useful(leaps), default=0.0)
+    largest = max(useful_at(course, leaps), default=0.0)
     if largest < KICK or course.count < KICK_PATIENCE:
         return None
     return Reading(

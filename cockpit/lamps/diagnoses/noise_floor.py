@@ -35,16 +35,20 @@ def noise_floor(course: Course) -> Reading | None:
     still (less than 1 % lower than 16 tracked steps ago), the learning rate has been constant, and
     most of the batch gradient is noise (s below 0.5), which a smaller rate averages out.
     """
-    loss, moved = left(course, WINDOW), progress(course, WINDOW)
+    loss, share = left(course, WINDOW), signal(course, WINDOW)
     alpha = median(course.last("Alpha", WINDOW), WINDOW // 2)
-    share = signal(course, WINDOW)
-    if loss is None or moved is None or math.isnan(alpha) or math.isnan(share):
+    if loss is None or math.isnan(alpha) or math.isnan(share) or course.count < 2 * WINDOW:
+        return None
+    if loss >= LEARNED or alpha <= OVERSHOOT or share >= NOISE:
+        return Reading(0.0, f"Median α is {alpha:.2f}, the signal share {share:.2f}.")
+    moved = progress(course, WINDOW)
+    if moved is None:
         return None
     rates = [r for s in list(course.steps)[-2 * WINDOW :] if (r := rate(s)) is not None]
     steady = not rates or min(rates) >= STEADY * max(rates)
-    reached = loss < LEARNED and abs(moved.fall) < FALL and steady
+    reached = abs(moved.fall) < FALL and steady
     return Reading(
-        1 + alpha if reached and alpha > OVERSHOOT and share < NOISE else 0.0,
+        1 + alpha if reached else 0.0,
         f"The loss fell by {-math.expm1(-moved.fall):.1%} in {moved.steps:.0f} steps (less than "
         f"{FALL:.0%}), with median α {alpha:.2f} (over {OVERSHOOT:g}) and a signal share of "
         f"{share:.2f} (below {NOISE}).",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, lamp
 from cockpit.lamps.statistics import WINDOW, median, progress, signal, useful
@@ -38,21 +36,21 @@ def oscillation(course: Course) -> Reading | None:
     promise, or it goes up and down in turn at tracked neighbours (of noise alone, two of three
     differences change sign; here 85 % must).
     """
-    recent = course.last("Alpha", WINDOW)
-    recent = recent[np.isfinite(recent)]
+    recent = sorted(a for a in course.last("Alpha", WINDOW) if math.isfinite(a))
     alpha, share = median(recent, WINDOW // 2), signal(course)
-    promise = median(useful(course.steps)[-WINDOW:], WINDOW // 2)
-    moved = progress(course)
-    if math.isnan(alpha) or math.isnan(share) or math.isnan(promise) or moved is None:
+    if math.isnan(alpha) or math.isnan(share) or course.count < 2 * WINDOW:
         return None
-    low, high = np.percentile(recent, [25, 75])
+    spread = recent[-(len(recent) // 4) - 1] - recent[len(recent) // 4]
+    if not NEAR <= alpha <= FAR or spread >= TIGHT or share <= SIGNAL:
+        return Reading(0.0, f"α is {alpha:.2f} in the median, with quartiles {spread:.2f} apart.")
+    moved, promise = progress(course), median(useful(course))
+    if moved is None or math.isnan(promise):
+        return None
     turns = _turns(course)
     promised = promise * moved.steps
     stands = promised >= PROMISE and moved.fall < STAGNANT * promised
-    harmed = (stands or turns >= TURNS) and share > SIGNAL
-    bouncing = NEAR <= alpha <= FAR and high - low < TIGHT
     return Reading(
-        1 + share if harmed and bouncing else 0.0,
+        1 + share if stands or turns >= TURNS else 0.0,
         f"α is {alpha:.2f} in the median ({NEAR} to {FAR}; 1 is opposite to the start) and differs "
         f"little between steps, the signal share is {share:.2f} (over {SIGNAL}), and the loss fell "
         f"by {-math.expm1(-moved.fall):.1%} in {moved.steps:.0f} steps.",
@@ -63,7 +61,7 @@ def oscillation(course: Course) -> Reading | None:
 
 def _turns(course: Course) -> float:
     """Share of sign changes between the loss's differences at neighbouring steps; NaN: too few."""
-    recent = [s for s in course.steps if "Loss" in s.values][-2 * WINDOW :]
+    recent = [s for s in list(course.steps)[-2 * WINDOW :] if "Loss" in s.values]
     found = [
         (b.values["Loss"] - a.values["Loss"]) * (c.values["Loss"] - b.values["Loss"]) < 0
         for a, b, c in zip(recent, recent[1:], recent[2:], strict=False)

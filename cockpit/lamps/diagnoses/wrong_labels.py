@@ -41,11 +41,13 @@ def wrong_labels(course: Course) -> Reading | None:
     makes it: below 0.12 in the median of 16 tracked steps. A learning rate that is too small has a
     large s; outputs that are constant (dead units, zero weights) are left to other lamps.
     """
-    guess, loss, share = chance(course), median_loss(course, WINDOW), signal(course, WINDOW)
-    if guess is None or loss is None or guess <= 0 or math.isnan(share):
+    share, step = signal(course, WINDOW), course.now.step - course.first[0].step
+    if course.count < PATIENCE or step < LONG * (course.planned_steps or 0) or math.isnan(share):
         return None
-    step = course.now.step - course.first[0].step
-    if course.count < PATIENCE or step < LONG * (course.planned_steps or 0):
+    if share >= 2 * SIGNAL:
+        return Reading(0.0, f"The signal share of the batch gradient is {share:.2f}.")
+    guess, loss = chance(course), median_loss(course, WINDOW)
+    if guess is None or loss is None or guess <= 0:
         return None
     spreads = [s.facts["outputs.spread"] for s in course.steps if "outputs.spread" in s.facts]
     alive = not spreads or median(spreads[-WINDOW:]) > CONSTANT

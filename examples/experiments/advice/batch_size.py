@@ -19,13 +19,20 @@ from cockpit.quantities import CABS, Loss, NormTest
 from cockpit.schedules import linear
 
 EVERY = 4  # steps from one piece of advice to the next
-SMALLEST, LARGEST = 8, 1024  # sizes that advice may lead to
+SMALLEST, LARGEST = 2, 1024  # sizes that advice may lead to
 LIMIT = 0.9  # of the norm test, by Byrd et al. (2012)
 MEMORY = 0.9  # of the running mean of what CABS suggests
 TEST_SAMPLES = 5000
+RULES = {"every": EVERY, "sizes": [SMALLEST, LARGEST], "limit": LIMIT, "memory": MEMORY,
+         "test_samples": TEST_SAMPLES}  # fmt: skip
 
 Advice = Callable[[Mapping[str, float], float], float]
-"""The next size, from the newest values and the size before."""
+"""The next size, from the values of the batch and the size before."""
+
+
+def new(latest: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    """What was found since: a value that is the same to the last digit is of an older batch."""
+    return {name: value for name, value in latest.items() if value != before.get(name)}
 
 
 def by_cabs(latest: Mapping[str, float], size: float) -> float:
@@ -76,7 +83,8 @@ class Plan:
 
     def recipe(self, problem: Problem, data: DataSet) -> dict[str, Any]:
         """All that decides the course of the run."""
-        return {"problem": problem.key, "data": data.name, "steps": self.most_steps, **vars(self)}
+        about = {"problem": problem.key, "l2": problem.l2, "data": data.name, **RULES}
+        return {**about, "steps": self.most_steps, **vars(self)}
 
     @property
     def most_steps(self) -> int:
@@ -108,7 +116,7 @@ def train(problem: Problem, data: DataSet, plan: Plan, folder: Path, watch: Watc
     model, loss_fn = problem.model(plan.seed), problem.loss()
     optimizer = torch.optim.SGD(parameter_groups(model, problem.l2), lr=plan.lr)
     stream, advice = _Stream(samples, plan.seed), ADVICE[plan.advice]
-    used, step, size = 0, 0, float(plan.size)
+    used, step, size, before = 0, 0, float(plan.size), dict[str, float]()
     with Cockpit(model, loss_fn, optimizer, config=_tracked(plan), logdir=folder) as cockpit:
         while used < plan.samples:
             inputs, targets = stream.take(min(round(size), plan.samples - used))
@@ -120,7 +128,8 @@ def train(problem: Problem, data: DataSet, plan: Plan, folder: Path, watch: Watc
             used += len(inputs)
             cockpit.log(step, samples=used, size=len(inputs))
             if step % EVERY == 0:
-                size = advice(cockpit.latest, size)
+                size = advice(new(cockpit.latest, before), size)
+                before = cockpit.latest
             watch(step, cockpit)
             step += 1
         score = evaluate_all(problem, model, test, 500, limit=TEST_SAMPLES)

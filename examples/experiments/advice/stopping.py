@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from cockpit.log import RunLog
 from cockpit.problems.data import ImageSet, Labeled
@@ -13,10 +14,14 @@ from cockpit.problems.data import ImageSet, Labeled
 WINDOW = 10  # tracked steps of the running mean: single ones are noisy
 
 
-def few(data: ImageSet, samples: int) -> ImageSet:
-    """The same data with the first training samples only: so few that a network overfits."""
-    train = Labeled(data.train.images[:samples], data.train.labels[:samples])
-    return dataclasses.replace(data, name=f"{data.name}, {samples} samples", train=train)
+def few(data: ImageSet, samples: int, seed: int) -> ImageSet:
+    """The same data with few training samples, drawn by a seed: so few that a network overfits."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(data.train), generator=generator)[:samples]
+    train = Labeled(data.train.images[chosen], data.train.labels[chosen])
+    return dataclasses.replace(
+        data, name=f"{data.name}, {samples} samples by seed {seed}", train=train
+    )
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,9 @@ class Stopping:
     advised: int | None
 
     @property
-    def excess(self) -> float:
-        """Loss where the advice stops, over the smallest one; without advice: at the end."""
-        return self._relative(self.valid_steps[-1] if self.advised is None else self.advised)
+    def excess(self) -> float | None:
+        """Loss where the advice stops, over the smallest one; None: never advised."""
+        return None if self.advised is None else self._relative(self.advised)
 
     @property
     def excess_at_end(self) -> float:

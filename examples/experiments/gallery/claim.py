@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
 
 ENOUGH_SEEDS = 3
 LEVEL = 0.95
+
+Scale = Literal["linear", "log", "atanh"]
+SCALES: dict[Scale, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "linear": (np.array, np.array),
+    "log": (np.log, np.exp),
+    "atanh": (np.arctanh, np.tanh),
+}
+"""To the scale, and back."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,8 @@ class Interval:
 
     Attributes:
         mean: Of the values.
-        low: Lower end; −∞ for a single value.
-        high: Upper end; ∞ for a single value.
+        low: Lower end; for a single value the lowest that there is.
+        high: Upper end; for a single value the highest that there is.
         seeds: Number of values.
     """
 
@@ -50,23 +59,36 @@ class Interval:
         return f"{self.mean:.3g} ({self.low:.3g} to {self.high:.3g}, {self.seeds} seeds)"
 
 
-def interval(values: Sequence[float] | np.ndarray) -> Interval:
+def interval(
+    values: Sequence[float] | np.ndarray,
+    scale: Scale = "linear",
+    within: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:
     """Mean and 95 % confidence interval by Student's t.
 
     Args:
         values: One for each seed, shape [seeds].
+        scale: On which the mean is taken: ``log`` for ratios, which are above 0, ``atanh`` for
+            correlations.
+        within: What a value can be, e.g. (0, 1) for a share: the ends go no further.
 
     Raises:
-        ValueError: If there are none, or one of them is not finite.
+        ValueError: If there are none, or one of them is not finite, or not on the scale.
     """
     found = np.asarray(values, dtype=float)
     if found.ndim != 1 or not found.size or not np.isfinite(found).all():
         raise ValueError(f"got {values!r}, expected finite numbers, at least one")
-    mean, n = float(found.mean()), found.size
-    if n == 1:
-        return Interval(mean, -math.inf, math.inf, 1)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * found.std(ddof=1) / math.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
+    there, back = SCALES[scale]
+    with np.errstate(all="ignore"):
+        line = there(found)
+    if not np.isfinite(line).all():
+        raise ValueError(f"got {values!r}, expected numbers that have a place on a {scale} scale")
+    mean, n = float(line.mean()), found.size
+    half = math.inf
+    if n > 1:
+        half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * line.std(ddof=1) / math.sqrt(n))
+    low, high = (float(np.clip(back(end), *within)) for end in (mean - half, mean + half))
+    return Interval(float(back(mean)), low, high, n)
 
 
 def above(found: Interval, threshold: float) -> bool | None:
@@ -80,3 +102,10 @@ def below(found: Interval, threshold: float) -> bool | None:
     """Whether a mean lies below a threshold; None where that is undecided."""
     answer = above(found, threshold)
     return None if answer is None else not answer
+
+
+def both(*verdicts: bool | None) -> bool | None:
+    """Whether all hold: one that does not decides, else one that is open leaves it open."""
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True

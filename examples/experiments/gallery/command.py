@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None, *, only: str | None = None) -> 
                     shutil.rmtree(folder, ignore_errors=True)
                 complete &= _show(each, effort, Runs(folder, console, stop), given.docs, console)
     except KeyboardInterrupt:
-        console.print("Interrupted. The same command goes on from here.")
+        without = " without --fresh" if given.fresh else ""
+        console.print(f"Interrupted. The same command{without} goes on from here.")
         return 130
     _write_page(given.docs, console)
     return 0 if complete else 1
@@ -77,8 +78,7 @@ def _parsed(arguments: Sequence[str] | None, only: str | None) -> argparse.Names
     parser = argparse.ArgumentParser(description=ABOUT)
     add = parser.add_argument
     add("--quick", dest="effort", action="store_const", const="quick", default="full",
-        help="minutes instead of hours; some claims stay undecided")  # fmt: skip
-    add("--tiny", dest="effort", action="store_const", const="tiny", help=argparse.SUPPRESS)
+        help="minutes instead of an hour or two; the claims stay undecided")  # fmt: skip
     if only is None:
         add("--only", nargs="+", choices=sorted(names()), default=names(), metavar="NAME",
             help=f"of {', '.join(sorted(names()))}")  # fmt: skip

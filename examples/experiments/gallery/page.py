@@ -31,7 +31,7 @@ class Finding:
     """What an experiment found, as it is kept between runs.
 
     Attributes:
-        form: ``full``, ``quick`` or ``tiny``.
+        form: ``full`` or ``quick``.
         seconds: How long its runs took to train.
         data: Names of the data sets.
         claims: With the numbers found.

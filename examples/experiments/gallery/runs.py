@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,9 +173,10 @@ def _finished(folder: Path) -> RunLog | None:
 def _place_to_go_on(folder: Path, steps: int) -> Checkpoint | None:
     """The checkpoint of an interrupted run; what else is left of a run is removed."""
     if (folder / CHECKPOINT_NAME).exists():
-        found = checkpoint.load(folder)
-        if found.step < steps:
-            return found
+        with suppress(ValueError):  # of another version of the project
+            found = checkpoint.load(folder)
+            if found.step < steps:
+                return found
         (folder / CHECKPOINT_NAME).unlink()  # killed after its last step: begin anew
     (folder / "log.jsonl").unlink(missing_ok=True)
     return None

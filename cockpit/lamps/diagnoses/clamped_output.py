@@ -1,0 +1,80 @@
+"""Outputs that are cut off."""
+
+from __future__ import annotations
+
+import math
+
+from cockpit.lamps.course import Course
+from cockpit.lamps.lamp import Reading, above, lamp
+from cockpit.lamps.lookback import shape_of
+from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE
+
+SHARE = 0.1  # of the elements
+FEWEST = 64  # elements
+MASK = -1000.0  # logits at or below are masked on purpose
+SAME = 1e-3  # spread of the outputs over the samples: below, they are one and the same
+DIGITS = 3  # a bound that someone wrote has no more
+UNSURE = 0.5 * math.log(2)
+
+
+@lamp(
+    title="Clamped outputs",
+    level="caution",
+    group="loss",
+    kind="exact",
+    needs=("loss.function", "outputs.at_bound", "outputs.min", "outputs.max"),
+    means="Many outputs are exactly at a bound, where a clamp or a ReLU passes no gradient.",
+    do="Let the last layer be linear, and leave the range of its outputs to the loss.",
+    source="our own; a ReLU as the last layer is a usual slip",
+    sustain=2,
+    inhibits=("dead_units", "vanishing_gradients", "wrong_labels", "learning_rate_too_small",
+              "converged", "noise_floor"),
+)  # fmt: skip
+def clamped_output(course: Course) -> Reading | None:
+    """A tenth of the outputs or more is equal to the smallest or to the largest of them.
+
+    Numbers of a linear layer are never equal by accident; those of a clamp are, at a bound of few
+    digits (0, ±1, 0.1). For logits that is always wrong. For numbers it is wrong if targets lie
+    beyond the bound: a ReLU suits targets that are never negative. For probabilities (BCELoss) it
+    is wrong while the loss is still high; when all is learned they are rounded to 0 and 1.
+    Left out: logarithms of probabilities, which are rounded to 0; masked logits (−1,000 or less);
+    and outputs that are the same for all samples (``constant_output``).
+    """
+    share, low, high = (course.fact(f"outputs.{name}") for name in ("at_bound", "min", "max"))
+    size = math.prod(shape_of(course, "outputs") or (FEWEST,))
+    if share is None or low is None or high is None or size < FEWEST:
+        return None
+    if low == high or course.fact("outputs.spread", 1.0) < SAME:
+        return None
+    if high == 0:
+        share -= course.fact("outputs.zeros", 0.0)
+    is_wrong = _is_wrong(course, low, high, share)
+    if is_wrong is None:
+        return None
+    return Reading(
+        above(max(share, 0.0), SHARE) if is_wrong else 0.0,
+        f"{share:.0%} of the outputs at step {course.now.step} are exactly at the smallest, "
+        f"{low:.4g}, or the largest, {high:.4g} (over {SHARE:.0%}).",
+        {"at_bound": share, "min": low, "max": high, "threshold": SHARE},
+    )
+
+
+def _is_wrong(course: Course, low: float, high: float, share: float) -> bool | None:
+    """Whether it does harm there to be cut off; ``None`` for unknown losses."""
+    name = course.fact("loss.function")
+    if name in (*CLASSES, *BINARY_LOGITS):
+        return low > MASK and (_is_written(low) or _is_written(high))
+    if name in BINARY_SHARES:
+        return course.now.values.get("Loss", math.inf) > UNSURE
+    least, most = course.fact("targets.min"), course.fact("targets.max")
+    if name not in ELEMENTWISE or least is None or most is None:
+        return None
+    if course.fact("outputs.zeros", 0.0) > share / 2:  # the bound is 0
+        return bool((low == 0 and least < 0) or (high == 0 and most > 0))
+    return bool((_is_written(low) and least < low) or (_is_written(high) and most > high))
+
+
+def _is_written(number: float) -> bool:
+    return math.isfinite(number) and math.isclose(
+        number, float(f"{number:.{DIGITS}g}"), rel_tol=1e-6, abs_tol=1e-30
+    )

@@ -1,0 +1,78 @@
+"""The same output, whatever the input is."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from cockpit.lamps.course import Course, StepView
+from cockpit.lamps.lamp import Reading, lamp
+from cockpit.lamps.lookback import samples
+from cockpit.lamps.network import network
+
+SPREAD = 1e-5  # over the samples, relative to all: no more than rounding
+VANISHED = 3e-3  # smallest over largest gradient norm of a layer
+FROM_THE_START, LATER = 3, 16  # tracked steps in a row
+
+
+@lamp(
+    title="Constant outputs",
+    level="caution",
+    group="model",
+    kind="exact",
+    needs=("outputs.min", "outputs.max"),
+    means="The model returns the same for every sample of the batch: it does not use its inputs.",
+    do="Follow one batch through the model and look where its samples become equal: an index or an "
+    "expand() too many, a mask of zeros, units that are all dead.",
+    source="Karpathy (2019), A recipe for training neural networks: input-independent baseline",
+    inhibits=("wrong_labels", "learning_rate_too_small", "converged", "batch_too_large",
+              "noise_floor", "weight_decay_dominates"),
+)  # fmt: skip
+def constant_output(course: Course) -> Reading | None:
+    """Outputs differ between samples by no more than rounding, from the first tracked step on.
+
+    A last layer that begins at zero has equal outputs at first; so it takes 3 steps. Where outputs
+    differed in the beginning, something has destroyed the model meanwhile (steps that are too long,
+    dying units), which has lamps of its own; then this one follows after 16 tracked steps. Where
+    the gradient vanishes from layer to layer (below 0.003), so does what the outputs know of the
+    inputs, and ``vanishing_gradients`` says so. Batches of one sample, models without layers and
+    constant targets are left out.
+    """
+    if not _knows(course.now) or samples(course) < 2 or not network(course).weights:
+        return None
+    needed = FROM_THE_START if _is_constant(course.first[0]) else LATER
+    in_a_row = _constant_steps(course)
+    if in_a_row and _vanishes(course):
+        return None
+    return Reading(
+        in_a_row / needed,
+        f"Outputs differ between the {samples(course)} samples by no more than {SPREAD} of their "
+        f"spread at {in_a_row} tracked steps in a row (from {needed} on).",
+        {"steps": in_a_row, "threshold": needed},
+    )
+
+
+def _constant_steps(course: Course) -> int:
+    """For how many tracked steps it has been so."""
+    if course.fact("targets.variance") == 0:
+        return 0
+    return sum(1 for _ in itertools.takewhile(_is_constant, filter(_knows, reversed(course.steps))))
+
+
+def _knows(step: StepView) -> bool:
+    return "outputs.min" in step.facts and "outputs.max" in step.facts
+
+
+def _is_constant(step: StepView) -> bool:
+    if not _knows(step):
+        return False
+    low, high = step.facts["outputs.min"], step.facts["outputs.max"]
+    spread = step.facts.get("outputs.spread", math.nan)
+    return bool(low == high or spread <= SPREAD)
+
+
+def _vanishes(course: Course) -> bool:
+    layers = network(course).weights
+    norms = zip(course.layer_names, course.now.layers.get("GradNorm", ()), strict=False)
+    found = [norm for name, norm in norms if name in layers and norm > 0]
+    return len(found) > 1 and min(found) < VANISHED * max(found)

@@ -1,0 +1,57 @@
+"""Two linear layers with nothing between them."""
+
+from __future__ import annotations
+
+from cockpit.lamps.course import Course
+from cockpit.lamps.lamp import Reading, lamp
+from cockpit.lamps.lookback import first_fact
+from cockpit.lamps.network import network
+
+
+@lamp(
+    title="Linear layers without activation between",
+    level="caution",
+    group="model",
+    kind="exact",
+    needs=("model.linear_chain",),
+    means="A linear layer gets exactly what another one returned: together they are one.",
+    do="Put the activation between them that was forgotten, or merge the two.",
+    source="DeepLocalize, NeuraLint: a missing activation is among the usual faults",
+)
+def linear_chain(course: Course) -> Reading | None:
+    """A product of two matrices is one matrix: two such layers can do no more than one.
+
+    Some chains are meant: where the space between is narrower than what comes in and what goes out
+    (a factorization of low rank, an adapter, the code of an autoencoder), and where a convolution
+    of each channel by itself meets one of single pixels. These do not count. Dropout and
+    normalization in between are not linear, strictly, so a forgotten activation beside them is not
+    seen.
+    """
+    chains = first_fact(course, "model.linear_chain")
+    if chains is None:
+        return None
+    found = [chain for chain in chains if not _is_meant(course, chain)]
+    which = f": {', '.join(found[:3])}" if found else ""
+    layers = tuple(dict.fromkeys(name for chain in found for name in _ends(chain)))
+    return Reading(
+        2.0 if found else 0.0,
+        f"{len(found)} pairs of linear layers follow each other directly (expected: none){which}.",
+        {"pairs": len(found)},
+        layers=layers,
+    )
+
+
+def _ends(chain: str) -> tuple[str, str]:
+    before, _, after = chain.partition(" -> ")
+    return before, after
+
+
+def _is_meant(course: Course, chain: str) -> bool:
+    """Whether two layers do together what one could not, or not as cheaply."""
+    before, after = (network(course).weight_of(name) for name in _ends(chain))
+    if before is None or after is None:
+        return False
+    if before[0] < min(before[1], after[0]):
+        return True
+    is_single = len(before) > 2 and before[1] == 1 and set(after[2:]) == {1}
+    return is_single or (len(after) > 2 and after[1] == 1 and set(before[2:]) == {1})

@@ -1,0 +1,52 @@
+"""Features in units of very different size."""
+
+from __future__ import annotations
+
+import math
+
+from cockpit.lamps.course import Course
+from cockpit.lamps.lamp import Reading, above, lamp
+from cockpit.lamps.lookback import TOO_LONG, normalizes, samples, shape_of
+
+RATIO = 50.0  # standardized tables stay below 10, also in small batches
+PIXELS = 150.0  # × √N: a pixel that one sample of N has at 1/255 against one that is black or white
+SPARSE = 1000.0  # at least, for inputs with rare features
+WIDE = 64  # features, from which rare ones are likely
+FEWEST = 8  # samples
+
+
+@lamp(
+    title="Features of unequal scale",
+    level="caution",
+    group="data",
+    kind="exact",
+    needs=("inputs.scale_ratio",),
+    means="Some features of the inputs vary far more than others: the largest drown the rest.",
+    do="Standardize each feature by itself (mean 0, standard deviation 1 over the training data).",
+    source="LeCun et al. (1998), Efficient BackProp, 4.3",
+    sustain=2,
+    inhibits=(*TOO_LONG, "unscaled_input", "uncentred_input", "first_loss_too_high", "dead_units",
+              "saturated_units", "learning_rate_too_small"),
+)  # fmt: skip
+def unequal_features(course: Course) -> Reading | None:
+    """The standard deviations of the features (inputs [N, features] only) differ by factors.
+
+    50 is far more than standardized tables show in small batches (below 10). Pixels and counts are
+    another matter: a feature that is rarely anything but 0 hardly varies within a batch, without
+    any harm. Between a pixel that a single sample of N has at 1/255 and one that is black or white
+    lies a factor of up to 127 √N; so wide inputs, and those with features that are constant in this
+    batch, light the lamp beyond 1,000 and 150 √N only.
+    """
+    ratio, count = course.fact("inputs.scale_ratio"), samples(course)
+    if ratio is None or count < FEWEST:
+        return None
+    width = math.prod(shape_of(course, "inputs")[1:])
+    is_sparse = course.fact("inputs.constant", 0.0) > 0 or width >= WIDE
+    threshold = max(SPARSE, PIXELS * math.sqrt(count)) if is_sparse else RATIO
+    return Reading(
+        above(ratio, threshold),
+        f"The largest standard deviation of a feature is {ratio:.3g} times the smallest (over "
+        f"{threshold:.0f}).",
+        {"ratio": ratio, "threshold": threshold},
+        level="advisory" if normalizes(course) else None,
+    )

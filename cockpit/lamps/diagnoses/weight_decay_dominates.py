@@ -1,0 +1,53 @@
+"""Weight decay that pulls harder than the loss."""
+
+from __future__ import annotations
+
+import math
+
+from cockpit.lamps.course import Course
+from cockpit.lamps.lamp import STAYS, Reading, Suggestion, above, lamp
+from cockpit.lamps.lookback import first_fact
+
+RATIO = 0.7  # of the gradient, in the first tracked steps
+LATER = 3.0
+EARLY = 8  # tracked steps
+HIGH = 0.5  # of the first loss: below, the decay did not keep the model from learning
+
+
+@lamp(
+    title="Weight decay dominates",
+    level="caution",
+    group="optimizer",
+    kind="exact",
+    needs=("optimizer.decay", "Loss"),
+    means="Weight decay pulls the weights to zero about as hard as the loss pulls them elsewhere.",
+    do="Divide weight_decay by 100 (5e-4 is usual with SGD, 0.01 to 0.1 with AdamW).",
+    source="Loshchilov and Hutter (2019), Decoupled weight decay regularization",
+    sustain=3,
+    inhibits=("vanishing_gradients", "wrong_labels", "converged", "learning_rate_too_small",
+              "dead_units", "noise_floor", "constant_output", "update_ratio"),
+)  # fmt: skip
+def weight_decay_dominates(course: Course) -> Reading | None:
+    """The decay's part of a step over the gradient's part, at the start of the run.
+
+    λ‖θ‖/‖ḡ‖ where the decay is added to the gradient, lr·λ‖θ‖ over the rest of the step where it is
+    decoupled (AdamW). Usual settings have 0.01, a strong decay 0.1. Late in a run the ratio grows
+    by itself: a model that has learned its data has hardly any gradient, and where training has
+    settled the two are equal. So the first 8 tracked steps decide (from 0.7 on); later ones only
+    count from 3 on, and while the loss is above half of its start.
+    """
+    ratio, loss = course.fact("optimizer.decay"), course.now.values.get("Loss", math.nan)
+    if ratio is None or not math.isfinite(ratio):
+        return None
+    begin = first_fact(course, "optimizer.decay", 0.0)
+    is_early = course.count <= EARLY and begin >= RATIO
+    is_high = loss > HIGH * course.first[0].values.get("Loss", math.nan)
+    threshold = RATIO if is_early else LATER
+    severity = above(ratio, threshold) if is_early or is_high else 0.0
+    return Reading(
+        max(severity, STAYS) if ratio >= RATIO / 2 and severity < 1 else severity,
+        f"Weight decay is {ratio:.3g} times as strong as the gradient (over {threshold:g} at this "
+        f"stage; usual: 0.01), {begin:.3g} times at first.",
+        {"ratio": ratio, "first": begin, "threshold": threshold},
+        suggestion=Suggestion("weight_decay", factor=0.01),
+    )

@@ -1,0 +1,66 @@
+"""Weights that are zero when training begins, and cannot leave it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cockpit.lamps.course import Course, StepView
+from cockpit.lamps.lamp import STATISTICAL, Reading, lamp
+from cockpit.lamps.lookback import first_fact
+from cockpit.lamps.network import network
+
+
+@lamp(
+    title="Weights that begin at zero",
+    level="warning",
+    group="model",
+    kind="exact",
+    needs=("model.zero_weights",),
+    means="Several layers begin with weights that are all zero, so that no gradient gets through "
+    "them, or the same one for all units.",
+    do="Leave the initialization to torch (or draw from torch.nn.init); only the last layer, or "
+    "the last one of a residual branch, may begin at zero.",
+    source="Goodfellow et al. (2016), Deep Learning, 8.4: breaking symmetry",
+    sustain=2,
+    inhibits=(
+        "symmetric_initialization",
+        "constant_output",
+        "weight_decay_dominates",
+        "half_underflow",
+        STATISTICAL,
+    ),
+)
+def zero_initialization(course: Course) -> Reading | None:
+    """One layer at zero is common and good; two in a row are stuck.
+
+    A last layer, or the last one of a residual branch, of an adapter, of a gate, may begin at zero:
+    it gets a gradient and moves. So the lamp lights in two cases: all weights of a network of two
+    layers or more are zero; or weights that began at zero have had a gradient of exactly zero at
+    each tracked step since. It is wrong for layers at zero beside each other, on the same inputs.
+    """
+    zero = first_fact(course, "model.zero_weights")
+    if zero is None:
+        return None
+    layers = network(course).weights
+    is_all = len(layers) > 1 and set(layers) <= set(zero)
+    found = tuple(layers) if is_all else tuple(name for name in zero if _is_stuck(course, name))
+    words = "the whole network" if is_all else "stuck: their gradient is exactly 0 since"
+    return Reading(
+        2.0 if found else 0.0,
+        f"{len(zero)} weight matrices were all zero at step {course.first[0].step}, "
+        f"{len(found)} of them are {words} (expected: none).",
+        {"zero": len(zero), "stuck": len(found)},
+        layers=found,
+    )
+
+
+def _is_stuck(course: Course, name: str) -> bool:
+    if course.count < 2 or name not in course.layer_names:
+        return False
+    place = course.layer_names.index(name)
+    return all(_gradient(step, place) == 0 for step in (*course.first, course.now))
+
+
+def _gradient(step: StepView, place: int) -> float:
+    norms = step.layers.get("GradNorm", np.empty(0))
+    return float(norms[place]) if place < len(norms) else float("nan")

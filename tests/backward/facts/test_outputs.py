@@ -1,0 +1,100 @@
+"""Facts of outputs: by hand, and against plain loops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from cockpit.backward.facts import moments
+from cockpit.backward.facts.outputs import Outputs
+from tests.backward.facts.comparison import assert_close, seen
+from tests.references import facts as naive
+
+
+def draw(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+OUTPUTS: dict[str, Callable[[], Tensor]] = {
+    "scores": lambda: draw(8, 5),
+    "double precision": lambda: draw(8, 5).double(),
+    "pixels": lambda: draw(3, 4, 5, 5),
+    "one number each": lambda: draw(8),
+    "one column": lambda: draw(8, 1),
+    "probabilities": lambda: draw(8, 5).softmax(1),
+    "probabilities of pixels": lambda: draw(3, 4, 5, 5).softmax(1),
+    "probabilities along another axis": lambda: draw(8, 5).softmax(0),
+    "rectified": lambda: draw(8, 5).relu(),
+    "clamped": lambda: draw(8, 5).clamp(-0.5, 0.5),
+    "clamped below": lambda: draw(8, 5).clamp_min(-0.5),
+    "all alike": lambda: torch.full((4, 3), 0.1),
+    "the same for every sample": lambda: draw(1, 5).expand(8, 5),
+    "one sample": lambda: draw(1, 5),
+    "not finite": lambda: torch.tensor([[1.0, math.nan], [2.0, 4.0], [math.inf, 4.0]]),
+    "nothing finite": lambda: torch.full((3, 2), math.inf),
+}
+
+
+@pytest.mark.parametrize("piece", [2**18, 6])
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_outputs_are_as_in_plain_loops(
+    name: str, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(moments.PIECE, "cpu", piece)
+    x = OUTPUTS[name]()
+    found = seen(Outputs(), output=x)
+    assert found.pop("outputs.dtype") == str(x.dtype).removeprefix("torch.")
+    assert found.pop("outputs.shape") == list(x.shape)
+    assert_close(found, naive.outputs_facts(x))
+
+
+def test_numbers_by_hand() -> None:
+    x = torch.tensor([[0.0, 2.0], [0.0, 1.0], [1.0, 2.0], [0.5, -1.0]])
+    assert seen(Outputs(), output=x) == {
+        "outputs.dtype": "float32",
+        "outputs.shape": [4, 2],
+        "outputs.nonfinite": 0,
+        "outputs.min": -1.0,
+        "outputs.max": 2.0,
+        "outputs.at_bound": 0.25,  # 2.0 twice; −1.0 is there once
+        "outputs.zeros": 0.25,
+        "outputs.sum_to_one": False,
+        "outputs.spread": 0.9462545,  # √(mean of 0.172 and 1.5, over 0.934)
+    }
+
+
+def test_the_same_output_for_every_sample_has_no_spread_at_all() -> None:
+    x = torch.tensor([[0.1, 0.7, -0.3]]).expand(7, 3)
+    assert seen(Outputs(), output=x)["outputs.spread"] == 0.0
+
+
+def test_probabilities_in_low_precision_still_sum_to_one() -> None:
+    for dtype in (torch.float16, torch.bfloat16):
+        found = seen(Outputs(), output=draw(50, 9).softmax(1).to(dtype))
+        assert found["outputs.sum_to_one"] is True
+
+
+def test_sums_a_little_beside_one() -> None:
+    p = draw(8, 5).softmax(1)
+    assert seen(Outputs(), output=1.0005 * p)["outputs.sum_to_one"] is True
+    assert seen(Outputs(), output=1.002 * p)["outputs.sum_to_one"] is False
+    assert seen(Outputs(), output=p - 0.2 + 0.2 * p.flip(1))["outputs.sum_to_one"] is False
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [torch.ones(3, 2, dtype=torch.complex64), torch.ones(3, dtype=torch.long), torch.empty(0, 4)],
+    ids=["complex", "integer", "empty"],
+)
+def test_of_odd_outputs_only_kind_and_shape(odd: Tensor) -> None:
+    assert list(seen(Outputs(), output=odd)) == ["outputs.dtype", "outputs.shape"]
+
+
+def test_a_single_number() -> None:
+    found = seen(Outputs(), output=torch.tensor(2.0))
+    assert "outputs.spread" not in found
+    assert found["outputs.at_bound"] == 0.0

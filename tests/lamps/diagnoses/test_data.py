@@ -1,0 +1,187 @@
+"""Lamps of the data at their edges."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.lamps.runs import episode, level
+
+
+def test_bad_inputs_that_spoil_the_gradient_alone_are_a_warning():
+    facts = {"inputs.nonfinite": 1}
+    assert level("nonfinite_input", facts) == "advisory"
+    assert level("nonfinite_input", facts, gradient=math.nan) == "warning"
+    assert level("nonfinite_input", facts, gradient=None) == "warning"
+
+
+def test_bad_inputs_go_out_when_the_model_recovers():
+    facts = {"inputs.nonfinite": lambda step: int(step == 2)}
+    lost = {"loss": lambda step: math.nan if step == 2 else 2.0, "gradient": None}
+    assert level("nonfinite_input", facts, count=4, **lost) == "warning"
+    assert level("nonfinite_input", facts, count=5, **lost) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "logged", "expected"),
+    [
+        (64, {}, "caution"),
+        (455, {}, "advisory"),
+        (60000, {}, "advisory"),
+        (8192, {}, "advisory"),
+        (64, {step: step for step in range(12)}, "advisory"),
+        (64, {0: 0, 11: 1}, "warning"),
+        (455, {0: 0, 11: 1}, "warning"),
+        (64, {5: 0}, "caution"),
+        (64, {0: 0.0, 2: 1.5, 11: 8.0}, "caution"),
+    ],
+)
+def test_whether_a_batch_is_the_whole_data_set(size, logged, expected):
+    facts = {"inputs.repeated": 1.0, "inputs.shape": [size, 20]}
+    assert level("same_batch", facts, user={"epoch": logged}) == expected
+
+
+def test_the_same_batch_is_all_of_it_three_times_in_a_row():
+    assert level("same_batch", {"inputs.repeated": 0.99}) is None
+    assert level("same_batch", {"inputs.repeated": lambda step: float(step % 3 > 0)}) is None
+    assert level("same_batch", {"inputs.repeated": 1.0, "inputs.same_rows": 0.5}) is None
+    lbfgs = {"optimizer": {"name": "LBFGS"}}
+    assert level("same_batch", {"inputs.repeated": 1.0}, header=lbfgs) == "advisory"
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"inputs.same_rows": 0.5}, "caution"),
+        ({"inputs.same_rows": 0.49}, None),
+        ({"inputs.shape": [64, 2]}, None),
+        ({"inputs.shape": [64, 3]}, "caution"),
+        ({"inputs.shape": [64]}, None),
+        ({"inputs.shape": [64, 15], "inputs.dtype": "int64"}, None),
+        ({"inputs.shape": [64, 24], "inputs.dtype": "int64"}, "caution"),
+        ({"inputs.min": 0.0, "inputs.max": 1.0, "inputs.shape": [64, 31]}, None),
+        ({"inputs.min": 0.0, "inputs.max": 1.0, "inputs.shape": [64, 784]}, "caution"),
+        ({"inputs.min": 0.0, "inputs.max": 1.0, "inputs.shape": [64, 8, 50],
+          "inputs.mean": 0.02}, None),
+        ({"inputs.shape": [1, 20]}, None),
+    ],
+)  # fmt: skip
+def test_samples_that_are_equal_by_nature(facts, expected):
+    assert level("duplicate_samples", {"inputs.same_rows": 1.0} | facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("std", "low", "high", "expected"),
+    [
+        (1.0, -5.0, 5.0, None),
+        (19.9, -90.0, 90.0, None),
+        (20.0, -90.0, 90.0, "caution"),
+        (79.0, 0.0, 255.0, "caution"),
+        (0.353, 0.0, 1.0, None),
+        (0.01, 0.0, 1.0, None),
+        (0.002, -0.009, 0.0099, "caution"),
+        (0.004, -0.011, 0.009, None),
+        (0.0, 0.0, 0.0, None),
+    ],
+)
+def test_scale_of_the_inputs(std, low, high, expected):
+    facts = {"inputs.std": std, "inputs.min": low, "inputs.max": high}
+    assert level("unscaled_input", facts) == expected
+
+
+def test_offset_of_the_inputs_needs_eight_samples():
+    assert level("uncentred_input", {"inputs.offset": 5.1}) == "caution"
+    assert level("uncentred_input", {"inputs.offset": 4.9}) is None
+    assert level("uncentred_input", {"inputs.offset": 50.0, "inputs.shape": [7, 20]}) is None
+    once = {"inputs.offset": lambda step: 9.0 if step == 4 else 0.1}
+    assert level("uncentred_input", once) is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shape", "constant", "expected"),
+    [
+        (49.0, [64, 20], 0.0, None),
+        (51.0, [64, 20], 0.0, "caution"),
+        (1100.0, [64, 20], 0.1, None),
+        (1300.0, [64, 20], 0.1, "caution"),
+        (1100.0, [64, 100], 0.0, None),
+        (2400.0, [512, 784], 0.004, None),
+        (3500.0, [512, 784], 0.004, "caution"),
+        (1e6, [7, 20], 0.0, None),
+    ],
+)
+def test_rare_features_vary_little(ratio, shape, constant, expected):
+    facts = {"inputs.scale_ratio": ratio, "inputs.shape": shape, "inputs.constant": constant}
+    assert level("unequal_features", facts) == expected
+
+
+def test_constant_features_are_the_same_share_in_each_batch():
+    assert level("constant_features", {"inputs.constant": 0.5}) == "caution"
+    assert level("constant_features", {"inputs.constant": 0.49}) is None
+    changing = {"inputs.constant": lambda step: 0.8 + 0.001 * (step % 2)}
+    assert level("constant_features", changing) is None
+    assert level("constant_features", {"inputs.constant": 0.9, "inputs.shape": [7, 20]}) is None
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "constant", "expected"),
+    [
+        (0.3, 0.0, "caution"),
+        (0.05, 0.0, "advisory"),
+        (lambda step: 0.05 + 0.01 * (step % 2), 0.0, None),
+        (lambda step: 0.35 + 0.01 * (step % 2), 0.0, "caution"),
+        (0.05, 0.1, None),
+        (0.2, 0.4, "caution"),
+        (0.4, 0.5, None),
+    ],
+)
+def test_copies_count_among_the_features_that_vary(duplicates, constant, expected):
+    facts = {"inputs.duplicates": duplicates, "inputs.constant": constant}
+    assert level("duplicated_features", facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([45, 19], None),
+        ([57, 7], None),
+        ([63, 1], "caution"),
+        ([64, 0, 0, 0], "caution"),
+        ([0, 0, 0, 64], "caution"),
+        ([32, 0, 0, 32], None),
+        ([55, *[1] * 9], "caution"),
+        ([28, *[4] * 9], None),
+    ],
+)
+def test_imbalance_is_entropy_of_the_classes_seen(counts, expected):
+    assert level("class_imbalance", {"targets.counts": counts}) == expected
+
+
+def test_a_few_labels_say_nothing_of_imbalance():
+    facts = {"targets.counts": [1], "inputs.shape": [1, 20], "targets.shape": [1]}
+    assert level("class_imbalance", facts, count=31) is None
+    assert level("class_imbalance", facts, count=40) == "caution"
+    assert (
+        level("class_imbalance", {"targets.counts": [60, 4, 0], "loss.function": "MSELoss"}) is None
+    )
+
+
+def test_sorted_data_is_known_when_the_second_class_comes():
+    facts = {"targets.counts": lambda step: [64] if step < 6 else [0, 64]}
+    found = episode("sorted_data", facts, count=12)
+    assert found is not None
+    assert (found.since, found.step) == (6, 7)
+    assert found.reading.numbers["clustering"] == pytest.approx(1.0)
+
+
+def test_sorted_data_after_single_samples_cannot_be_judged():
+    facts = {"targets.counts": lambda step: [1] if step < 20 else [0, 1], "inputs.shape": [1, 20]}
+    assert level("sorted_data", facts, count=40) is None
+
+
+def test_data_that_is_sorted_by_half():
+    mixed = {"targets.counts": lambda step: [48, 16] if step % 2 else [16, 48]}
+    assert level("sorted_data", mixed) is None
+    pure = {"targets.counts": lambda step: [62, 2] if step % 2 else [2, 62]}
+    assert level("sorted_data", pure) == "warning"

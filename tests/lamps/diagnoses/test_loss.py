@@ -1,0 +1,162 @@
+"""Lamps of the loss at their edges."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lamps.runs import ADAM, REGRESSION, episode, level
+
+BINARY = REGRESSION | {"targets.min": 0.0, "targets.max": 1.0, "targets.variance": 0.25}
+LOGITS = BINARY | {"loss.function": "BCEWithLogitsLoss"}
+PROBABILITIES = BINARY | {"loss.function": "BCELoss"}
+SUM = {"header": {"reduction": "sum"}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"outputs.sum_to_one": True}, "warning"),
+        ({"outputs.sum_to_one": True, "loss.function": "NLLLoss"}, "warning"),
+        ({"outputs.sum_to_one": True, "loss.function": "MSELoss"}, None),
+        ({"outputs.sum_to_one": True, "outputs.shape": [64, 1]}, None),
+        ({"outputs.sum_to_one": lambda step: step == 4}, None),
+        ({"outputs.sum_to_one": False, "outputs.max": 0.0, "loss.function": "NLLLoss"}, None),
+    ],
+)
+def test_softmax(facts, expected):
+    assert level("softmax_before_loss", facts) == expected
+
+
+def test_sigmoid_before_logits_takes_sixteen_steps():
+    wide = LOGITS | {"outputs.min": 0.05, "outputs.max": 0.93}
+    assert level("softmax_before_loss", wide, count=16) is None
+    assert level("softmax_before_loss", wide, count=17) == "caution"
+    near_zero = LOGITS | {"outputs.min": 0.1, "outputs.max": 0.4}
+    assert level("softmax_before_loss", near_zero, count=40) is None
+    beyond = LOGITS | {"outputs.min": lambda s: -0.1 if s == 10 else 0.05, "outputs.max": 0.93}
+    assert level("softmax_before_loss", beyond, count=20) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"outputs.min": -1.0, "outputs.max": 1.0, "outputs.at_bound": 0.1}, "caution"),
+        ({"outputs.min": -1.0, "outputs.max": 1.0, "outputs.at_bound": 0.09}, None),
+        ({"outputs.at_bound": 0.5}, None),
+        ({"outputs.min": -10.0, "outputs.at_bound": 0.5}, "caution"),
+        ({"outputs.min": -1e9, "outputs.max": 5.0, "outputs.at_bound": 0.5}, None),
+        ({"outputs.max": 0.0, "outputs.at_bound": 0.5, "outputs.zeros": 0.5}, None),
+        ({"outputs.max": 1.0, "outputs.at_bound": 0.5, "outputs.spread": 1e-4}, None),
+        ({"outputs.max": 1.0, "outputs.at_bound": 0.5, "outputs.shape": [6, 10]}, None),
+        ({"outputs.max": 1.0, "outputs.at_bound": 0.5, "loss.function": "TheirLoss"}, None),
+        (LOGITS | {"outputs.min": 0.0, "outputs.at_bound": 0.5, "outputs.zeros": 0.5}, "caution"),
+        (PROBABILITIES | {"outputs.min": 0.0, "outputs.max": 1.0, "outputs.at_bound": 0.5},
+         "caution"),
+        (REGRESSION | {"outputs.min": -1.0, "outputs.max": 1.0, "outputs.at_bound": 0.5},
+         "caution"),
+        (REGRESSION | {"outputs.min": -3.0, "outputs.max": 3.0, "outputs.at_bound": 0.5}, None),
+        (REGRESSION | {"outputs.min": 0.0, "outputs.at_bound": 0.5, "outputs.zeros": 0.5},
+         "caution"),
+        (REGRESSION | {"outputs.min": 0.0, "outputs.at_bound": 0.5, "outputs.zeros": 0.5,
+                       "targets.min": 0.0}, None),
+        (REGRESSION | {"outputs.max": 0.0, "outputs.at_bound": 0.9, "outputs.zeros": 0.4},
+         "caution"),
+    ],
+)  # fmt: skip
+def test_clamped(facts, expected):
+    assert level("clamped_output", facts, loss=1.0) == expected
+
+
+def test_rounded_probabilities_are_fine_once_the_loss_is_low():
+    facts = PROBABILITIES | {"outputs.min": 0.0, "outputs.max": 1.0, "outputs.at_bound": 0.9}
+    assert level("clamped_output", facts, loss=0.1) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "run", "expected"),
+    [
+        ({"gradient.scale": 1 / 64}, {}, "caution"),
+        ({"gradient.scale": 64.0}, {}, "caution"),
+        ({"gradient.scale": 1 / 64}, {"header": {"optimizer": ADAM}}, "advisory"),
+        ({"gradient.scale": 10.0}, {}, "advisory"),
+        ({"gradient.scale": 0.1}, {}, "advisory"),
+        ({"gradient.scale": 3.0}, {}, None),
+        ({"gradient.scale": 64.0, "gradient.cosine": 0.9}, {}, None),
+        ({"gradient.scale": 64.0, "gradient.cosine": -1.0}, {}, None),
+        ({"gradient.scale": 0.0}, {}, None),
+        ({"gradient.scale": 1 / 64}, {"batch_size": 128}, "advisory"),
+        ({"update.decrease": 2.0}, {}, None),
+        ({"update.decrease": 2.0}, SUM, "caution"),
+        ({"update.decrease": 0.02}, SUM, None),
+        ({"update.decrease": 2.0}, {"header": SUM["header"] | {"optimizer": ADAM}}, None),
+        ({"update.decrease": None}, SUM, None),
+        ({"gradient.scale": 1 / 64}, SUM, "caution"),
+    ],
+)
+def test_scale_of_the_gradient(facts, run, expected):
+    assert level("loss_scaled", facts, **{"loss": 2.0} | run) == expected
+
+
+def test_evidence_of_a_scaled_loss_has_the_factor():
+    found = episode("loss_scaled", {"gradient.scale": 1 / 128}, batch_size=128)
+    assert found is not None
+    assert "1/128 of the mean individual gradient" in found.reading.evidence
+    assert "divided by the batch size 128 twice" in found.reading.evidence
+    suggestion = found.reading.suggestion
+    assert suggestion is not None
+    assert (suggestion.change, suggestion.factor) == ("lr", pytest.approx(128))
+
+
+@pytest.mark.parametrize(
+    ("facts", "run", "expected"),
+    [
+        ({"update.sign": -0.9}, {}, "warning"),
+        ({"update.sign": -0.02}, {}, "warning"),
+        ({"update.sign": -0.9}, {"start": 2}, None),
+        ({"update.sign": lambda step: 0.5 if step == 0 else -0.5}, {}, None),
+        ({"update.sign": lambda step: -0.5 if step else None}, {}, "warning"),
+        ({"update.sign": lambda step: -0.5 if step < 6 else 0.5}, {"count": 30}, None),
+        ({"gradient.cosine": -0.95, "update.sign": -0.9}, {"start": 500}, "warning"),
+        ({"update.sign": float("nan")}, {}, None),
+    ],
+)
+def test_direction_of_the_steps(facts, run, expected):
+    assert level("wrong_sign", facts, **run) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (REGRESSION, None),
+        (REGRESSION | {"targets.shape": [64]}, "warning"),
+        (REGRESSION | {"outputs.shape": [64]}, "warning"),
+        (REGRESSION | {"outputs.shape": [64, 5]}, "caution"),
+        (REGRESSION | {"outputs.shape": [64, 5], "targets.shape": [5]}, "caution"),
+        (REGRESSION | {"targets.shape": [1, 64, 1]}, None),
+        (REGRESSION | {"targets.shape": []}, None),
+        (REGRESSION | {"outputs.shape": [1, 1], "targets.shape": [1]}, None),
+        (REGRESSION | {"loss.function": "HuberLoss", "targets.shape": [64]}, "warning"),
+        (REGRESSION | {"targets.dtype": "int64"}, "caution"),
+        (REGRESSION | {"targets.dtype": "uint8"}, "caution"),
+        (REGRESSION | {"targets.dtype": "float64"}, None),
+        (REGRESSION | {"loss.target_gradient": True}, "advisory"),
+        (LOGITS, None),
+        (LOGITS | {"targets.max": 2.0}, "warning"),
+        (LOGITS | {"targets.min": -1.0}, "warning"),
+        (PROBABILITIES | {"targets.max": 9.0}, "warning"),
+        ({"targets.max": 9}, None),
+        ({"targets.dtype": "float32", "targets.shape": [64, 10], "targets.max": 1.0}, None),
+        ({"targets.dtype": "float32", "targets.shape": [64, 10], "targets.max": 4.0}, "warning"),
+        ({"outputs.shape": [64]}, "warning"),
+        ({"outputs.shape": [10], "inputs.shape": [1, 20], "targets.shape": []}, None),
+        ({"loss.function": "TheirLoss", "targets.shape": [64, 3]}, None),
+    ],
+)
+def test_targets_that_do_not_fit(facts, expected):
+    assert level("target_dtype", facts) == expected
+
+
+def test_evidence_of_a_broadcast_counts_the_comparisons():
+    found = episode("target_dtype", REGRESSION | {"targets.shape": [64]})
+    assert found is not None
+    assert "4096 comparisons of 64 outputs" in found.reading.evidence

@@ -1,0 +1,205 @@
+"""Lamps of the model at their edges."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.lamps.runs import LAYERS, REGRESSION, episode, level
+
+NAMES = [layer["name"] for layer in LAYERS]
+
+
+def at_first(*names):
+    return lambda step: list(names) if step == 0 else None
+
+
+def test_a_layer_at_zero_that_moves_is_fine():
+    facts = {"model.zero_weights": at_first("0.weight", "2.weight")}
+    moving = (0.0, 0.1, 0.2, 0.3)
+    embedding = {"layers": [*LAYERS, {"name": "gate", "shape": [4, 4], "module_type": "Gate"}]}
+    assert level("zero_initialization", facts, layers=moving) == "warning"
+    some = {"model.zero_weights": at_first("0.weight")}
+    assert level("zero_initialization", some, layers=(1e-9, 0.1, 0.2, 0.3)) is None
+    gate = {"model.zero_weights": at_first("gate")}
+    stuck = {"layers": (0.5, 0.1, 0.2, 0.3, 0.0), "header": embedding}
+    assert level("zero_initialization", gate, **stuck) == "warning"
+    frozen = {"layers": (0.5, 0.1, 0.2, 0.3, math.nan), "header": embedding}
+    assert level("zero_initialization", gate, **frozen) is None
+
+
+def test_what_is_stuck_is_named():
+    facts = {"model.zero_weights": at_first("0.weight")}
+    found = episode("zero_initialization", facts, layers=(0.0, 0.0, 0.0, 0.3))
+    assert found is not None
+    assert found.reading.layers == ("0.weight",)
+    assert found.step == 2
+
+
+@pytest.mark.parametrize(
+    ("symmetric", "zero", "expected"),
+    [
+        ([], ["0.weight"], None),
+        (["0.weight"], [], None),
+        (["0.weight"], ["2.weight"], "warning"),
+        (["0.weight", "2.weight"], [], "warning"),
+        (["elsewhere", "scale"], [], None),
+    ],
+)
+def test_two_layers_that_begin_alike(symmetric, zero, expected):
+    facts = {"model.symmetric": at_first(*symmetric), "model.zero_weights": at_first(*zero)}
+    assert level("symmetric_initialization", facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "loss", "expected"),
+    [
+        ({}, 6.8, None),
+        ({}, 7.0, "caution"),
+        ({"outputs.shape": [64, 2]}, 2.0, None),
+        ({"outputs.shape": [64, 2]}, 2.2, "caution"),
+        ({"outputs.shape": [64, 48, 24]}, 11.0, None),
+        ({"loss.reduction": "sum", "targets.shape": [64, 24]}, 100.0, None),
+        ({"loss.reduction": "sum", "targets.shape": [64, 24]}, 180.0, "caution"),
+        ({"loss.function": "BCEWithLogitsLoss", "outputs.shape": [64]}, 2.2, "caution"),
+        (REGRESSION, 4.9, None),
+        (REGRESSION, 6.0, "caution"),
+        (REGRESSION | {"targets.min": 0.0, "targets.max": 40.0}, 1900.0, None),
+        (REGRESSION | {"loss.function": "L1Loss"}, 6.0, "caution"),
+        (REGRESSION | {"targets.variance": None}, 1e9, None),
+        ({"loss.function": "HingeLoss"}, 1e9, None),
+        ({}, math.nan, None),
+    ],
+)
+def test_first_loss_against_guessing(facts, loss, expected):
+    assert level("first_loss_too_high", facts, loss=loss) == expected
+
+
+def test_only_the_first_loss_counts_and_it_goes_out():
+    assert level("first_loss_too_high", loss=lambda step: 2.3 * 3.0**step) is None
+    assert level("first_loss_too_high", loss=50.0, start=2) is None
+    falls = {"loss": lambda step: 50.0 if step < 3 else 2.0}
+    assert level("first_loss_too_high", count=3, **falls) == "caution"
+    assert level("first_loss_too_high", count=5, **falls) is None
+
+
+def pair(before, after, kind="Linear"):
+    layers = [{"name": "a.weight", "shape": before, "module_type": kind},
+              {"name": "b.weight", "shape": after, "module_type": kind}]  # fmt: skip
+    return {"header": {"layers": layers}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([64, 20], [10, 64], "caution"),
+        ([16, 10], [1, 16], "caution"),
+        ([32, 784], [784, 32], None),
+        ([8, 64], [64, 8], None),
+        ([32, 1, 5, 5], [64, 32, 5, 5], "caution"),
+        ([32, 1, 3, 3], [64, 32, 1, 1], None),
+        ([64, 16, 1, 1], [64, 1, 3, 3], None),
+        ([64, 16, 3, 3], [64, 1, 3, 3], "caution"),
+        ([16, 8, 3, 3], [32, 144], "caution"),
+        ([4, 8, 3, 3], [32, 36], None),
+    ],
+)
+def test_chains_that_are_meant(before, after, expected):
+    facts = {"model.linear_chain": at_first("a -> b")}
+    assert level("linear_chain", facts, **pair(before, after)) == expected
+
+
+def test_transposed_filters_have_their_inputs_first():
+    facts = {"model.linear_chain": at_first("a -> b")}
+    wide = pair([8, 16, 3, 3], [16, 32, 3, 3], "ConvTranspose2d")
+    narrow = pair([8, 4, 3, 3], [4, 32, 3, 3], "ConvTranspose2d")
+    assert level("linear_chain", facts, **wide) == "caution"
+    assert level("linear_chain", facts, **narrow) is None
+
+
+def test_a_chain_of_unknown_shape_counts():
+    found = episode("linear_chain", {"model.linear_chain": at_first("x -> y", "y -> z")})
+    assert found is not None
+    assert found.reading.layers == ("x", "y", "z")
+    assert found.step == 0
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"outputs.spread": 0.0}, "caution"),
+        ({"outputs.spread": 1e-5}, "caution"),
+        ({"outputs.spread": 1e-4}, None),
+        ({"outputs.spread": None, "outputs.min": 0.5, "outputs.max": 0.5}, "caution"),
+        ({"outputs.spread": 0.0, "inputs.shape": [1, 20]}, None),
+        ({"outputs.spread": 0.0, "targets.variance": 0.0}, None),
+        ({"outputs.spread": lambda step: 0.0 if step < 2 else 0.5}, None),
+    ],
+)
+def test_outputs_that_are_the_same_from_the_start(facts, expected):
+    assert level("constant_output", facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"model.without_grad": NAMES[:1]}, "caution"),
+        ({"model.without_grad": NAMES[3:]}, "advisory"),
+        ({"model.without_grad": NAMES[:1], "optimizer.without": NAMES[:1]}, None),
+        ({"model.without_grad": lambda step: NAMES[:1] if step % 3 else []}, None),
+        ({"model.without_grad": lambda step: NAMES[step % 2 :]}, "caution"),
+    ],
+)
+def test_parameters_that_never_get_a_gradient(facts, expected):
+    assert level("detached_parameters", facts) == expected
+
+
+def test_detached_parameters_are_known_after_three_steps():
+    found = episode("detached_parameters", {"model.without_grad": NAMES[:2]})
+    assert found is not None
+    assert (found.step, found.reading.layers) == (2, tuple(NAMES[:2]))
+    assert found.reading.numbers["share"] == pytest.approx((640 + 32) / (640 + 32 + 320 + 10))
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"), [(0.0, None), (0.5, None), (0.79, None), (0.8, "caution"), (1.0, "warning")]
+)
+def test_dropout(p, expected):
+    assert level("extreme_dropout", {"model.dropout": p}) == expected
+
+
+@pytest.mark.parametrize(
+    ("training", "evaluating", "norms", "expected"),
+    [
+        (True, [], 2, None),
+        (False, [], 0, None),
+        (False, ["1"], 0, "caution"),
+        (False, ["1"], 1, "warning"),
+        (True, ["1"], 1, "advisory"),
+        (lambda step: step < 3, lambda step: ["1"] if step >= 3 else [], 1, "warning"),
+        (True, lambda step: ["1"] if step >= 3 else [], 1, "caution"),
+        (True, lambda step: ["1"] if step < 3 else [], 1, None),
+        (lambda step: step != 5, lambda step: ["1"] if step == 5 else [], 1, None),
+    ],
+)
+def test_modes(training, evaluating, norms, expected):
+    facts = {"model.training": training, "model.evaluating": evaluating}
+    assert level("evaluation_mode", facts | {"model.modules_bn": norms}) == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts", "count", "expected"),
+    [
+        ([64, 1], [64], 3, "warning"),
+        ([64, 20], [6] * 10, 12, "advisory"),
+        ([64, 19], [6] * 10, 12, None),
+        ([64, 10], [6] * 10, 12, None),
+        ([64, 1000], [6] * 10, 3, None),
+        ([64, 1000], [32, 32], 12, "advisory"),
+        ([64], None, 12, None),
+    ],
+)
+def test_outputs_and_classes(shape, counts, count, expected):
+    facts = {"outputs.shape": shape, "targets.counts": counts}
+    assert level("wrong_output_size", facts, count=count) == expected

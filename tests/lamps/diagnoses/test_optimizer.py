@@ -1,0 +1,146 @@
+"""Lamps of the optimizer at their edges."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.lamps.runs import ADAM, LAYERS, episode, level
+
+NAMES = [layer["name"] for layer in LAYERS]
+WITH_ADAM = {"header": {"optimizer": ADAM}}
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (0.0, None),
+        (0.05, None),
+        (0.1, "warning"),
+        (lambda step: float(step), "warning"),
+        (lambda step: float(step == 5), None),
+        (math.inf, None),
+    ],
+)
+def test_gradients_that_are_left(before, expected):
+    assert level("gradients_not_zeroed", {"gradient.before": before}) == expected
+
+
+def test_gradients_without_an_optimizer_may_be_left():
+    facts = {"gradient.before": 3.0, "optimizer.without": NAMES[:2]}
+    assert level("gradients_not_zeroed", facts) == "advisory"
+
+
+@pytest.mark.parametrize(
+    ("without", "expected"),
+    [([], None), (NAMES[3:], "caution"), (NAMES[:2], "caution"), (NAMES, "warning")],
+)
+def test_parameters_without_an_optimizer(without, expected):
+    assert level("optimizer_without_parameters", {"optimizer.without": without}) == expected
+
+
+@pytest.mark.parametrize(
+    ("foreign", "without", "expected"),
+    [
+        (0, [], None),
+        (0, NAMES, None),
+        (3, [], "advisory"),
+        (2, NAMES[2:], "caution"),
+        (4, NAMES, "warning"),
+    ],
+)
+def test_parameters_of_something_else(foreign, without, expected):
+    facts = {"optimizer.foreign": foreign, "optimizer.without": without}
+    assert level("foreign_parameters", facts) == expected
+
+
+def test_frozen_layers_are_never_more_than_an_advisory():
+    assert level("frozen_layers") is None
+    facts = {"model.frozen": NAMES, "model.frozen_share": 1.0}
+    assert level("frozen_layers", facts) == "advisory"
+
+
+@pytest.mark.parametrize(
+    ("stepped", "run", "expected"),
+    [
+        (1.0, {}, None),
+        (0.021, {}, None),
+        (0.019, {}, "caution"),
+        (0.019, WITH_ADAM, "advisory"),
+        (1e-5, WITH_ADAM | {"gradient": 1e-2}, "caution"),
+        (0.0, WITH_ADAM, "warning"),
+        (lambda step: 1.0 if step == 0 else 0.001, {}, None),
+        (lambda step: 0.001 if step < 3 else 0.3, {}, None),
+    ],
+)
+def test_clipping(stepped, run, expected):
+    assert level("clipped_to_nothing", {"gradient.stepped": stepped}, **run) == expected
+
+
+def test_clipping_that_begins_late_does_not_raise():
+    late = {"gradient.stepped": lambda step: None if step < 10 else 0.5}
+    assert level("clipped_to_nothing", late, count=14) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "gradient", "expected"),
+    [
+        ({"gradient.zeros": 0.6}, 1e-5, "caution"),
+        ({"gradient.zeros": 0.6}, 1.0, None),
+        ({"gradient.zeros": 0.2}, 1e-5, None),
+        ({"gradient.zeros": 0.2, "update.ratio_max": 4e-4}, 1.0, "caution"),
+        ({"gradient.zeros": 0.2, "update.ratio_max": 0.0}, 1.0, None),
+        ({"gradient.zeros": 0.6, "gradient.dtype": "bfloat16"}, 1e-5, None),
+        ({"gradient.zeros": 0.6, "gradient.dtype": "float32", "outputs.dtype": "float16"}, 1e-5,
+         None),
+    ],
+)  # fmt: skip
+def test_half_precision(facts, gradient, expected):
+    given = {"gradient.dtype": "float16"} | facts
+    assert level("half_underflow", given, gradient=gradient) == expected
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"momentum": 0.0}, None),
+        ({"momentum": 0.99}, None),
+        ({"momentum": 0.995}, "caution"),
+        ({"momentum": 1.0}, "warning"),
+        ({"betas": [0.9, 0.9999]}, None),
+        ({"betas": (0.999, 0.999)}, "caution"),
+        ({}, None),
+    ],
+)
+def test_momentum(group, expected):
+    header = {"optimizer": {"name": "SGD", "groups": [{"lr": 0.1}, group]}}
+    assert level("momentum_too_high", header=header) == expected
+
+
+def test_without_an_optimizer_there_is_no_momentum():
+    assert level("momentum_too_high", header={"optimizer": {}}) is None
+
+
+@pytest.mark.parametrize(
+    ("decay", "run", "expected"),
+    [
+        (0.3, {}, None),
+        (0.71, {}, "caution"),
+        (1.2, {"count": 60}, "caution"),
+        (lambda step: 0.01 if step < 4 else 5.0, {"loss": 2.3}, "caution"),
+        (lambda step: 0.01 if step < 4 else 2.5, {"loss": 2.3}, None),
+        (lambda step: 0.01 if step < 4 else 50.0, {"loss": lambda s: 2.3 * 0.5**s}, None),
+        (lambda step: 5.0 if step < 5 else 0.1, {"count": 20}, None),
+        (math.inf, {}, None),
+    ],
+)
+def test_decay(decay, run, expected):
+    assert level("weight_decay_dominates", {"optimizer.decay": decay}, **run) == expected
+
+
+def test_decay_that_has_come_into_balance_stays_lit():
+    facts = {"optimizer.decay": lambda step: max(0.9, 3.0 * 0.8**step)}
+    found = episode("weight_decay_dominates", facts, count=60, loss=2.3)
+    assert found is not None
+    assert found.reading.numbers["ratio"] == pytest.approx(3.0 * 0.8**2)

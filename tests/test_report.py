@@ -1,0 +1,170 @@
+"""What a report says of a run, and how the command prints it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from cockpit.instruments.numbers import format_number
+from cockpit.log import RunLog
+from cockpit.render.report_text import report_lines
+from cockpit.report import Report, report_on
+from cockpit.synthetic import KINDS, write_kind
+from tests.lamps.lines import Watched, watched
+from tests.synthetic import write_run
+
+ROOT = Path(__file__).parents[1]
+FACTS = {"inputs.nonfinite": 0, "update.decrease": 0.1}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Watched]:
+    with watched(tmp_path / "run") as made:
+        made.steps(20, FACTS)
+        yield made
+
+
+def text(report: Report, width: int = 100) -> str:
+    return "\n".join(line.plain for line in report_lines(report, width))
+
+
+def titles(parts: tuple) -> list[str]:
+    return [title for _, listed in parts for title in listed]
+
+
+def test_what_was_seen_when_with_what_evidence_and_what_to_try_first(run: Watched) -> None:
+    run.lamp("loader_bound", level="advisory", since=2, evidence="It waits.")
+    run.steps(5, FACTS)
+    run.lamp("loader_bound", "off", level="advisory", since=2, evidence="It waits.")
+    run.lamp("learning_rate_too_large", level="warning", since=22, evidence="α is 0.6.")
+    run.lamp("oscillation", since=23, cause="learning_rate_too_large", evidence="It alternates.")
+    run.writer.end("finished", time=9.0, steps=25)
+    report = report_on(run.log)
+    lit, out = report.entries
+    assert (lit.is_lit, lit.spans, lit.alert.level) == (True, ((22, None),), "warning")
+    assert (out.is_lit, out.spans, out.alert.message) == (False, ((2, 24),), "Loader bound")
+    assert report.verdict == "1 warning lit when the run ended."
+    assert (report.level, report.steps) == ("warning", (0, 24))
+    assert report.try_first == lit.alert.advice
+    shown = text(report)
+    assert "▲ WARNING Learning rate too large, from step 22 to the end" in shown
+    assert "Try first Divide the learning rate by 3" in shown
+    assert shown.count("Divide the learning rate by 3") == 1
+    assert "Evidence  α is 0.6." in shown
+    assert "Explains  ◆ Oscillation since step 23. It alternates." in shown
+    assert "○ ADVISORY Loader bound, steps 2 to 24" in shown
+    assert shown.index("WARNING") < shown.index("out again") < shown.index("ADVISORY")
+
+
+def test_a_lamp_that_lit_again_and_again_is_one_entry(run: Watched) -> None:
+    for level in ("caution", "warning", "caution"):
+        run.lamp("dead_units", level=level, since=run.next - 1)
+        run.lamp("vanishing_gradients", cause="dead_units")
+        run.steps(3)
+        run.lamp("dead_units", "off", level=level, since=run.next - 4)
+        run.lamp("vanishing_gradients", "off", cause="dead_units")
+    (entry,) = report_on(run.log).entries
+    assert len(entry.spans) == 3
+    assert entry.alert.level == "warning"
+    assert [one.title for one in entry.alert.consequences] == ["Vanishing gradients"]
+    run.lamp("dead_units", since=28)
+    (entry,) = report_on(run.log).entries
+    assert (entry.is_lit, len(entry.spans)) == (True, 4)
+    assert "from step 28 on, and 3 times before" in text(report_on(run.log))
+
+
+def test_what_was_checked_and_what_could_not_be(tmp_path: Path) -> None:
+    with watched(tmp_path / "run", silenced=["made_up"]) as run:
+        run.steps(9, {"inputs.nonfinite": 0})
+        report = report_on(run.log)
+    assert "Inputs that are no numbers" in titles(report.healthy)
+    assert "Learning rate too large" in titles(report.absent)
+    assert report.silenced == ("Made up",)
+    count = len(titles(report.healthy))
+    assert report.verdict.startswith(f"No lamp was lit; {format_number(count)} lamp")
+    assert (report.level, report.try_first) == ("", "")
+    shown = text(report)
+    assert f"Checked and found healthy ({count})" in shown
+    assert "not tracked in this run: Learning rate too large" in " ".join(shown.split())
+    assert "Silenced by the program (1)" in shown
+
+
+def test_a_run_that_no_lamp_watched_is_looked_at_afterwards(tmp_path: Path) -> None:
+    log = RunLog(write_run(tmp_path / "old", steps=20))
+    report = report_on(log)
+    assert report.afterwards
+    assert "Learning rate too large" in titles(report.absent)
+    assert "afterwards, not while the run went on" in text(report)
+
+
+def test_it_can_be_looked_at_anew(run: Watched) -> None:
+    run.lamp("learning_rate_too_large", level="warning")
+    assert report_on(run.log).lit
+    report = report_on(run.log, anew=True)
+    assert report.afterwards
+    assert "Learning rate too large" not in [entry.alert.message for entry in report.lit]
+
+
+def test_what_is_the_case_beside_the_lamps(tmp_path: Path) -> None:
+    report = report_on(RunLog(write_kind("diverging", tmp_path / "d")))
+    assert report.verdict.endswith("Beside the lamps: 1 warning.")
+    assert report.level == "warning"
+    assert report.try_first.startswith("Lower the learning rate")
+    assert "not a finite number. (step 248)" in text(report)
+
+
+def test_a_run_without_records_has_a_report(tmp_path: Path) -> None:
+    report = report_on(RunLog(write_run(tmp_path / "none", steps=0)))
+    assert (report.steps, report.entries) == (None, ())
+    assert "No lamp could tell anything" in text(report)
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "million"])
+@pytest.mark.parametrize("width", [30, 80, 200])
+def test_it_keeps_to_its_width(tmp_path: Path, name: str, width: int) -> None:
+    report = report_on(RunLog(write_kind(name, tmp_path / name, steps=140)))
+    lines = report_lines(report, width)
+    longest = max(cell_len(line.plain) for line in lines)
+    assert longest <= max(min(width, 100), 40)
+    assert not any("\x1b" in line.plain for line in lines)
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-m", "cockpit", "report", *map(str, arguments)]
+    return subprocess.run(call, cwd=ROOT, env={**os.environ, "COLUMNS": "90"}, capture_output=True,
+                          text=True, encoding="utf-8", check=False)  # fmt: skip
+
+
+def test_the_command(tmp_path: Path) -> None:
+    path = write_kind("lamp-caution", tmp_path / "runs" / "c")
+    done = command(tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("c\n")
+    assert "◆ CAUTION Dead units, from step 60 to the end" in done.stdout
+    page = tmp_path / "new" / "report.html"
+    done = command(path, "--html", page, "--theme", "dark")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{page} (")
+    assert "<h3>Dead units</h3>" in page.read_text(encoding="utf-8")
+    done = command(tmp_path / "nothing")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No run at" in done.stderr
+
+
+def test_no_torch_is_loaded(tmp_path: Path) -> None:
+    run = write_kind("lamp-warning", tmp_path / "w", steps=120)
+    code = (
+        "import sys; from cockpit.cli import main\n"
+        f"assert main(['report', {str(run)!r}]) == 0\n"
+        f"assert main(['report', {str(run)!r}, '--html', {str(tmp_path / 'r.html')!r}]) == 0\n"
+        "assert not {'torch', 'plotly', 'dash'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
