@@ -417,7 +417,7 @@ class Cockpit:
     def _after_optimizer(self, optimizer: Any) -> None:
         if inside_backward():
             return
-        self._engine.facts.after_update(optimizer)
+        self._engine.facts.after_update(optimizer, watched=self._engine.capture.attached)
         opened = self._open
         if opened is None or not opened.parts:
             return

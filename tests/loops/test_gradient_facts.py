@@ -470,3 +470,27 @@ def test_waiting_for_data_is_seen_and_evaluation_is_none(tmp_path: Path) -> None
         training.optimizer.step()
     found = [facts.get("time.waiting") for facts in all_facts(training.close())]
     assert found == [None, 0.75, 0.75, None]
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_each_micro_batch_is_waited_for(around: bool, tmp_path: Path) -> None:
+    training, clock = Training(tmp_path, config=ALONE), [0.0]
+
+    def later(loss: Tensor) -> None:
+        clock[0] += 5.0
+        loss.backward()
+
+    for group in training.cockpit._engine.facts._groups:
+        group.now = lambda: clock[0]
+    for step in range(2):
+        training.optimizer.zero_grad()
+        with training.cockpit(step) if around else nullcontext():
+            for part in range(2):
+                clock[0] += 1.0  # the data
+                loss = training.loss(*batch(2 * step + part)) / 2
+                with nullcontext() if around else training.cockpit(step):
+                    later(loss)
+        clock[0] += 0.5
+        training.optimizer.step()
+    found = [facts.get("time.waiting") for facts in all_facts(training.close())]
+    assert found == [None, pytest.approx(2 / 12.5)]

@@ -76,9 +76,10 @@ class Gradient(Group):
             now.steps.append(Step.at(optimizer, now.look, now.parameters))
         return {}
 
-    def after_update(self, optimizer: Any) -> None:
+    def after_update(self, optimizer: Any, watched: bool) -> None:
         """With which gradients it has stepped."""
-        self._used.take(optimizer)
+        if watched:
+            self._used.take(optimizer)
 
     def settled(self, step: Settled) -> Found:
         """All of it, relative to ḡ."""

@@ -129,8 +129,13 @@ class Group:
         """An optimizer is about to step."""
         return {}
 
-    def after_update(self, optimizer: Any) -> None:
-        """An optimizer has stepped, in a tracked step or between two."""
+    def after_update(self, optimizer: Any, watched: bool) -> None:
+        """An optimizer has stepped, in a tracked step or between two; at each, so it must be quick.
+
+        Args:
+            optimizer: Which one.
+            watched: Whether the next step may be tracked.
+        """
 
     def settled(self, step: Settled) -> Found:
         """The update is known."""

@@ -72,9 +72,9 @@ class FactsOfSteps:
         """The model is called without a graph."""
         self._tell("evaluation_begins")
 
-    def after_update(self, optimizer: Any) -> None:
-        """An optimizer has stepped."""
-        self._tell("after_update", optimizer)
+    def after_update(self, optimizer: Any, watched: bool) -> None:
+        """An optimizer has stepped; the next step may be tracked, or not."""
+        self._tell("after_update", optimizer, watched)
 
     def before_backward(self, first: BackwardPass, look: Callable[[], Seen]) -> None:
         """The first backward pass of a step whose facts are wanted is about to run.
@@ -128,8 +128,7 @@ class FactsOfSteps:
     def _tell(self, moment: str, *about: Any) -> None:
         for group in self._asked[moment]:
             try:
-                with torch.no_grad():
-                    getattr(group, moment)(*about)
+                getattr(group, moment)(*about)
             except Exception as error:
                 self._early[group.name] = error
 

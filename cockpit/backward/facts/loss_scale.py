@@ -9,7 +9,7 @@ import torch
 
 __all__ = ["scale_in_charge"]
 
-DEEP = 12  # calls between the scaler's step and a hook of the optimizer's
+DEEP = 30  # calls between the scaler's step and a hook of the optimizer's
 
 
 def scale_in_charge(optimizer: Any) -> tuple[float, bool] | None:

@@ -15,6 +15,9 @@ from cockpit.linalg import inner_product
 
 __all__ = ["Decay", "Optimizer", "decay_share", "decays_of", "membership"]
 
+# What torch's own optimizers make of ``weight_decay``, unless a group says that it is decoupled.
+COUPLED = ("ASGD", "Adadelta", "Adagrad", "Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
+DECOUPLED = ("AdamW",)
 SMALL = 0.02  # share of decay in a step, below which it is no matter where the rest points
 
 
@@ -58,15 +61,15 @@ def decays_of(optimizer: Any) -> list[Decay]:
 
     Only torch's own optimizers are known: others may do anything with a setting of this name.
     """
-    if not type(optimizer).__module__.startswith("torch.optim"):
+    kind = type(optimizer).__name__
+    if getattr(torch.optim, kind, None) is not type(optimizer) or kind not in COUPLED + DECOUPLED:
         return []
-    adamw = isinstance(optimizer, torch.optim.AdamW)
     return [
         Decay(
             frozenset(map(id, group["params"])),
             float(group["weight_decay"]),
             float(group["lr"]),
-            adamw or bool(group.get("decoupled_weight_decay")),
+            kind in DECOUPLED or bool(group.get("decoupled_weight_decay")),
         )
         for group in optimizer.param_groups
         if group.get("weight_decay") and "lr" in group

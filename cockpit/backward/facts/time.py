@@ -96,12 +96,12 @@ class Time(Group):
         self._runs_ahead = any(p.device.type != "cpu" for p in seen.parameters.values())
         return {}
 
-    def after_backward(self, part: BackwardPass) -> Found:
+    def pass_returns(self, part: BackwardPass) -> Found:
         """A further micro-batch may have to be waited for."""
         self._clock.part_over(self.now())
         return {}
 
-    def after_update(self, optimizer: Any) -> None:
+    def after_update(self, optimizer: Any, watched: bool) -> None:
         """The step is over; several optimizers end it several times."""
         now = self.now()
         if self._tracked and self._share is None:

@@ -48,7 +48,11 @@ def test_only_decays_that_are_known() -> None:
     assert not decays_of(torch.optim.Adam([p], lr=0.3, weight_decay=0.1))[0].decoupled
     assert decays_of(torch.optim.AdamW([p], lr=0.3, weight_decay=0.1))[0].decoupled
     assert decays_of(torch.optim.Adam([p])) == []
+    assert decays_of(torch.optim.NAdam([p], weight_decay=0.1, decoupled_weight_decay=True))[
+        0
+    ].decoupled
     assert decays_of(Mine([p], weight_decay=0.1)) == []
+    assert decays_of(torch.optim.Adafactor([p], weight_decay=0.1)) == []
 
 
 def share(decay: Decay, theta: Tensor, grad: Tensor, update: Tensor | None) -> float | None:

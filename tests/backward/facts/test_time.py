@@ -58,8 +58,8 @@ def step_of(group: Any, at: list[float], evaluates: bool = False) -> float | Non
     group.forward_begins()
     p = nn.Parameter(torch.zeros(1))
     group.before_backward(Seen(nn.Linear(1, 1), {"p": p}, 1))
-    group.after_backward(SimpleNamespace())
-    group.after_update(None)
+    group.pass_returns(SimpleNamespace())
+    group.after_update(None, watched=True)
     return group.settled(SimpleNamespace())["time.waiting"]
 
 
@@ -77,5 +77,5 @@ def test_several_optimizers_end_a_step_several_times(count: int) -> None:
     assert step_of(group, [1.0, 2.0, 3.0]) is None
     for _ in range(count - 1):
         group.now = lambda: 4.0
-        group.after_update(None)
+        group.after_update(None, watched=True)
     assert step_of(group, [5.0, 5.5, 8.0]) == 0.25
