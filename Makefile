@@ -11,7 +11,7 @@ PY     := $(VENV)/bin/python
 export PYTHON TORCH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test ux soak bench gallery lint format browser data clean distclean
+.PHONY: help demo install test ux soak bench faults gallery lint format browser data clean distclean
 
 help:
 	@echo 'make demo    train a network on Fashion-MNIST and watch its cockpit in the browser'
@@ -21,6 +21,8 @@ help:
 	@echo 'make ux      hold the page against its twenty checks, strictly; writes docs/ux.md'
 	@echo 'make soak    a run that writes 50 records a second, three pages (ARGS="--minutes 30")'
 	@echo 'make bench   measure what tracking costs (ARGS="--only MLP --parts memory", ARGS=--full)'
+	@echo 'make faults  train the healthy and the broken runs that the lamps are judged by, and score'
+	@echo '             them (ARGS="--jobs 2"); see python -m benchmarks.faults --help for the parts'
 	@echo 'make gallery train, draw and write the experiments of docs/gallery.md (ARGS=--quick)'
 	@echo 'make lint    check style and types; make format puts the style right'
 	@echo 'make clean   remove what was built; make distclean removes .venv as well'
@@ -50,6 +52,11 @@ soak: $(VENV)/.cockpit-test browser
 
 bench: $(VENV)/.cockpit-bench
 	@$(PY) -m benchmarks $(ARGS)
+
+faults: $(VENV)/.cockpit-bench
+	@$(PY) -m cockpit.problems.data
+	@$(PY) -m benchmarks.faults run $(ARGS)
+	@$(PY) -m benchmarks.faults score
 
 gallery: $(VENV)/.cockpit-data
 	@$(PY) -m cockpit.problems.data

@@ -1,0 +1,78 @@
+"""Which programs can have a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from benchmarks.faults.programs import Program
+
+Applies = Callable[[Program], bool]
+
+
+def contains(*kinds: type[nn.Module]) -> Applies:
+    """Programs whose network has a module of these kinds."""
+    return lambda program: any(isinstance(m, kinds) for m in program.model(0).modules())
+
+
+def every(*conditions: Applies) -> Applies:
+    """Those that fulfil all conditions."""
+    return lambda program: all(condition(program) for condition in conditions)
+
+
+def no(condition: Applies) -> Applies:
+    """Those that do not fulfil a condition."""
+    return lambda program: not condition(program)
+
+
+def inputs(*kinds: str) -> Applies:
+    """Those with inputs of these kinds: ``images``, ``features``, ``text``."""
+    return lambda program: program.task.kind in kinds
+
+
+def optimizer(*names: str) -> Applies:
+    """Those with an optimizer of these names."""
+    return lambda program: program.optimizer.name in names
+
+
+def classification(program: Program) -> bool:
+    """Those that tell classes of pictures or rows apart (not characters)."""
+    return program.task.classes is not None and program.task.kind != "text"
+
+
+def regression(program: Program) -> bool:
+    """Those that foresee numbers."""
+    return program.task.classes is None
+
+
+def layered(program: Program) -> bool:
+    """Those with two layers of weights or more."""
+    return sum(p.ndim > 1 for p in program.model(0).parameters()) > 1
+
+
+def sequential(program: Program) -> bool:
+    """Those whose network is a plain sequence of torch's own layers."""
+    model = program.model(0)
+    own = nn.Module.__module__.split(".")[0]
+    return isinstance(model, nn.Sequential) and all(
+        type(module).__module__.split(".")[0] == own for module in model
+    )
+
+
+def accumulates(program: Program) -> bool:
+    """Those whose step has several micro-batches."""
+    return program.parts > 1
+
+
+def long(program: Program) -> bool:
+    """Those of several hundred steps."""
+    return program.steps > 300
+
+
+def decays(program: Program) -> bool:
+    """Those whose learning rate is near 0 in the end."""
+    return program.schedule(0.99) < 0.1
+
+
+floats = inputs("images", "features")

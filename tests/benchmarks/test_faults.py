@@ -1,0 +1,310 @@
+"""The corpus of faults in small: runs are made once, replayed, and end up in the right cells."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from benchmarks.faults import programs, tables
+from benchmarks.faults.__main__ import main
+from benchmarks.faults.baselines import BASELINES, Evidence, autotrainer, sagemaker
+from benchmarks.faults.corpus import Run, chosen, runs
+from benchmarks.faults.harm import worse
+from benchmarks.faults.injections import FAULTS
+from benchmarks.faults.loop import EVALUATIONS, evaluated_steps, tracked_steps
+from benchmarks.faults.programs import PROGRAMS, Program
+from benchmarks.faults.records import read, without_curvature, without_individual
+from benchmarks.faults.runner import OUTCOME, make_all
+from benchmarks.faults.score import Scores, Share, score
+from benchmarks.faults.setup import Setup
+from benchmarks.faults.sight import look
+from cockpit.lamps import StepView, all_lamps
+
+STEPS = 40
+TINY = ("regression-adam", "mlp-small-batch")
+BROKEN = ("bad_record-nan", "learning_rate_too_large-x100", "foreign_parameters")
+HERE = ("digits", "digits-raw", "digits-flat", "halves", "cancer", "diabetes", "friedman")
+
+
+@pytest.fixture(scope="module")
+def little(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], Path]:
+    """Two programs, three seeds each, and three faults."""
+    patch = pytest.MonkeyPatch()
+    for name in TINY:
+        patch.setitem(PROGRAMS, name, replace(PROGRAMS[name], steps=STEPS))
+    made = [Run(name, None, seed) for name in TINY for seed in range(3)]
+    made += [Run(name, fault, 50) for name in TINY for fault in BROKEN]
+    folder = tmp_path_factory.mktemp("faults")
+    assert make_all(made, folder, 1, Console(quiet=True)) == 0
+    yield made, folder
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def scores(little: tuple[list[Run], Path]) -> Scores:
+    return score(*little)
+
+
+def test_finished_runs_are_not_trained_again(little: tuple[list[Run], Path]) -> None:
+    made, folder = little
+    before = {run: (run.folder(folder) / OUTCOME).stat().st_mtime_ns for run in made}
+    assert make_all(made, folder, 1, Console(quiet=True)) == 0
+    assert before == {run: (run.folder(folder) / OUTCOME).stat().st_mtime_ns for run in made}
+
+
+def test_a_run_of_another_recipe_is_trained_again(
+    little: tuple[list[Run], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run, *_), folder = little
+    before = (run.folder(folder) / OUTCOME).stat().st_mtime_ns
+    with monkeypatch.context() as patch:
+        patch.setitem(PROGRAMS, run.program, replace(PROGRAMS[run.program], batch_size=16))
+        assert make_all([run], folder, 1, Console(quiet=True)) == 0
+        assert (run.folder(folder) / OUTCOME).stat().st_mtime_ns > before
+    assert make_all([run], folder, 1, Console(quiet=True)) == 0
+
+
+def test_the_log_holds_what_lamps_need(little: tuple[list[Run], Path]) -> None:
+    (run, *_), folder = little
+    log = read(run.folder(folder))
+    assert log.header["planned_steps"] == STEPS
+    schedule = tracked_steps(STEPS)
+    assert log.tracked == [step for step in range(STEPS) if schedule(step)]
+    logged = [entry for entry in log.entries if not isinstance(entry, StepView)]
+    assert [step for step, _ in logged] == sorted(evaluated_steps(STEPS))
+    assert "valid_loss" in logged[0][1]
+    assert "Alpha" in next(e for e in log.entries if isinstance(e, StepView)).values
+
+
+def test_the_scores_have_each_run_once(scores: Scores) -> None:
+    counted = [row.scored for row in scores.rows["all"]]
+    assert len(scores.healthy) == 6
+    assert len(counted) + len(scores.harmless) == 6
+    assert scores.missing == []
+    wrong = {one.run.fault for one in counted if one.harm and one.harm.wrong}
+    assert wrong == {"bad_record-nan", "foreign_parameters"}
+    assert set(scores.rows) == {"all", "without individual gradients", *BASELINES}
+
+
+def test_a_bad_record_is_found_and_named(scores: Scores) -> None:
+    rows = [row for row in scores.rows["all"] if row.scored.run.fault == "bad_record-nan"]
+    assert len(rows) == 2
+    for row in rows:
+        assert row.found
+        assert row.first == "nonfinite_input"
+        assert row.first_right
+        assert row.root_right
+        assert row.found_at is not None
+        assert row.found_at < 0.2
+
+
+def test_published_rules_see_nan_as_well(scores: Scores) -> None:
+    for name in BASELINES:
+        rows = [row for row in scores.rows[name] if row.scored.run.fault == "bad_record-nan"]
+        assert all(row.found for row in rows)
+
+
+def test_the_page_has_all_tables(scores: Scores) -> None:
+    page = tables.page(scores, "setting")
+    for fault in ("bad_record-nan", "foreign_parameters"):
+        assert fault in page
+    for name in BASELINES:
+        assert name in page
+    for table in page.split("\n\n"):
+        if table.startswith("|"):
+            head, *rows = [line.count("|") for line in table.strip().splitlines()]
+            assert set(rows) == {head}
+    json.dumps(tables.plain(scores))
+
+
+def test_what_is_dropped_makes_lamps_absent(little: tuple[list[Run], Path]) -> None:
+    (run, *_), folder = little
+    log = read(run.folder(folder))
+    needing = {lamp.name for lamp in all_lamps() if "NormTest" in lamp.needs}
+    assert needing
+    assert needing <= set(look(log, without_individual).absent)
+    assert not needing & set(look(log).absent) or needing - set(look(log).absent)
+
+
+def test_what_needs_individual_gradients_or_curvature() -> None:
+    assert not without_individual("NormTest")
+    assert not without_individual("units.fc.dead")
+    assert without_individual("update.decrease")
+    assert not without_curvature("HessMaxEV")
+    assert without_curvature("Alpha")
+
+
+def test_the_command_line(
+    little: tuple[list[Run], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = little
+    here = ["--only", TINY[0], "--runs", str(folder)]
+    assert main(["score", *here, "--faults", "healthy", "--out", str(tmp_path)]) == 0
+    assert "wanted" in capsys.readouterr().out
+    assert (tmp_path / "faults-setting.md").exists()
+    assert not (tmp_path / "faults.md").exists()  # nothing was held out
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_changes_a_program_that_still_computes(name: str) -> None:
+    fault = FAULTS[name]
+    able = [p for p in PROGRAMS.values() if p.data in HERE and fault.applies(p)]
+    if not able:
+        pytest.skip("only programs on a text have it")
+    program = min(able, key=lambda p: p.batch_size)
+    setup = Setup.of(program, 0)
+    fault.inject(setup)
+    inputs, targets = next(setup.batches())
+    setup.model.train(setup.training)
+    if name == "broadcast_targets":
+        with pytest.warns(UserWarning, match="different to the input size"):
+            loss = setup.loss_fn(setup.model(inputs), targets)
+    else:
+        loss = setup.loss_fn(setup.model(inputs), targets)
+    optimizer = setup.optimizer.make(setup.parameters(setup.model))
+    setup.differentiate(loss).backward()
+    for act in setup.before_step:
+        act(setup.model)
+    optimizer.step()
+    task = program.task  # is shared, and must be as it was
+    assert task.train.inputs.isfinite().all()
+    assert task.train.targets.isfinite().all()
+    assert setup.valid.inputs.isfinite().all()
+
+
+def test_each_fault_is_in_both_splits_and_named_by_a_lamp_of_the_contract() -> None:
+    for fault in FAULTS.values():
+        assert fault.root in fault.accepted
+        for split in ("setting", "held_out"):
+            assert chosen(fault, split), fault.name  # type: ignore[arg-type]
+
+
+def test_the_splits_share_no_program_and_both_are_large() -> None:
+    for split, healthy in (("setting", 150), ("held_out", 200)):
+        of_split = runs(split)  # type: ignore[arg-type]
+        assert {run.split for run in of_split} == {split}
+        assert len({run.name for run in of_split}) == len(of_split)
+        assert sum(run.fault is None and run.tier == "economy" for run in of_split) >= healthy
+    described = [
+        json.dumps({k: v for k, v in p.describe().items() if k not in ("name", "split")})
+        for p in PROGRAMS.values()
+        if p.data in HERE
+    ]
+    assert len(set(described)) == len(described)
+
+
+def test_both_splits_have_each_kind_of_architecture() -> None:
+    def kinds(split: str) -> set[str]:
+        return {p.architecture.split(",")[0] for p in PROGRAMS.values() if p.split == split}
+
+    assert kinds("setting") <= kinds("held_out") | {"linear regression"}
+
+
+@pytest.mark.parametrize("steps", [24, 120, 150, 200, 600])
+def test_tracked_steps_begin_densely_and_come_in_pairs(steps: int) -> None:
+    schedule = tracked_steps(steps)
+    tracked = [step for step in range(steps) if schedule(step)]
+    assert tracked[:8] == list(range(8))
+    assert tracked[-1] == steps - 1
+    assert len(tracked) <= 50
+    assert len(evaluated_steps(steps)) == EVALUATIONS
+    assert max(evaluated_steps(steps)) == steps - 1
+
+
+def test_harm_is_an_end_outside_of_the_healthy_ones() -> None:
+    def ended(loss: float, accuracy: float | None = None) -> dict:
+        return {"history": [[9, loss, accuracy]], "error": ""}
+
+    twins = [ended(1.0, 0.80), ended(1.1, 0.76)]
+    assert not worse(ended(1.15, 0.74), twins)
+    assert worse(ended(1.25, 0.80), twins)
+    assert worse(ended(1.0, 0.70), twins)
+    assert worse(ended(math.inf, 0.80), twins)
+    assert worse({"history": [], "error": "ValueError"}, twins)
+    assert worse(ended(2.0), [ended(1.0), ended(1.0)])
+
+
+def test_wilsons_interval() -> None:
+    share = Share.of([True] * 9 + [False])
+    low, high = share.interval
+    assert (round(low, 3), round(high, 3)) == (0.596, 0.982)
+    assert str(share) == "90% (9/10; 60%–98%)"
+
+
+def layer(gradient: float, *, weight: bool = True, zeros: float = 0.0) -> dict:
+    return {
+        "name": "w", "weight": weight, "finite": True, "variance": 1.0, "gradient": gradient,
+        "gradient_mean": gradient, "gradient_zeros": zeros, "gradient_range": 1.0, "size": 10,
+        "update": 1e-3,
+    }  # fmt: skip
+
+
+def evidence(
+    layers: list[dict], accuracies: list[float], losses: list[float] | None = None
+) -> Evidence:
+    """Ten evaluations, ten steps each, all at these accuracies."""
+    history = [(10 * k + 9, 1.0, accuracies[k]) for k in range(10)]
+    steps = [{"step": s, "layers": layers, "activations": {}} for s in range(0, 100, 5)]
+    falling = [100.0 - step for step in range(100)]
+    each = [accuracies[step // 10] for step in range(100)]
+    return Evidence(losses or falling, each, steps, history, images=False, planned=100)
+
+
+GOOD = [0.3, 0.5, 0.6, 0.7, 0.75, 0.78, 0.8, 0.81, 0.82, 0.83]
+
+
+@pytest.mark.parametrize(
+    ("layers", "accuracies", "rule"),
+    [
+        ([layer(1.0), layer(1.0)], GOOD, None),
+        ([layer(1e-6), layer(1.0)], [0.1] * 10, "vanishing gradient"),
+        ([layer(100.0), layer(1.0)], [0.1] * 10, "exploding gradient"),
+        ([layer(1.0, zeros=0.9), layer(1.0)], [0.1] * 10, "dying ReLU"),
+        ([layer(1.0), layer(1.0)], [0.1] * 10, "slow convergence"),
+        ([layer(1.0), layer(1.0)], [0.1, 0.8, 0.7, 0.8, 0.7, 0.8, 0.7, 0.8, 0.7, 0.8],
+         "oscillating loss"),
+    ],
+)  # fmt: skip
+def test_autotrainers_symptoms(layers: list[dict], accuracies: list[float], rule: str) -> None:
+    assert [alarm.rule for alarm in autotrainer.alarms(evidence(layers, accuracies))] == (
+        [rule] if rule else []
+    )
+
+
+def test_sagemakers_rules() -> None:
+    def rules(given: Evidence) -> set[str]:
+        return {alarm.rule for alarm in sagemaker.alarms(given)}
+
+    sound = [layer(1.0), layer(1.0)]
+    # The validation loss is 1 and the training loss far above: nothing to find.
+    assert rules(evidence(sound, GOOD)) == set()
+    assert rules(evidence([layer(1e-9), layer(1.0)], GOOD)) == {"VanishingGradient"}
+    assert rules(evidence([layer(0.0, zeros=1.0), layer(1.0)], GOOD)) == {
+        "VanishingGradient", "AllZero",
+    }  # fmt: skip
+    assert rules(evidence([{**sound[0], "update": 11.0}], GOOD)) == {"WeightUpdateRatio"}
+    flat = evidence(sound, GOOD, [5.0] * 100)
+    assert {"LossNotDecreasing", "UnchangedTensor"} <= rules(flat)
+    assert "Overfit" in rules(evidence(sound, GOOD, [0.5 - step / 1000 for step in range(100)]))
+    dead = evidence(sound, GOOD)
+    dead.steps[3]["activations"] = {"1": {"kind": "ReLU", "inactive": 0.6}}
+    assert rules(dead) == {"DeadRelu"}
+
+
+def test_every_rule_means_some_lamp() -> None:
+    assert set(sagemaker.RULES) == set(sagemaker.MEANS)
+    for _, means in BASELINES.values():
+        assert all(means.values())
+
+
+def test_programs_do_not_touch_global_random_numbers() -> None:
+    before = torch.get_rng_state()
+    program: Program = programs.PROGRAMS["mlp-tanh"]
+    assert program.model(1)[1].weight.ne(program.model(2)[1].weight).any()
+    assert torch.equal(before, torch.get_rng_state())
