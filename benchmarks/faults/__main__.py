@@ -3,6 +3,7 @@
 python -m benchmarks.faults run [--split setting held_out] [--jobs 2] [--only PROGRAM …]
 python -m benchmarks.faults score [--held-out]
 python -m benchmarks.faults list
+python -m benchmarks.faults pages
 
 An interrupted ``run`` is gone on with by the same command. Lamps are looked at by ``score`` alone,
 from the logs: after a change of them, nothing has to be trained again. Programs of ``held_out`` are
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.faults import tables
+from benchmarks.faults import pages, tables
 from benchmarks.faults.corpus import Run, selected
 from benchmarks.faults.injections import FAULTS
 from benchmarks.faults.programs import PROGRAMS, Split
@@ -31,6 +32,7 @@ from cockpit.signals import terminated_as_interrupted
 SPLITS: tuple[Split, ...] = ("setting", "held_out")
 RUNS = Path("runs") / "faults"
 RESULTS = Path(__file__).parents[1] / "results"
+DOCS = Path(__file__).parents[2] / "docs" / "lamps"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,6 +79,13 @@ def _scored(runs: list[Run], root: Path, console: Console) -> Scores:
         return score(runs, root, lambda run: bar.update(task, advance=1, description=run.name))
 
 
+def describe(chosen: argparse.Namespace, console: Console) -> int:
+    """Write a page for each lamp, with what the last score says of it."""
+    written = pages.write(chosen.docs, chosen.out)
+    console.print(f"{len(written)} pages in {chosen.docs}", markup=False)
+    return 0
+
+
 def show(chosen: argparse.Namespace, console: Console) -> int:
     """The programs and the faults."""
     for split in SPLITS:
@@ -98,7 +107,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True)
-    for name, do in (("run", run), ("score", judge), ("list", show)):
+    for name, do in (("run", run), ("score", judge), ("list", show), ("pages", describe)):
         command = commands.add_parser(name, help=do.__doc__)
         command.set_defaults(do=do)
         add = command.add_argument
@@ -111,7 +120,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
             add("--jobs", type=int, default=1, help="processes (%(default)s)")
         if name == "score":
             add("--held-out", action="store_true", help="score these programs, too")
+        if name in ("score", "pages"):
             add("--out", type=Path, default=RESULTS, help="folder of the tables")
+        if name == "pages":
+            add("--docs", type=Path, default=DOCS, help="folder of the pages")
     return parser.parse_args(arguments)
 
 
