@@ -58,10 +58,3 @@ class StepInfo:
     def sq_update_norms(self) -> Tensor:
         """‖s‖² of each parameter in the order of ``update``, float64 on the host, shape [P]."""
         return squared_norms((self.update or {}).values())
-
-    @cached_property
-    def sq_parameter_norms(self) -> dict[str, float]:
-        """‖θ(t)‖² of each trainable parameter by name."""
-        return dict(
-            zip(self.parameters, squared_norms(self.parameters.values()).tolist(), strict=True)
-        )

@@ -65,6 +65,8 @@ class GradientsOfPass:
     def _note_memory(self, name: str, grad: Tensor) -> None:
         if name in self._sums:
             self.memory.pop(name, None)  # the sum of several passes is elsewhere
+        elif torch.compiler.is_compiling():
+            pass  # there is no memory yet
         elif type(grad) is Tensor and grad.layout == torch.strided:
             self.memory[name] = memory_of(grad)
 

@@ -6,15 +6,15 @@ know what is in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils.weak import TensorWeakRef
 
+from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.loss_scale import scale_in_charge
 from cockpit.backward.gradients import memory_of
 from cockpit.linalg import inner_product, norm, norms
@@ -22,68 +22,47 @@ from cockpit.linalg import inner_product, norm, norms
 if TYPE_CHECKING:
     from cockpit.backward.backward_pass import BackwardPass
 
-__all__ = ["Look", "Step", "UsedGradients", "held", "left_over", "samples", "zero_share"]
+__all__ = ["Look", "Step", "UsedGradients", "held", "left_over", "sample", "stride_for"]
 
-SAMPLE = 256  # elements of a gradient that are looked at one by one
-NEARLY_ALL = 0.95  # of the elements are in the gradients that are looked at so
+SAMPLE = 512  # elements of the gradients that are looked at one by one
+NEARLY_ALL = 0.95  # of all are in the gradients of which some are looked at so
 MOST_PARTS = 16  # of a step, with which ``.grad`` is compared
 
 
 def held(parameters: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     """The gradients in ``.grad`` by name; ``None`` if one is sparse or spread over devices."""
-    found = {name: grad for name, p in parameters.items() if (grad := p.grad) is not None}
-    plain = all(type(g) is Tensor and g.layout == torch.strided for g in found.values())
-    return found if plain and len({g.device for g in found.values()}) <= 1 else None
+    found, devices = {}, set()
+    for name, p in parameters.items():
+        grad = p.grad
+        if grad is None:
+            continue
+        if type(grad) is not Tensor or grad.layout != torch.strided:
+            return None
+        found[name] = grad
+        devices.add(grad.device)
+    return found if len(devices) <= 1 else None
 
 
-def samples(tensors: Iterable[Tensor]) -> Tensor:
-    """Some elements of each of several tensors, evenly spread in memory, one after the other."""
-    return torch.cat([_sample(x) for x in tensors])
+def stride_for(sizes: Iterable[int]) -> int:
+    """Which of the elements of several tensors are looked at: each so-many-th."""
+    return max(1, sum(sizes) // SAMPLE) | 1  # odd: not always the same column
 
 
-def _sample(x: Tensor) -> Tensor:
+def sample(x: Tensor, stride: int) -> Tensor:
+    """Elements of a tensor that are so far apart in memory; a view where that is possible."""
     if not (x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)):
         x = x.contiguous()
-    size = x.numel()
-    return x.as_strided((_count(size),), (_stride(size),), x.storage_offset())
-
-
-def _stride(size: int) -> int:
-    return max(1, size // SAMPLE) | 1  # odd: not always the same column
-
-
-def _count(size: int) -> int:
-    return -(-size // _stride(size))
-
-
-def zero_share(sampled: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Share of elements that are exactly zero, as far as samples tell; on the device.
-
-    Args:
-        sampled: As :func:`samples` gives them.
-        sizes: Number of elements of each tensor.
-    """
-    weights = _weights(tuple(sizes), sampled.device)
-    return ((sampled == 0) * weights).sum()
-
-
-@lru_cache(maxsize=16)
-def _weights(sizes: tuple[int, ...], device: torch.device) -> Tensor:
-    """What each element of the samples of tensors stands for; 1 together."""
-    counts = [_count(size) for size in sizes]
-    shares = [n / max(m, 1) / max(1, sum(sizes)) for n, m in zip(sizes, counts, strict=True)]
-    return torch.tensor(shares).repeat_interleave(torch.tensor(counts)).to(device)
+    return x.as_strided((-(-x.numel() // stride),), (stride,), x.storage_offset())
 
 
 def _largest(sizes: Mapping[str, int]) -> list[str]:
     """The tensors that have nearly all elements."""
     rest, chosen = (1 - NEARLY_ALL) * sum(sizes.values()), []
-    by_size = sorted(sizes, key=sizes.__getitem__)
-    for name in by_size:
+    for name in sorted(sizes, key=sizes.__getitem__):
         rest -= sizes[name]
         if rest < 0:
             chosen.append(name)
-    return chosen
+    return chosen or list(sizes)
 
 
 class UsedGradients:
@@ -157,7 +136,8 @@ class Look:
         memory: Where each gradient was, and its version, by name.
         dtype: The least precise kind of number among them.
         sizes: Numbers of elements of the largest ones, which have nearly all, by name.
-        sampled: Elements of these, see :func:`samples`.
+        stride: Each so-many-th element of these has been copied, …
+        sampled: … one after the other.
         norms: Of each, float64 on the device, shape [P]; ``None``: they are what the one backward
             pass has given.
         dots: Inner products with what each backward pass has given, float64 on the device; empty
@@ -167,6 +147,7 @@ class Look:
     memory: dict[str, tuple[int, int]]
     dtype: str
     sizes: dict[str, int]
+    stride: int
     sampled: Tensor
     norms: Tensor | None = None
     dots: list[Tensor] = field(default_factory=list)
@@ -181,12 +162,14 @@ class Look:
         """
         given, memory = parts[-1].given
         sizes = {name: g.numel() for name, g in grads.items()}
-        chosen = _largest(sizes) or list(sizes)
+        chosen = _largest(sizes)
+        stride = stride_for(sizes[name] for name in chosen)
         look = cls(
             {name: memory_of(g) for name, g in grads.items()},
-            _least_precise(g.dtype for g in grads.values()),
+            _least_precise({g.dtype for g in grads.values()}),
             {name: sizes[name] for name in chosen},
-            samples(grads[name] for name in chosen),
+            stride,
+            torch.cat([sample(grads[name], stride) for name in chosen]),
         )
         if len(parts) == 1 and look.memory == memory:
             return look
@@ -196,9 +179,11 @@ class Look:
             look.dots = [_product(grads, x) for x in (*before, given)]
         return look
 
-    def zero_share(self) -> Tensor:
-        """Share of elements that are exactly zero, as far as samples tell; on the device."""
-        return zero_share(self.sampled, list(self.sizes.values()))
+    def zero_share(self) -> Then:
+        """Share of elements that are exactly zero, as far as a sample tells."""
+        size = self.sampled.numel()
+        count = torch.count_nonzero(self.sampled)
+        return Then([count], lambda others: (size - others) / size if size else None)
 
     def unchanged(self, grads: Mapping[str, Tensor]) -> bool:
         """Whether some of these gradients are what they were.
@@ -207,17 +192,23 @@ class Look:
         """
         if any(self.memory[name] != memory_of(g) for name, g in grads.items()):
             return False
-        chosen = [name for name in self.sizes if name in grads]
-        if not self.sampled.is_cpu or not chosen:
+        if not self.sampled.is_cpu:
             return True
-        counts = [_count(size) for size in self.sizes.values()]
-        then = dict(zip(self.sizes, self.sampled.split(counts), strict=True))
-        before, now = (torch.cat([then[n] for n in chosen]), samples(grads[n] for n in chosen))
-        return torch.equal(before, now.to(before.dtype))
+        place = 0
+        for name in self.sizes:
+            end = place - (-self.sizes[name] // self.stride)
+            now = grads.get(name)
+            if now is not None:
+                then = self.sampled[place:end]
+                if not torch.equal(then, sample(now, self.stride).to(then.dtype)):
+                    return False
+            place = end
+        return True
 
 
-def _least_precise(dtypes: Iterable[torch.dtype]) -> str:
-    return str(max(set(dtypes), key=lambda dtype: torch.finfo(dtype).eps)).removeprefix("torch.")
+def _least_precise(dtypes: Collection[torch.dtype]) -> str:
+    worst = max(dtypes, key=lambda dtype: torch.finfo(dtype).eps) if len(dtypes) > 1 else None
+    return str(worst or next(iter(dtypes))).removeprefix("torch.")
 
 
 def _product(some: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> Tensor:
@@ -249,14 +240,14 @@ class Step:
         mine = {name: parameters[name] for name in look.memory if id(parameters[name]) in own}
         grads = {name: p.grad for name, p in mine.items() if p.grad is not None}
         lost = len(grads) < len(mine)
-        step = cls(list(mine), None if not lost and look.unchanged(grads) else _norms(mine))
+        step = cls(list(mine), None if not lost and look.unchanged(grads) else _norms(mine, look))
         found = scale_in_charge(optimizer)
         if found is not None:
             step.loss_scale, step.is_free = found
         return step
 
 
-def _norms(parameters: Mapping[str, Tensor]) -> Tensor:
+def _norms(parameters: Mapping[str, Tensor], look: Look) -> Tensor:
     """‖.grad‖ of each, 0 where there is none."""
-    zero = torch.zeros(())
+    zero = torch.zeros((), device=look.sampled.device)
     return norms(zero if p.grad is None else p.grad for p in parameters.values())

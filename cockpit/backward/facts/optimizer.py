@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cockpit.backward.facts.group import MOST_NAMES, Found, Group, Seen, Settled
+from cockpit.backward.facts.weights import WeightNorms
 from cockpit.linalg import inner_product
 
 __all__ = ["Decay", "Optimizer", "decay_share", "decays_of", "membership"]
@@ -79,10 +80,10 @@ def decays_of(optimizer: Any) -> list[Decay]:
 def decay_share(
     decay: Decay,
     parameters: Mapping[str, Tensor],
-    sq_parameters: float,
-    sq_grad: float,
+    size: float,
+    gradient: float,
     update: Mapping[str, Tensor] | None,
-    sq_update: float,
+    moved: float,
 ) -> float | None:
     """How large the decay's part of a step is against the gradient's; ``None`` if unknown.
 
@@ -92,21 +93,21 @@ def decay_share(
     Args:
         decay: Of a group.
         parameters: θ of its parameters before the step, by name.
-        sq_parameters: ‖θ‖².
-        sq_grad: ‖ḡ‖², as the optimizer gets it.
+        size: ‖θ‖.
+        gradient: ‖ḡ‖, as the optimizer gets it.
         update: Δθ by name.
-        sq_update: ‖Δθ‖².
+        moved: ‖Δθ‖.
     """
     if not decay.decoupled:
-        pull, rest = decay.coefficient * math.sqrt(sq_parameters), math.sqrt(sq_grad)
+        pull, rest = decay.coefficient * size, gradient
     elif update is None:
         return None
     else:
         rate = decay.lr * decay.coefficient
-        pull, rest = rate * math.sqrt(sq_parameters), math.sqrt(sq_update)
+        pull, rest = rate * size, moved
         if pull > SMALL * rest:
             along = sum(float(inner_product(update[n], p)) for n, p in parameters.items())
-            rest = math.sqrt(max(0.0, sq_update + 2 * rate * along + pull * pull))
+            rest = math.sqrt(max(0.0, moved * moved + 2 * rate * along + pull * pull))
     share = pull / rest if rest > 0 else math.nan
     return share if math.isfinite(share) else None
 
@@ -118,10 +119,12 @@ class Optimizer(Group):
 
     def __init__(self) -> None:
         self._decays: list[Decay] = []
+        self._norms = WeightNorms()
 
     def before_backward(self, seen: Seen) -> Found:
         """Its parameters, where there is one."""
         self._decays = []
+        self._norms.begin(seen.parameters)
         if not seen.param_groups:
             return {}
         beside = seen.loss_fn.parameters() if isinstance(seen.loss_fn, nn.Module) else ()
@@ -136,22 +139,25 @@ class Optimizer(Group):
     def settled(self, step: Settled) -> Found:
         """The strongest decay of its groups."""
         decays, self._decays = self._decays, []
-        shares = [share for decay in decays if (share := _share_of(decay, step)) is not None]
-        return {"optimizer.decay": max(shares, default=None)}
+        if not decays:
+            return {}
+        info = step.info
+        moved = dict(zip(info.update or (), info.sq_update_norms.sqrt().tolist(), strict=True))
+        shares = [self._share_of(decay, step, moved) for decay in decays]
+        self._norms.end(step.passes[0].parameters, moved)
+        known = [share for share in shares if share is not None]
+        return {"optimizer.decay": max(known, default=None)}
 
-
-def _share_of(decay: Decay, step: Settled) -> float | None:
-    info, stats = step.info, step.stats
-    live = step.passes[0].parameters
-    names = [name for name in stats.grad if name in live and id(live[name]) in decay.members]
-    squares = dict(zip(stats.grad, stats.sq_grad_norms.tolist(), strict=True))
-    moved = dict(zip(info.update or (), info.sq_update_norms.tolist(), strict=True))
-    unit = info.batch_size / info.ranks if info.reduction == "sum" else 1.0
-    return decay_share(
-        decay,
-        {name: info.parameters[name] for name in names},
-        sum(info.sq_parameter_norms[name] for name in names),
-        unit * unit * sum(squares[name] for name in names),
-        info.update,
-        sum(moved.get(name, 0.0) for name in names),
-    )
+    def _share_of(self, decay: Decay, step: Settled, moved: Mapping[str, float]) -> float | None:
+        info, stats, live = step.info, step.stats, step.passes[0].parameters
+        names = [name for name in stats.grad if name in live and id(live[name]) in decay.members]
+        squares = dict(zip(stats.grad, stats.sq_grad_norms.tolist(), strict=True))
+        unit = info.batch_size / info.ranks if info.reduction == "sum" else 1.0
+        return decay_share(
+            decay,
+            {name: info.parameters[name] for name in names},
+            math.hypot(*self._norms.of(info.parameters, names).values()),
+            unit * math.sqrt(sum(squares[name] for name in names)),
+            info.update,
+            math.hypot(*(moved.get(name, 0.0) for name in names)),
+        )

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from cockpit.backward.facts.group import Found, Group, Settled
+from cockpit.backward.facts.group import Found, Group, Seen, Settled
+from cockpit.backward.facts.weights import WeightNorms
 from cockpit.backward.statistics import DotUpdate
 from cockpit.linalg import inner_product
 
@@ -49,17 +50,17 @@ def direction_facts(along: float, sq_grad: float, sq_update: float) -> Found:
     return found
 
 
-def ratio_facts(sq_update: Mapping[str, float], sq_weights: Mapping[str, float]) -> Found:
+def ratio_facts(moved: Mapping[str, float], sizes: Mapping[str, float]) -> Found:
     """Largest and smallest ‖Δθ‖/‖θ‖ of a parameter, with their names.
 
     Args:
-        sq_update: ‖Δθ‖² by parameter.
-        sq_weights: ‖θ‖² of those that are looked at; where it is zero there is no ratio.
+        moved: ‖Δθ‖ by parameter.
+        sizes: ‖θ‖ of those that are looked at; where it is zero there is no ratio.
     """
     ratios = {
-        name: math.sqrt(sq_update[name] / square)
-        for name, square in sq_weights.items()
-        if name in sq_update and 0 < square < math.inf and math.isfinite(sq_update[name])
+        name: moved[name] / size
+        for name, size in sizes.items()
+        if name in moved and 0 < size < math.inf and math.isfinite(moved[name])
     }
     if not ratios:
         return {}
@@ -77,17 +78,25 @@ class Update(Group):
 
     name: ClassVar[str] = "update"
 
+    def __init__(self) -> None:
+        self._norms = WeightNorms()
+
+    def before_backward(self, seen: Seen) -> Found:
+        """Only remembers what is still as it was."""
+        self._norms.begin(seen.parameters)
+        return {}
+
     def settled(self, step: Settled) -> Found:
         """Of parameters that have a gradient."""
         info, stats = step.info, step.stats
         if info.update is None:
             return {}
         squares = dict(zip(info.update, info.sq_update_norms.tolist(), strict=True))
-        moved = {name: square for name, square in squares.items() if name in stats.grad}
+        moved = {name: math.sqrt(square) for name, square in squares.items()}
         known: dict[str, Any] = stats.by_parameter.get(DotUpdate(), {})
         along = slope(stats.grad, info.update, known)
         found = direction_facts(along, float(stats.sq_grad_norms.sum()), sum(squares.values()))
-        weights = info.sq_parameter_norms
-        return found | ratio_facts(
-            moved, {n: weights[n] for n in moved if info.parameters[n].dim() > 1}
-        )
+        weights = [n for n in moved if n in stats.grad and info.parameters[n].dim() > 1]
+        sizes = self._norms.of(info.parameters, weights)
+        self._norms.end(step.passes[0].parameters, moved)
+        return found | ratio_facts(moved, sizes)

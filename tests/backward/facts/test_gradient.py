@@ -3,43 +3,79 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from cockpit.backward.facts.fetch import fetched
 from cockpit.backward.facts.gradient import scale_and_step
-from cockpit.backward.facts.looks import Step, UsedGradients, held, left_over, samples, zero_share
+from cockpit.backward.facts.looks import (
+    Look,
+    Step,
+    UsedGradients,
+    held,
+    left_over,
+    sample,
+    stride_for,
+)
 from cockpit.backward.facts.loss_scale import scale_in_charge
+
+
+def look(*grads: Tensor) -> Look:
+    """As if none of them were what a backward pass has given."""
+    named = {f"p{n}": grad for n, grad in enumerate(grads)}
+    return Look.at(named, [cast(Any, SimpleNamespace(given=({}, {})))])
 
 
 def test_samples_are_spread_over_all_elements() -> None:
     large = torch.arange(784_000.0).reshape(1000, 784)
-    small = torch.tensor([5.0, 6.0])
-    found = samples([large, small, torch.zeros(0)])
-    assert found[-2:].tolist() == [5.0, 6.0]
-    places = found[:-2].long()
-    assert 200 < len(places) <= 256
+    places = sample(large, stride_for([784_000, 10])).long()
+    assert 400 < len(places) <= 520
     assert places.max() > 780_000
-    assert len(set((places % 784).tolist())) > 100  # not of one column
-    channels_last = torch.rand(4, 3, 4, 4).to(memory_format=torch.channels_last)
-    assert torch.equal(
-        samples([channels_last]).sort().values, channels_last.flatten().sort().values
-    )
-    turned = torch.rand(4, 6).t()
-    assert torch.equal(samples([turned]), turned.flatten())
+    assert len(set((places % 784).tolist())) > 200  # not of one column
+    assert sample(torch.zeros(0), 7).tolist() == []
+    assert stride_for([5]) == 1
 
 
-def test_the_share_of_zeros_weighs_tensors_by_their_size() -> None:
-    zeros, ones = torch.zeros(30_000), torch.ones(10)
-    share = zero_share(samples([zeros, ones]), [30_000, 10])
-    assert float(share) == pytest.approx(30_000 / 30_010)
+@pytest.mark.parametrize("form", ["contiguous", "channels last", "transposed"])
+def test_all_elements_of_a_small_gradient_are_looked_at(form: str) -> None:
+    x = torch.rand(4, 3, 4, 4)
+    x = x.to(memory_format=torch.channels_last) if form == "channels last" else x
+    x = x.transpose(1, 3) if form == "transposed" else x
+    assert torch.equal(sample(x, 1).sort().values, x.flatten().sort().values)
+
+
+def test_the_share_of_zeros_is_that_of_nearly_all_elements() -> None:
+    zeros, ones, few = torch.zeros(30_000), torch.ones(10_000), torch.ones(10)
+    found = look(few, zeros, ones)
+    assert list(found.sizes) == ["p2", "p1"]
+    assert fetched({"zeros": found.zero_share()})["zeros"] == pytest.approx(0.75, abs=0.01)
     torch.manual_seed(0)
-    half = torch.rand(500, 784) < 0.5
-    assert float(zero_share(samples([half.float()]), [half.numel()])) == pytest.approx(0.5, abs=0.1)
-    nothing = torch.zeros(0)
-    assert float(zero_share(samples([nothing]), [0])) == 0.0
+    half = (torch.rand(500, 784) < 0.5).float()
+    assert fetched({"zeros": look(half).zero_share()})["zeros"] == pytest.approx(0.5, abs=0.1)
+    assert fetched({"zeros": look(torch.zeros(0)).zero_share()}) == {}
+    assert fetched({"zeros": look(torch.zeros(2)).zero_share()}) == {"zeros": 1.0}
+
+
+def test_changes_are_seen_even_behind_autograds_back() -> None:
+    grads = {f"p{n}": torch.rand(40, 40) for n in range(3)}
+    found = look(*grads.values())
+    assert found.unchanged(grads)
+    assert found.unchanged({"p1": grads["p1"]})
+    grads["p2"].data.clamp_(0, 0.5)
+    assert found.unchanged({"p1": grads["p1"]})
+    assert not found.unchanged(grads)
+    grads["p0"].mul_(1.0)
+    assert not found.unchanged({"p0": grads["p0"]})
+
+
+def test_the_least_precise_kind_of_number() -> None:
+    kinds = (torch.float32, torch.bfloat16, torch.float16)
+    assert look(*(torch.ones(2, dtype=kind) for kind in kinds)).dtype == "bfloat16"
+    assert look(torch.ones(2, dtype=torch.float64)).dtype == "float64"
 
 
 def parameters(*values: float) -> dict[str, nn.Parameter]:

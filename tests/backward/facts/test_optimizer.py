@@ -56,10 +56,10 @@ def test_only_decays_that_are_known() -> None:
 
 
 def share(decay: Decay, theta: Tensor, grad: Tensor, update: Tensor | None) -> float | None:
-    squares = [float(x.square().sum()) for x in (theta, grad)]
-    moved = 0.0 if update is None else float(update.square().sum())
+    sizes = [float(x.norm()) for x in (theta, grad)]
+    moved = 0.0 if update is None else float(update.norm())
     named = None if update is None else {"p": update}
-    return decay_share(decay, {"p": theta}, *squares, named, moved)
+    return decay_share(decay, {"p": theta}, *sizes, named, moved)
 
 
 @pytest.mark.parametrize("coefficient", [1e-6, 0.3, 30.0])

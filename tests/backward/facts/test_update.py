@@ -26,8 +26,8 @@ def test_decrease_and_direction() -> None:
 
 
 def test_ratios_name_their_layers() -> None:
-    moved = {"a": 1.0, "b": 4.0, "zero": 1.0, "bias": 100.0, "lost": math.nan}
-    weights = {"a": 4.0, "b": 1.0, "zero": 0.0, "lost": 1.0, "unmoved": 1.0}
+    moved = {"a": 1.0, "b": 2.0, "zero": 1.0, "bias": 100.0, "lost": math.nan}
+    weights = {"a": 2.0, "b": 1.0, "zero": 0.0, "lost": 1.0, "unmoved": 1.0}
     assert ratio_facts(moved, weights) == {
         "update.ratio_max": 2.0,
         "update.ratio_min": 0.5,
