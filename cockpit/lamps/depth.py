@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.statistics import weight_layers
+from cockpit.lamps.statistics import once_a_step, weight_layers
 
 __all__ = ["Ends", "ends"]
 
@@ -30,6 +30,7 @@ class Ends:
     output: dict[str, float]
 
 
+@once_a_step
 def ends(course: Course, count: int) -> Ends | None:
     """Medians over the last tracked steps; ``None`` with fewer than three weights with a gradient.
 

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Reversible
-from typing import NamedTuple, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -26,7 +26,9 @@ __all__ = [
     "median_loss",
     "pooled_signal",
     "progress",
+    "once_a_step",
     "rate",
+    "rates",
     "removable",
     "signal",
     "signals",
@@ -39,6 +41,27 @@ WINDOW = 8
 """Tracked steps of which a median is, unless a lamp says otherwise."""
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def once_a_step(
+    measure: Callable[Concatenate[Course, P], T],
+) -> Callable[Concatenate[Course, P], T]:
+    """Make several lamps that ask for the same statistic at the same step share its computation."""
+
+    @functools.wraps(measure)
+    def remembered(course: Course, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        memory = vars(course).setdefault("_memory", {})
+        if memory.get("count") != course.count:
+            memory.clear()
+            memory["count"] = course.count
+        key = (measure.__name__, args, *kwargs.items())
+        if key not in memory:
+            memory[key] = measure(course, *args, **kwargs)
+        return cast(T, memory[key])
+
+    return remembered
+
 
 POOL = 32  # tracked steps whose targets stand for all
 
@@ -60,6 +83,7 @@ def median(values: Iterable[float], at_least: int = 1) -> float:
     return (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
 
 
+@once_a_step
 def signals(course: Course, count: int) -> list[float]:
     """Signal's share of the batch gradient, s = 1 − NormTest² (0: nothing but noise), last values.
 
@@ -71,6 +95,7 @@ def signals(course: Course, count: int) -> list[float]:
     return [_share(noise) for noise, _ in _newest(course.steps, noise_of, count)]
 
 
+@once_a_step
 def pooled_signal(course: Course, count: int) -> float:
     """Signal's share of the batch gradients of several steps together, Σ ‖ḡ‖² s / Σ ‖ḡ‖².
 
@@ -93,6 +118,7 @@ def _share(noise: float) -> float:
     return min(max(1 - noise**2, 0.0), 1.0)
 
 
+@once_a_step
 def _noise_of(course: Course) -> Callable[[StepView], tuple[float, float] | None]:
     """What tells NormTest and ‖ḡ‖ of a step (1 in its place where it is not tracked).
 
@@ -125,11 +151,13 @@ def _noise_of(course: Course) -> Callable[[StepView], tuple[float, float] | None
     return measure
 
 
+@once_a_step
 def signal(course: Course, count: int = WINDOW) -> float:
     """Median of :func:`signals`; NaN if there are fewer than half as many as asked for."""
     return median(signals(course, count), count // 2)
 
 
+@once_a_step
 def decreases(course: Course, count: int) -> np.ndarray:
     """Share of the loss that each step removes to first order, q = −ḡᵀΔθ / |L|, last values.
 
@@ -140,6 +168,7 @@ def decreases(course: Course, count: int) -> np.ndarray:
     return np.array(_newest(course.steps, _decrease, count), dtype=float)
 
 
+@once_a_step
 def useful(course: Course, count: int = WINDOW) -> list[float]:
     """What of q the samples agree on, q·s, at the last steps that have both, oldest first.
 
@@ -190,12 +219,14 @@ def removable(course: Course, count: int) -> float | None:
     return float(course.planned_steps * np.median(found))
 
 
+@once_a_step
 def first_loss(course: Course) -> float | None:
     """The loss where the run began; ``None`` if it was not tracked."""
     found = (step.values["Loss"] for step in course.first if "Loss" in step.values)
     return next(found, None)
 
 
+@once_a_step
 def median_loss(course: Course, count: int = WINDOW) -> float | None:
     """Median of the last losses; one that is NaN counts as infinite.
 
@@ -209,6 +240,7 @@ def median_loss(course: Course, count: int = WINDOW) -> float | None:
     return median(np.where(np.isnan(found), math.inf, found))
 
 
+@once_a_step
 def left(course: Course, count: int = WINDOW) -> float | None:
     """What is left of the first loss: the median of the last losses, relative to it.
 
@@ -236,6 +268,7 @@ class Progress(NamedTuple):
     steps: float
 
 
+@once_a_step
 def progress(course: Course, count: int = WINDOW) -> Progress | None:
     """Whether the loss is falling; ``None`` before two windows are full, or where it is not > 0.
 
@@ -258,6 +291,7 @@ def progress(course: Course, count: int = WINDOW) -> Progress | None:
     return Progress(math.log(earlier / recent), apart)
 
 
+@once_a_step
 def jump(course: Course, count: int) -> float:
     """Typical change of the loss from one tracked step to the next, median |Δ log L|.
 
@@ -272,11 +306,22 @@ def jump(course: Course, count: int) -> float:
     return median(np.abs(np.diff(np.log(losses)))) if len(losses) > 1 else 0.0
 
 
+@once_a_step
+def rates(course: Course) -> list[float]:
+    """The learning rates of all steps that are kept, oldest first, each the largest of its groups.
+
+    Args:
+        course: The run so far.
+    """
+    return [max(step.lr) for step in [*course.first, *course.steps] if step.lr]
+
+
 def rate(step: StepView) -> float | None:
     """The largest learning rate of a step's parameter groups; ``None`` if unknown."""
     return max(step.lr, default=None)
 
 
+@once_a_step
 def fact_series(course: Course, name: str, count: int) -> list[float]:
     """The last values of a fact that is a number, oldest first.
 
@@ -288,6 +333,7 @@ def fact_series(course: Course, name: str, count: int) -> list[float]:
     return [float(x) for x in _newest(course.steps, lambda step: step.facts.get(name), count)]
 
 
+@once_a_step
 def critical_batch_size(course: Course, count: int = WINDOW) -> float:
     """Samples for which signal and noise of the batch gradient are alike, B = N (1 − s) / s.
 
@@ -305,6 +351,7 @@ def critical_batch_size(course: Course, count: int = WINDOW) -> float:
     return math.inf if share == 0 else size * (1 - share) / share
 
 
+@once_a_step
 def chance(course: Course) -> float | None:
     """Loss of the best output that does not look at the input, from the targets.
 
@@ -339,6 +386,7 @@ def _entropy(course: Course) -> float | None:
     return float(-(shares * np.log(shares)).sum())
 
 
+@once_a_step
 def weight_layers(course: Course) -> list[int]:
     """Positions of the weight matrices and filters among the layers, inputs first.
 

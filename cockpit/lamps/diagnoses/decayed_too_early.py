@@ -7,7 +7,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, below, lamp
-from cockpit.lamps.statistics import WINDOW, decreases, left, median, rate, signal
+from cockpit.lamps.statistics import WINDOW, decreases, left, median, rates, signal
 
 DECAYED = 0.03  # of the largest learning rate: a usual step of a schedule is 0.1
 REMAINING = 0.3  # of the planned steps
@@ -36,23 +36,23 @@ def decayed_too_early(course: Course) -> Reading | None:
     largest value with 30 % of the planned steps to come, these would remove less than 6 % of the
     loss, the batch gradient has signal (s above 0.1), and the loss is above 0.3 of its first value.
     """
-    rates = [r for s in [*course.first, *course.steps] if (r := rate(s)) is not None]
-    if len(rates) < WINDOW or course.count < WINDOW:
+    history = rates(course)
+    if len(history) < WINDOW or course.count < WINDOW:
         return None
-    if not any(rates[-WINDOW:]):
+    if not any(history[-WINDOW:]):
         return Reading(
             4.0,
             f"The learning rate has been 0 for the last {WINDOW} tracked steps.",
             {"lr": 0.0},
-            suggestion=Suggestion("lr", value=max(rates) or None),
+            suggestion=Suggestion("lr", value=max(history) or None),
         )
-    planned, now = course.planned_steps, rates[-1] / max(rates)
+    planned, now = course.planned_steps, history[-1] / max(history)
     if planned is None:
         return None
     remaining = 1 - course.now.step / planned
     arrive = planned * remaining * median(decreases(course, WINDOW), WINDOW // 2)
     loss, share = left(course), signal(course)
-    decayed = now < DECAYED and not _returns(rates)
+    decayed = now < DECAYED and not _returns(history)
     if decayed and remaining <= REMAINING:
         return None  # as planned, or too late to say otherwise
     if not decayed or loss is None or math.isnan(arrive):
@@ -64,14 +64,14 @@ def decayed_too_early(course: Course) -> Reading | None:
         f" of the planned steps to come, which would remove {arrive:.2%} of the loss (below "
         f"{REMOVABLE:.0%}).",
         {"lr": now, "remaining": remaining, "removable": arrive, "threshold": REMOVABLE},
-        suggestion=Suggestion("lr", value=max(rates)),
+        suggestion=Suggestion("lr", value=max(history)),
     )
 
 
-def _returns(rates: list[float]) -> bool:
+def _returns(history: list[float]) -> bool:
     """Whether it has gone up again after a low: a schedule in cycles."""
-    low, fell = 0.1 * max(rates), False
-    for before, after in itertools.pairwise(rates):
+    low, fell = 0.1 * max(history), False
+    for before, after in itertools.pairwise(history):
         fell = fell or after < low < before
         if fell and after > low:
             return True

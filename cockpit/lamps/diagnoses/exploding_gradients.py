@@ -7,7 +7,7 @@ import math
 from cockpit.lamps.course import Course
 from cockpit.lamps.depth import ends
 from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
-from cockpit.lamps.statistics import left, median
+from cockpit.lamps.statistics import WINDOW, left, median
 
 RECENT = 4  # tracked steps: a run with such gradients does not last long
 DEPTH = 300.0  # the mirror image of the vanishing ones' 3e-3; healthy at most about 12
@@ -35,11 +35,11 @@ def exploding_gradients(course: Course) -> Reading | None:
     largest in the last third: it grows by its way through the layers. Or the whole gradient is 100
     times longer than at first.
 
-    Medians of 4 tracked steps. It is a warning if the loss is not below its start. Otherwise the
-    first case is something to know (clipping, or Adam, may get along with it), the second nothing:
-    gradients of networks grow while they learn.
+    Medians of 8 tracked steps, fewer at first; the whole gradient of 4. It is a warning if the loss
+    is not below its start. Otherwise the first case is something to know (clipping, or Adam, may
+    get along with it), the second nothing: gradients of networks grow while they learn.
     """
-    found, loss = ends(course, RECENT), left(course, RECENT)
+    found, loss = ends(course, WINDOW), left(course, RECENT)
     growth = _growth(course)
     if loss is None or course.count < RECENT or (found is None and math.isnan(growth)):
         return None
@@ -57,8 +57,7 @@ def exploding_gradients(course: Course) -> Reading | None:
     )
     return Reading(
         max(by_depth, by_time),
-        f"In the last {RECENT} tracked steps {where}, and the loss is {loss:.2f} × its first "
-        "value.",
+        f"In the last tracked steps {where}, and the loss is {loss:.2f} × its first value.",
         {"depth": depth, "growth": growth, "loss_left": loss},
         layers=layers,
         level="warning" if harmed else "advisory",

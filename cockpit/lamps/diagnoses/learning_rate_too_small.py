@@ -6,7 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, below, lamp
-from cockpit.lamps.statistics import WINDOW, left, rate, removable, signal
+from cockpit.lamps.statistics import WINDOW, left, rates, removable, signal
 
 REMOVABLE = 0.06  # share of the loss in all planned steps: prototype; healthy 0.27 to 19
 SIGNAL = 0.1  # of s, prototype: below, noise hides what the steps do
@@ -62,6 +62,6 @@ def learning_rate_too_small(course: Course) -> Reading | None:
 
 def _at_its_height(course: Course) -> bool:
     """Whether the rate is neither warming up nor decaying, as far as one sees."""
-    recent = [r for s in list(course.steps)[-WINDOW:] if (r := rate(s)) is not None]
-    before = [r for s in [*course.first, *course.steps] if (r := rate(s)) is not None]
-    return not recent or (max(recent) <= recent[0] and recent[-1] >= HIGHEST * max(before))
+    history = rates(course)
+    recent = history[-WINDOW:]
+    return not recent or (max(recent) <= recent[0] and recent[-1] >= HIGHEST * max(history))

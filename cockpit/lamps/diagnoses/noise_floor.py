@@ -6,7 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, below, lamp
-from cockpit.lamps.statistics import left, median, progress, rate, signal
+from cockpit.lamps.statistics import left, median, progress, rates, signal
 
 WINDOW = 24  # tracked steps in each of two windows: the floor is a slow matter
 FALL = 0.01  # logarithm of the fall between them: less than 1 % is none
@@ -44,8 +44,8 @@ def noise_floor(course: Course) -> Reading | None:
     moved = progress(course, WINDOW)
     if moved is None:
         return None
-    rates = [r for s in list(course.steps)[-2 * WINDOW :] if (r := rate(s)) is not None]
-    steady = not rates or min(rates) >= STEADY * max(rates)
+    recent = rates(course)[-2 * WINDOW :]
+    steady = not recent or min(recent) >= STEADY * max(recent)
     return Reading(
         below(max(moved.fall, FALL / 2), FALL) if steady else 0.0,
         f"The loss fell by {-math.expm1(-moved.fall):.1%} in {moved.steps:.0f} steps (less than "

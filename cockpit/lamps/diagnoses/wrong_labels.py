@@ -6,7 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, below, lamp
-from cockpit.lamps.statistics import chance, jump, median, pooled_signal, progress
+from cockpit.lamps.statistics import chance, fact_series, jump, median, pooled_signal, progress
 
 WINDOW = 16  # tracked steps of which the loss is the median
 POOL = 32  # tracked steps whose signal is pooled
@@ -50,17 +50,17 @@ def wrong_labels(course: Course) -> Reading | None:
     share, step = pooled_signal(course, POOL), course.now.step - course.first[0].step
     if course.count < PATIENCE or step < LONG * (course.planned_steps or 0) or math.isnan(share):
         return None
-    if share >= 2 * SIGNAL_IF_SURE:
+    if share >= SIGNAL_IF_SURE:
         return Reading(0.0, f"The signal share of the batch gradient is {share:.2f}.")
     guess, loss = chance(course), _mean(course)
     if not guess or loss is None:
         return None
     threshold = SIGNAL_IF_SURE if _rested(course, guess) else SIGNAL
-    spreads = [s.facts["outputs.spread"] for s in course.steps if "outputs.spread" in s.facts]
-    alive = not spreads or median(spreads[-WINDOW:]) > CONSTANT
+    alive = not median(fact_series(course, "outputs.spread", WINDOW)) <= CONSTANT  # or unknown
     moved = progress(course, WINDOW)
-    resting = moved is None or abs(moved.fall) < max(FLAT, jump(course, POOL))
-    at_chance = LOW <= loss / guess <= HIGH and resting
+    at_chance = LOW <= loss / guess <= HIGH and (
+        moved is None or abs(moved.fall) < FLAT or abs(moved.fall) < jump(course, POOL)
+    )
     return Reading(
         below(max(share, 0.0), threshold) if at_chance and alive else 0.0,
         f"The loss, {loss:.4g}, is {loss / guess:.2f} × that of chance ({LOW} to {HIGH}) after "
