@@ -349,5 +349,5 @@ class BackwardEngine:
             for part in passes:
                 part.release()
             stats = of_all_ranks(combine(parts), grad, parameters, ranks, share)
-            self.facts.settle(stats, passes, info)
+            self.facts.settle(stats, passes, info, share.sizes)
             return stats

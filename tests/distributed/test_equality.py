@@ -16,6 +16,9 @@ from tests.distributed.processes import launch
 RTOL = {torch.float64: 1e-6, torch.float32: 1e-3}
 
 
+OF_ALL_PROCESSES = {"update.decrease", "update.sign"}
+
+
 @pytest.fixture(scope="module", params=[2, 3])
 def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Number of processes, and the folder in which they have trained all cases."""
@@ -57,7 +60,10 @@ def test_one_log_as_of_one_process(name: str, ranks: Any, tmp_path: Path) -> Non
     for one, other in zip(found, expected, strict=True):
         assert one["batch_size"] == other["batch_size"]
         assert one["values"].keys() == other["values"].keys()
-        for quantity in other["values"].keys() - {"Facts"}:  # of the first process alone
+        facts = [r["values"].get("Facts", {"facts": {}})["facts"] for r in (one, other)]
+        for fact in OF_ALL_PROCESSES & facts[0].keys() & facts[1].keys():
+            assert facts[0][fact] == pytest.approx(facts[1][fact], rel=1e-3, abs=1e-6), fact
+        for quantity in other["values"].keys() - {"Facts"}:  # most of the first process alone
             value = other["values"][quantity]
             assert not difference(one["values"][quantity], value, RTOL[case.dtype], quantity)
     (header,) = records(folder / name, "header")
@@ -77,6 +83,11 @@ def test_facts_are_those_of_the_first_process(name: str, ranks: Any) -> None:
             assert not any(q.name == "Facts" for q in case.config())
             continue
         assert facts["facts"]["inputs.shape"][0] == case.sizes[size][0]
+        # DistributedDataParallel does not weigh processes by their samples.
+        is_mean = len(set(case.sizes[size])) == 1
+        assert ("gradient.scale" in facts["facts"]) == is_mean
+        if is_mean and name != "gradients kept":
+            assert facts["facts"]["gradient.scale"] == pytest.approx(1.0, rel=1e-3)
         parts = {"parts": f"1 of {case.micro}"} if case.micro > 1 else {}
         assert facts["notes"] == {**parts, "ranks": f"1 of {size}"}
 

@@ -140,10 +140,9 @@ def _relative(look: Look, steps: Sequence[Step], settled: Settled, mean: float) 
         return scale_and_step(by_name, seen, mean, is_plain)[which]
 
     tensors = [after, *changed]
-    facts: Found = {
-        "gradient.scale": Then(tensors, partial(sized, 0)),
-        "gradient.stepped": Then(tensors, partial(sized, 1)),
-    }
+    facts: Found = {"gradient.stepped": Then(tensors, partial(sized, 1))}
+    if len(set(settled.sizes)) <= 1:  # else the mean over the processes is not ḡ
+        facts["gradient.scale"] = Then(tensors, partial(sized, 0))
     if ranks == 1:
         facts["gradient.cosine"] = _cosine(look, after, passes, settled)
     return facts

@@ -73,11 +73,13 @@ class Settled:
         passes: Its backward passes, in order.
         info: The step, with the update.
         stats: What else was asked of it; ``stats.grad`` is ḡ.
+        sizes: Nᵣ of each process.
     """
 
     passes: Sequence[BackwardPass]
     info: StepInfo
     stats: BackwardStats
+    sizes: Sequence[int] = ()
 
 
 class Group:

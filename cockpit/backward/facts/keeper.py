@@ -106,17 +106,24 @@ class FactsOfSteps:
         """An optimizer is about to step."""
         self._ask("before_update", optimizer)
 
-    def settle(self, stats: BackwardStats, passes: Sequence[BackwardPass], info: StepInfo) -> None:
+    def settle(
+        self,
+        stats: BackwardStats,
+        passes: Sequence[BackwardPass],
+        info: StepInfo,
+        sizes: Sequence[int] = (),
+    ) -> None:
         """The update is known: add the facts to ``stats``, with what must be known of them.
 
         Args:
             stats: Of the whole step.
             passes: Its backward passes on this process.
             info: The step.
+            sizes: Nᵣ of each process.
         """
         if self._step is None or self._step.first() is not passes[0]:
             return
-        self._ask("settled", Settled(passes, info, stats))
+        self._ask("settled", Settled(passes, info, stats, sizes))
         step, self._step = self._step, None
         request = st.StepFacts()
         stats.network[request] = _put_together(step)

@@ -233,8 +233,8 @@ class Units(Group):
         if beside.intersection(map(id, own.values())):
             return {}
         given, _ = part.given
-        names = {local: part.name_of(p) for local, p in own.items()}
-        return {local: given[name] for local, name in names.items() if name in given}
+        names = ((local, part.name_of(p)) for local, p in own.items())
+        return {local: given[name] for local, name in names if name is not None and name in given}
 
     def settled(self, step: Settled) -> Found:
         """Units that none of the parts has taught anything."""
