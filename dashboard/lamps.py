@@ -22,6 +22,7 @@ def lamps(outcome: Outcome) -> dict[str, Any]:
         "healthy": [{"group": group, "titles": titles} for group, titles in grouped(outcome.clear)],
         "hidden": [one.title for one in outcome.hidden],
         "absent": [{"why": why, "titles": titles} for why, titles in reasons(outcome)],
+        "silenced": [words_of(name).title for name in outcome.silenced],
         "past": [
             {
                 "level": episode.level,

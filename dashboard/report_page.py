@@ -16,7 +16,7 @@ from cockpit.dashboard.curve import curve_svg
 from cockpit.instruments.alerts import Consequence
 from cockpit.instruments.lamp_words import spans_words
 from cockpit.instruments.numbers import format_number
-from cockpit.render.report_text import HIDDEN
+from cockpit.render.report_text import HIDDEN, NOT_FOUND
 from cockpit.render.theme import OUT_SHAPES, SHAPES
 from cockpit.report import Entry, Report, Titles, counted
 
@@ -49,10 +49,10 @@ def report_html(report: Report, theme: str = "system") -> str:
             _entries("", report.lit, report),
             _entries("Lit for a while, and out again", report.out, report),
             _others(report.others),
-            _titles("Checked and found healthy", "✓", report.healthy),
-            _titles(HIDDEN, "–", _listed(report.hidden)),
-            _titles("Could not be checked", "–", report.absent),
-            _titles("Silenced by the program", "–", _listed(report.silenced)),
+            _titles(NOT_FOUND, "✓ ", report.healthy),
+            _titles(HIDDEN, "", _listed(report.hidden)),
+            _titles("Could not be checked", "", report.absent),
+            _titles("Silenced by the program", "", _listed(report.silenced)),
             "</main>",
             f'<footer class="made">Cockpit {__version__}{_afterwards(report)}</footer>',
             "</body>\n</html>\n",
@@ -208,12 +208,12 @@ def _titles(head: str, sign: str, parts: Titles) -> str:
         return ""
     count = sum(len(titles) for _, titles in parts)
     blocks = "".join(
-        f"<div>{f'<h3>{escape(what)}</h3>' if what else ''}<ul>"
+        f"<div>{f'<h3>{sign}{escape(what)}</h3>' if what else ''}<ul>"
         + "".join(f"<li>{escape(title)}</li>" for title in titles)
         + "</ul></div>"
         for what, titles in parts
     )
     return (
-        f'<section class="checked" style="--sign:\'{sign}\'"><h2>{head} <span class="quietly">'
-        f'{counted(count, "lamp")}</span></h2><div class="blocks">{blocks}</div></section>'
+        f'<section class="checked"><h2>{head} <span class="quietly">{counted(count, "lamp")}</span>'
+        f'</h2><div class="blocks">{blocks}</div></section>'
     )

@@ -95,7 +95,7 @@ def test_what_was_checked_and_what_could_not_be(tmp_path: Path) -> None:
     assert report.verdict.startswith(f"No lamp was lit; {format_number(count)} lamp")
     assert (report.level, report.try_first, report.headline) == ("", "", report.verdict)
     shown = text(report)
-    assert f"Checked and found healthy ({count})" in shown
+    assert f"looked for, not found ({count})" in shown
     assert "not tracked in this run: Learning rate too large" in " ".join(shown.split())
     assert "Silenced by the program (1)" in shown
 

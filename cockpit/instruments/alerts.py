@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cockpit.instruments.lamp_panels import panels_of, quantities_of
+from cockpit.instruments.lamp_panels import curves_of, panels_of
 from cockpit.instruments.lamp_words import suggestion_words, words_of
 from cockpit.instruments.registry import all_instruments
 from cockpit.instruments.sparkline import Sparkline, sparkline
@@ -148,11 +148,11 @@ def of_finding(log: RunLog, finding: Finding) -> Alert:
 def curve_of(log: RunLog, episode: Episode) -> Sparkline | None:
     """The course of the first quantity that a lamp reads, of those that have one."""
     try:
-        needs = get(episode.lamp).needs
+        lamp = get(episode.lamp)
     except UnknownLampError:
         return None
-    wanted = quantities_of(needs)
-    for name in sorted(wanted, key=lambda name: needs.index(name) if name in needs else 0):
+    wanted = curves_of(lamp)
+    for name in (need for need in lamp.needs if need in wanted):
         if name in log.quantities and (curve := sparkline(log, name, episode.since)):
             return curve
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cockpit.lamps import LEVELS, UnknownLampError, get
+from cockpit.lamps import LEVELS, Lamp, UnknownLampError, get
 
 if TYPE_CHECKING:
     from cockpit.instruments.registry import Instrument
@@ -26,12 +26,18 @@ NEAREST = {
 }
 
 
-def quantities_of(needs: Sequence[str]) -> set[str]:
-    """The quantities that a lamp with these needs is about; of facts those nearest to them."""
-    plain = {need for need in needs if "." not in need}
-    if plain:
-        return plain - {SCALE} or plain
-    return {NEAREST[start] for need in needs if (start := need.partition(".")[0]) in NEAREST}
+def curves_of(lamp: Lamp) -> set[str]:
+    """The quantities whose course tells what a lamp says."""
+    plain = {need for need in lamp.needs if "." not in need} - {"Time"}
+    if plain == {SCALE}:  # of the model's faults it is no more than an effect
+        return set() if lamp.group == "model" else plain
+    return plain - {SCALE}
+
+
+def quantities_of(lamp: Lamp) -> set[str]:
+    """The quantities that a lamp is about; where it reads facts only, those nearest to them."""
+    starts = {need.partition(".")[0] for need in lamp.needs if "." in need}
+    return curves_of(lamp) or {NEAREST[start] for start in starts if start in NEAREST}
 
 
 def panels_of(name: str, layers: Sequence[str], instruments: Iterable[Instrument]) -> list[str]:
@@ -43,7 +49,7 @@ def panels_of(name: str, layers: Sequence[str], instruments: Iterable[Instrument
         instruments: That there are.
     """
     try:
-        wanted = quantities_of(get(name).needs)
+        wanted = quantities_of(get(name))
     except UnknownLampError:
         wanted = set()
     found = []

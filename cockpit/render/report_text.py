@@ -16,6 +16,7 @@ from cockpit.render.theme import OUT_SHAPES, SHAPES
 if TYPE_CHECKING:
     from cockpit.report import Entry, Report
 
+NOT_FOUND = "Checked and healthy: looked for, not found"
 HIDDEN = "Not told apart from what was lit"
 WIDEST, NARROWEST, LABEL = 100, 40, 12  # columns; of texts, and of what stands before them
 
@@ -41,7 +42,7 @@ def report_lines(report: Report, width: int) -> Lines:
     for entry in report.out:
         lines += [*_entry(entry, report, room), words("")][: None if report.out[1:] else -1]
     lines += _others(report.others, room)
-    lines += _titles("Checked and found healthy", report.healthy, room)
+    lines += _titles(NOT_FOUND, report.healthy, room)
     lines += _titles(HIDDEN, [("", report.hidden)] if report.hidden else [], room)
     lines += _titles("Could not be checked", report.absent, room)
     silenced = [("", report.silenced)] if report.silenced else []

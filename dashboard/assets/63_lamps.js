@@ -6,7 +6,7 @@
   const find = (id) => document.getElementById(id);
   const OUT = { warning: "△", caution: "◇", advisory: "○" }; // as in render/theme.py
   const SVG = "http://www.w3.org/2000/svg";
-  let lamps = { watched: false, watching: 0, healthy: [], hidden: [], absent: [], past: [], about: {} };
+  let lamps = { watched: false, watching: 0, healthy: [], hidden: [], absent: [], silenced: [], past: [], about: {} };
   let away = { acknowledged: [], silenced: [] };
   let open = 0; // alerts in the strip
 
@@ -157,7 +157,8 @@
     element("p", {}, element("span", { class: "quietly" }, `${label}: `), titles.join(", "));
 
   function fill() {
-    const { healthy, hidden, absent, past, watching } = lamps;
+    const { healthy, hidden, absent, silenced, past, watching } = lamps;
+    const listed = (titles) => (titles.length ? [element("p", {}, titles.join(", "))] : []);
     const missing = absent.reduce((sum, one) => sum + one.titles.length, 0);
     const dark = healthy.reduce((sum, one) => sum + one.titles.length, 0);
     find("lamps").replaceChildren(
@@ -167,9 +168,10 @@
       ...part("Were lit, and went out", ...past.map(over)),
       ...part(`${dark === watching ? count(dark, "lamp watches", "lamps watch") : `${integer(dark)} others watch`}, and see nothing wrong`,
         ...healthy.map((one) => named(one.group, one.titles))),
-      ...part("Not told apart from what was lit", ...(hidden.length ? [element("p", {}, hidden.join(", "))] : [])),
+      ...part("Not told apart from what was lit", ...listed(hidden)),
       ...part(`${count(missing, "lamp")}${missing === 1 ? "" : "s"} absent`,
         ...absent.map((one) => named(one.why, one.titles))),
+      ...part("Silenced by the program", ...listed(silenced)),
     );
   }
 

@@ -176,6 +176,6 @@ def test_a_run_that_no_lamp_watched_claims_nothing(tmp_path: Path, serve: Serve)
     write_kind("healthy", tmp_path / "h", steps=20)
     reply = json.loads(poll(serve(tmp_path), {"run": "h"})[1])
     assert reply["lamps"] == {
-        "watched": False, "watching": 0, "healthy": [], "hidden": [], "absent": [], "past": [],
-        "about": {},
+        "watched": False, "watching": 0, "healthy": [], "hidden": [], "absent": [], "silenced": [],
+        "past": [], "about": {},
     }  # fmt: skip

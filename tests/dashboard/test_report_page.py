@@ -36,7 +36,7 @@ def test_a_finding_has_all_its_parts(tmp_path: Path) -> None:
         "<summary>How it is told</summary>",
         '<svg viewBox="0 0 120 24"',
         "Lit for a while, and out again",
-        "Checked and found healthy",
+        "looked for, not found",
     ):
         assert part in page, part
     assert "<script" not in page

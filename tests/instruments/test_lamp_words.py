@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cockpit.instruments import all_instruments
-from cockpit.instruments.lamp_panels import panels_of, quantities_of
+from cockpit.instruments.lamp_panels import curves_of, panels_of, quantities_of
 from cockpit.instruments.lamp_words import (
     Words,
     grouped,
@@ -64,10 +64,16 @@ def test_how_the_lamps_stand() -> None:
 
 
 def test_lamps_are_about_the_panels_of_what_they_read() -> None:
-    assert quantities_of(("Loss",)) == {"Loss"}
-    assert quantities_of(("Alpha", "Loss", "update.decrease")) == {"Alpha"}
-    assert quantities_of(("gradient.scale", "optimizer.decay")) == {"GradNorm"}
-    assert quantities_of(("optimizer.decay",)) == set()
+    def about(*needs: str, group: str = "steps") -> set[str]:
+        return quantities_of(lit_at([], needs=needs, group=group))
+
+    assert about("Loss") == {"Loss"}
+    assert about("Loss", group="model") == set()
+    assert about("Alpha", "Loss", "update.decrease") == {"Alpha"}
+    assert about("gradient.scale", "optimizer.decay") == {"GradNorm"}
+    assert about("Time", "time.waiting") == {"Time"}
+    assert curves_of(lit_at([], needs=("Time", "time.waiting"))) == set()
+    assert about("optimizer.decay") == set()
     for lamp in all_lamps():
         assert "layers" in panels_of(lamp.name, ["0.weight"], all_instruments())
         assert "layers" not in panels_of(lamp.name, [], all_instruments())
