@@ -26,6 +26,7 @@ from cockpit.distributed import Ranks, hint_of_others, ranks_of, unwrapped, why_
 from cockpit.header import checked_steps, describe_run
 from cockpit.lamp_watch import LampWatch, OnLamp, choose_lamps, describe_lamps
 from cockpit.lamps import Episode, Lamp
+from cockpit.lamps.advice import Advice, advice
 from cockpit.log import LogWriter, SilentWriter
 from cockpit.losses import LossProbe, checked_reduction
 from cockpit.open_step import OpenStep
@@ -240,6 +241,11 @@ class Cockpit:
         """
         watch = self._tracker.lamps
         return () if watch is None else tuple(watch.board.lit)
+
+    def advice(self) -> list[Advice]:
+        """What to change, as the lit lamps suggest it, for a program; the most pressing first."""
+        watch = self._tracker.lamps
+        return [] if watch is None else advice(watch.board)
 
     @property
     def overhead(self) -> float:

@@ -111,7 +111,6 @@ class LampWatch:
     def __init__(self, choice: LampChoice, tracker: Tracker, writer: LogWriter) -> None:
         header = clean_header(writer.header, writer.path.resolve().parent.name)
         self.board = Board(header, choice.lamps, choice.silenced)
-        self._titles = {lamp.name: lamp for lamp in choice.lamps}
         self._tracker, self._writer, self._on_lamp = tracker, writer, choice.on_lamp
         self._off = False
         self._unsaid: list[Change] = []
@@ -173,7 +172,7 @@ class LampWatch:
 
     def _say(self, change: Change) -> None:
         episode = change.episode
-        lamp, reading = self._titles[episode.lamp], episode.reading
+        lamp, reading = self.board.lamp(episode.lamp), episode.reading
         if change.state == "off":
             self._aloud.discard(lamp.name)
             logger.info("%s: off at step %s.", lamp.title, episode.until)

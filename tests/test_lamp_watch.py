@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from cockpit import Cockpit, CockpitWarning, LampWarning, RunLog, quantities
-from cockpit.lamps import Change, Reading
+from cockpit.lamps import Change, Course, Reading, Suggestion
 from cockpit.log import SilentWriter
 from tests.lamps.made import echo, lamp_that, lit_at
 from tests.training import Training, mlp, state
@@ -279,6 +279,26 @@ def test_a_process_that_writes_no_log_has_no_lamps(
     cockpit.log(3, valid_loss=1.0)
     cockpit.close()
     assert cockpit.lamps == ()
+
+
+def test_advice_is_what_the_lit_lamps_suggest(tmp_path: Path) -> None:
+    def read(course: Course) -> Reading:
+        return Reading(2.0, "Too long.", suggestion=Suggestion("lr", factor=0.5))
+
+    training = training_with(tmp_path, lamp_that(read, "long", do="Halve the learning rate."))
+    assert training.cockpit.advice() == []
+    with pytest.warns(LampWarning):
+        training.run(range(2))
+    (one,) = training.cockpit.advice()
+    assert (one.change, one.factor, one.because) == ("lr", 0.5, ("long",))
+    assert one.do == "Halve the learning rate."
+    training.close()
+
+
+def test_no_advice_without_lamps(tmp_path: Path) -> None:
+    training = Training(tmp_path, config=LOSS, lamps=False)
+    assert training.cockpit.advice() == []
+    training.close()
 
 
 def test_what_the_loop_logs_is_seen_with_the_next_step(tmp_path: Path) -> None:

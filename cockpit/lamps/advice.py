@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from cockpit.lamps.board import Board, Episode
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import LEVELS, Level, Suggestion, get
+from cockpit.lamps.lamp import LEVELS, Level, Suggestion
 from cockpit.lamps.statistics import WINDOW, critical_batch_size, median
 
 __all__ = ["Advice", "advice"]
@@ -55,26 +55,26 @@ def advice(board: Board) -> list[Advice]:
     for episode in board.lit:  # warnings first
         if episode.cause is not None:
             continue
-        found = _of(episode, board.course)
+        found = _of(episode, board)
         key = (found.change, found.layers)
         merged[key] = _merge(merged[key], found) if key in merged else found
     return sorted(merged.values(), key=lambda one: LEVELS.index(one.level))
 
 
-def _of(episode: Episode, course: Course) -> Advice:
+def _of(episode: Episode, board: Board) -> Advice:
     made = episode.reading.suggestion or Suggestion("look", layers=episode.reading.layers)
     one = Advice(
         change="look" if made.change == "layers" else made.change,
         because=(episode.lamp,),
         level=episode.level,
-        do=get(episode.lamp).do,
+        do=board.lamp(episode.lamp).do,
         factor=made.factor,
         value=made.value,
         layers=made.layers,
     )
     if one.change != "batch_size":
         return one
-    return replace(one, factor=None, value=_batch_size(made, course))
+    return replace(one, factor=None, value=_batch_size(made, board.course))
 
 
 def _batch_size(made: Suggestion, course: Course) -> float | None:

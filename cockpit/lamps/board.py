@@ -105,6 +105,10 @@ class Board:
         """What the training loop logged; the lamps see it with the next tracked step."""
         self.course.take_user(step, values)
 
+    def lamp(self, name: str) -> Lamp:
+        """The lamp of this name, one of those that the board has."""
+        return self._by_name[name]
+
     def go_on_from(self, earlier: Board) -> None:
         """Begin a further attempt of a run: its steps so far are known, and all lamps are dark.
 
