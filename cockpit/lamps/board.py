@@ -236,10 +236,16 @@ class Board:
     def _cause(self, watch: _Watch) -> str | None:
         """The lit lamp that explains this one: the oldest of several."""
         lit = [w for w in self._watches if w.episode is not None and w is not watch]
-        causes = [w for w in lit if w.lamp.explains(watch.lamp)]
+        causes = [w for w in lit if w.lamp.explains(watch.lamp) and not _is_minor(w, watch)]
         # Two that explain each other: the older one is the cause.
         age = (watch.since, watch.lamp.name)
         causes = [
             w for w in causes if not watch.lamp.explains(w.lamp) or (w.since, w.lamp.name) < age
         ]
         return min(causes, key=lambda w: (w.since, w.lamp.name)).lamp.name if causes else None
+
+
+def _is_minor(cause: _Watch, effect: _Watch) -> bool:
+    """Whether one is nothing to act on, and the other is: it would be hidden beneath."""
+    levels = [watch.episode.level for watch in (cause, effect) if watch.episode is not None]
+    return levels[0] == "advisory" != levels[-1]

@@ -223,6 +223,28 @@ def test_of_a_circle_of_three_the_oldest_stands_for_itself(begins):
     assert [name for name, cause in causes.items() if cause is None] == [oldest]
 
 
+@pytest.mark.parametrize(
+    ("cause", "effect", "explains"),
+    [
+        ("advisory", "advisory", True),
+        ("advisory", "caution", False),
+        ("advisory", "warning", False),
+        ("caution", "warning", True),
+        ("warning", "advisory", True),
+    ],
+)
+def test_an_advisory_does_not_hide_what_is_to_be_acted_on(cause, effect, explains):
+    lamps = [made("a", always, level=cause, inhibits=("b",)), made("b", always, level=effect)]
+    board, _ = run(*lamps, steps=2)
+    assert {e.lamp: e.cause for e in board.lit}["b"] == ("a" if explains else None)
+
+
+def test_an_advisory_that_grows_worse_becomes_the_cause():
+    a = made("a", always, inhibits=("b",), levels=["advisory", "advisory", "caution"])
+    _, told = run(a, made("b", always), steps=4)
+    assert sorted(told[2]) == [("a", "update", None), ("b", "update", "a")]
+
+
 def test_an_exact_lamp_may_explain_all_statistical_ones():
     lamps = [made("exact", always, inhibits=(STATISTICAL,)), made("other", always),
              made("x", always, kind="statistical"),
