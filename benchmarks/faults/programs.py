@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -111,6 +112,11 @@ class Program:
         """What it learns."""
         return tasks.get(self.data)
 
+    @cached_property
+    def blank(self) -> nn.Module:
+        """A network to look at, not to train."""
+        return self.model(0)
+
     def model(self, seed: int) -> nn.Module:
         """The network; another seed, other weights."""
         with torch.random.fork_rng(devices=[]):
@@ -131,7 +137,7 @@ class Program:
             "steps": self.steps,
             "clip": self.clip,
             "parts": self.parts,
-            "network": str(self.model(0)),
+            "network": str(self.blank),
         }
 
 

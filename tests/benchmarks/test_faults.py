@@ -265,7 +265,7 @@ GOOD = [0.3, 0.5, 0.6, 0.7, 0.75, 0.78, 0.8, 0.81, 0.82, 0.83]
         ([layer(1.0), layer(1.0)], GOOD, None),
         ([layer(1e-6), layer(1.0)], [0.1] * 10, "vanishing gradient"),
         ([layer(100.0), layer(1.0)], [0.1] * 10, "exploding gradient"),
-        ([layer(1.0, zeros=0.9), layer(1.0)], [0.1] * 10, "dying ReLU"),
+        ([layer(1.0, zeros=0.9), layer(1.0, zeros=0.8)], [0.1] * 10, "dying ReLU"),
         ([layer(1.0), layer(1.0)], [0.1] * 10, "slow convergence"),
         ([layer(1.0), layer(1.0)], [0.1, 0.8, 0.7, 0.8, 0.7, 0.8, 0.7, 0.8, 0.7, 0.8],
          "oscillating loss"),

@@ -13,7 +13,7 @@ Applies = Callable[[Program], bool]
 
 def contains(*kinds: type[nn.Module]) -> Applies:
     """Programs whose network has a module of these kinds."""
-    return lambda program: any(isinstance(m, kinds) for m in program.model(0).modules())
+    return lambda program: any(isinstance(m, kinds) for m in program.blank.modules())
 
 
 def every(*conditions: Applies) -> Applies:
@@ -48,12 +48,12 @@ def regression(program: Program) -> bool:
 
 def layered(program: Program) -> bool:
     """Those with two layers of weights or more."""
-    return sum(p.ndim > 1 for p in program.model(0).parameters()) > 1
+    return sum(p.ndim > 1 for p in program.blank.parameters()) > 1
 
 
 def sequential(program: Program) -> bool:
     """Those whose network is a plain sequence of torch's own layers."""
-    model = program.model(0)
+    model = program.blank
     own = nn.Module.__module__.split(".")[0]
     return isinstance(model, nn.Sequential) and all(
         type(module).__module__.split(".")[0] == own for module in model

@@ -72,7 +72,7 @@ def wrong_sign(setup: Setup, severity: float) -> None:
 
 
 @fault("nonfinite_gradient", "nonfinite_loss", wrong=True,
-       applies=lambda p: any(isinstance(m, nn.ReLU) for m in p.model(0).modules()))  # fmt: skip
+       applies=lambda p: any(isinstance(m, nn.ReLU) for m in p.blank.modules()))  # fmt: skip
 def square_root(setup: Setup, severity: float) -> None:
     """The root of negative numbers, left out by ``where``: the loss is a number, its gradient none.
 
