@@ -1,4 +1,4 @@
-"""Targets that do not belong to their inputs."""
+"""Labels that do not match the inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONSTANT = 1e-3  # outputs.spread: below, the outputs do not depend on the input
 
 
 @lamp(
-    title="Targets that do not belong to their inputs",
+    title="Labels that do not match the inputs",
     level="caution",
     group="data",
     kind="statistical",
