@@ -87,7 +87,7 @@ class Contest:
 CONTESTS = (
     Contest("P4", "fashion-mnist", "3c3d", True, (0.01, 0.03, 0.1, 0.2, 0.4), 150, 0, 3),
     Contest("P11", "fashion-mnist", "MLP", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 500, 0, 4),
-    Contest("P10", "digits", "MLP on digits", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 300, 60, 3),
+    Contest("P10", "digits", "MLP on digits", True, (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 300, 24, 3),
     Contest(
         "P9", "fashion-mnist", "logistic regression", False,
         (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8), 1500, 60, 5,
@@ -171,13 +171,14 @@ def _course(contest: Contest, effort: Effort, runs: Runs) -> Course:
     problem, data = problems.get(contest.problem), runs.data(contest.data)
     seeds = effort.pick(full=3, quick=1)
     steps = effort.pick(full=contest.steps, quick=contest.quick)
+    evaluated = effort.pick(full=EVALUATED, quick=200)
     config = [Loss(linear(contest.every)), Alpha(linear(contest.every))]
     rates = contest.rates
     logs = [
         [
             runs.train(
                 f"{contest.problem}-lr-{lr:g}-seed-{seed}", problem, data, steps=steps, lr=lr,
-                seed=seed, config=config, validate_every=steps, validation_samples=EVALUATED,
+                seed=seed, config=config, validate_every=steps, validation_samples=evaluated,
             )
             for seed in range(seeds)
         ]
@@ -188,7 +189,7 @@ def _course(contest: Contest, effort: Effort, runs: Runs) -> Course:
     score = np.array([[_score(log, floor is not None) for log in row] for row in logs])
     train, test = problem.view(data)
     epochs = steps * problem.batch_size / len(train)
-    tested = min(EVALUATED, len(test))
+    tested = min(evaluated, len(test))
     return Course(
         contest.title, contest.deep, np.array(rates), quartiles, score, floor, tested, steps, epochs
     )

@@ -54,7 +54,7 @@ METRIC_EVERY = 5
 
 LONG = {"steps": 450, "period": 130, "early": 60, "batch_size": 16, "points": 40,
         "test_samples": 500}  # fmt: skip
-SHORT = {"steps": 16, "period": 6, "early": 4, "batch_size": 2, "points": 6, "test_samples": 20}
+SHORT = {"steps": 10, "period": 4, "early": 4, "batch_size": 2, "points": 4, "test_samples": 10}
 
 
 @dataclass(frozen=True)

@@ -71,3 +71,16 @@ def test_an_interrupt_ends_it_and_says_how_to_go_on(
     monkeypatch.setattr("examples.experiments.gallery.runs.Runs.data", interrupted)
     assert main(arguments(tmp_path), only=NAME) == 130
     assert "goes on from here" in capsys.readouterr().out
+
+
+def test_one_that_comes_to_nothing_leaves_the_others_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def diverged(*_: object) -> None:
+        raise ValueError("got nan, expected finite numbers")
+
+    monkeypatch.setattr("examples.experiments.same_loss.measure", diverged)
+    assert main(arguments(tmp_path, "--only", NAME, "same_loss")) == 1
+    assert "expected finite numbers" in capsys.readouterr().out
+    assert kept(NAME, tmp_path) is not None
+    assert kept("same_loss", tmp_path) is None

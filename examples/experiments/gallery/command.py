@@ -22,7 +22,7 @@ ABOUT = "The thesis's experiments: train, draw, and write docs/gallery.md."
 
 
 def main(arguments: Sequence[str] | None = None, *, only: str | None = None) -> int:
-    """Run them; returns the exit status: 1 if data was missing, 130 if it was interrupted.
+    """Run them; returns the exit status: 1 if one could not be shown, 130 if it was interrupted.
 
     Args:
         arguments: Of the command line.
@@ -54,11 +54,14 @@ def _show(each: Experiment, effort: Effort, runs: Runs, docs: Path, console: Con
     console.print(f"[bold]{each.number}. {each.title}[/bold] ({each.name}, {effort.name})")
     try:
         results = each.measure(effort, runs)
+        claims, figure = tuple(each.claims(results)), each.draw(results)
     except FileNotFoundError as error:
         console.print(f"  left out: {error}", markup=False)
         return False
-    claims = tuple(each.claims(results))
-    save(each.draw(results), docs / page.FOLDER / f"{each.name}.png")
+    except Exception:  # a run that came to nothing: the other experiments are none the worse
+        console.print_exception()
+        return False
+    save(figure, docs / page.FOLDER / f"{each.name}.png")
     finding = page.Finding(effort.name, round(runs.seconds), tuple(runs.data_titles), claims)
     page.keep(finding, each.name, docs)
     for claim in claims:
