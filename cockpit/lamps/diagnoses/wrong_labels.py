@@ -21,7 +21,7 @@ CONSTANT = 1e-3  # outputs.spread: below, the outputs do not depend on the input
 
 
 @lamp(
-    title="Targets that do not belong to their inputs",
+    title="Targets do not belong to their inputs",
     level="caution",
     group="data",
     kind="statistical",
