@@ -129,7 +129,7 @@ def _noise_of(course: Course) -> Callable[[StepView], tuple[float, float] | None
 
     @functools.cache
     def uncoupled() -> int | None:
-        kinds = [layer["module_type"] for layer in course.header.get("layers", ())]
+        kinds = [layer.get("module_type", "") for layer in course.header.get("layers") or ()]
         coupling = max((i for i, kind in enumerate(kinds) if "BatchNorm" in kind), default=-1)
         last = max(weight_layers(course), default=-1)
         return last if last > coupling else None
@@ -364,15 +364,23 @@ def chance(course: Course) -> float | None:
     """
     function = course.fact("loss.function")
     if function in CROSS_ENTROPY:
-        return _entropy(course)
+        entropy = _entropy(course)
+        return None if entropy is None else entropy * _terms(course)
     variances = fact_series(course, "targets.variance", POOL)
     if not variances or function not in (*SQUARES, *BINARY):
         return None
     variance = float(np.mean(variances))
     if function in SQUARES:
-        return variance
+        return variance * _terms(course)
     p = (1 - math.sqrt(max(0.0, 1 - 4 * variance))) / 2  # p (1 − p) is the variance
-    return -sum(x * math.log(x) for x in (p, 1 - p) if x > 0)
+    return -sum(x * math.log(x) for x in (p, 1 - p) if x > 0) * _terms(course)
+
+
+def _terms(course: Course) -> int:
+    """How many terms of the loss a sample has: 1, unless they are summed."""
+    if course.fact("loss.reduction", course.header.get("reduction")) != "sum":
+        return 1
+    return math.prod((course.fact("targets.shape") or [1])[1:])
 
 
 def _entropy(course: Course) -> float | None:
@@ -395,9 +403,9 @@ def weight_layers(course: Course) -> list[int]:
     """
     return [
         position
-        for position, layer in enumerate(course.header.get("layers", ()))
-        if len(layer["shape"]) >= 2
+        for position, layer in enumerate(course.header.get("layers") or ())
+        if len(layer.get("shape") or ()) >= 2
         and layer.get("trainable", True)
-        and "weight" in layer["name"]
-        and not any(word in layer["module_type"] for word in ("Embed", "Norm"))
+        and "weight" in layer.get("name", "")
+        and not any(word in layer.get("module_type", "") for word in ("Embed", "Norm"))
     ]

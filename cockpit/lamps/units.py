@@ -31,7 +31,8 @@ def unit_shares(course: Course, what: str, count: int) -> dict[str, float]:
         for name in names
         if all(name in step.facts for step in recent)
     }
-    order = {layer["module"]: i for i, layer in enumerate(course.header.get("layers", ()))}
+    layers = course.header.get("layers") or ()
+    order = {layer.get("module"): i for i, layer in enumerate(layers)}
     if all(module in order for module in found):  # activations have no parameters, and no place
         return dict(sorted(found.items(), key=lambda pair: order[pair[0]]))
     return found

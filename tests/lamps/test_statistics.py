@@ -132,6 +132,16 @@ def test_chance_of_other_losses(function, variance, expected):
     assert found == (expected if expected is None else pytest.approx(expected))
 
 
+def test_chance_of_a_loss_that_is_summed_over_several_outputs():
+    facts = {
+        "targets.variance": 0.5,
+        "loss.function": "MSELoss",
+        "loss.reduction": "sum",
+        "targets.shape": lambda i: [64, 3, 2],
+    }
+    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(3.0)
+
+
 def test_weights_that_have_a_place_in_the_depth():
     def layer(name, kind, shape, **beside):
         return {"name": name, "shape": shape, "module": "m", "module_type": kind, **beside}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
+from cockpit.lamps.lamp import Reading, above, lamp
 from cockpit.lamps.statistics import median, rate
 
 RECENT = 4  # values of λ_max: that of a mini-batch is noisy
@@ -54,8 +54,13 @@ def bound(momentum: float, nesterov: bool) -> float:
     needs=("HessMaxEV",),
     means="The sharpest direction is as steep as this learning rate can bear; it holds the "
     "curvature down.",
+<<<<<<< HEAD
     do="Nothing while the loss falls, as networks often train there; lower the learning rate if it "
     "does not.",
+=======
+    do="Nothing while the loss falls, as networks often train there; if it does not, lower the "
+    "learning rate.",
+>>>>>>> lamps-stat
     source="Cohen et al. (2021)",
     sustain=3,
     unfit=_unfit,
@@ -83,5 +88,4 @@ def edge_of_stability(course: Course) -> Reading | None:
         f"Learning rate × λ_max is {product:.2f} (the edge: {limit:.2f}) in the median of the "
         f"last {RECENT} values.",
         {"product": product, "threshold": limit, "max_ev": sharpness},
-        suggestion=Suggestion("lr", factor=min(1.0, limit / product) if product > 0 else None),
     )

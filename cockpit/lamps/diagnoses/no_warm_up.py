@@ -20,7 +20,7 @@ ADAPTIVE = ("Adam", "AdamW", "NAdam", "Adamax", "Adafactor", "Lamb", "LAMB", "Li
 def _unfit(course: Course) -> str:
     if course.optimizer not in ADAPTIVE:
         return f"a matter of Adam and its like; this run has {course.optimizer or 'another'}"
-    kinds = {layer["module_type"] for layer in course.header.get("layers", ())}
+    kinds = {layer.get("module_type", "") for layer in course.header.get("layers") or ()}
     if not any(word in kind for kind in kinds for word in ("Attention", "LayerNorm", "RMSNorm")):
         return "a matter of networks with attention or layer normalization"
     return ""

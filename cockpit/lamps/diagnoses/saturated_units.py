@@ -37,29 +37,23 @@ def saturated_units(course: Course) -> Reading | None:
     What counts is the share of an activation's values at which its derivative is below 5 % of the
     largest one: the smallest share of 4 tracked steps is above 80 %.
 
-    An activation at the model's output is left out: outputs near 0 and 1 are what it is for. It is
+    The activation behind the last layer is left out: outputs near 0 and 1 are what it is for. It is
     a warning if the loss is not below 0.9 of its first value, a caution above 0.7: later on,
     saturated units may be sure of their case.
     """
     shares, loss = unit_shares(course, "saturated", WINDOW), left(course)
-    if _bounded(course) and shares:
-        shares.popitem()
+    layers = course.header.get("layers") or [{}]
+    shares.pop(layers[-1].get("module", ""), None)
     if loss is None or not shares:
         return None
     name = max(shares, key=lambda module: shares[module])
     level: Level = "warning" if loss >= LOST else "caution" if loss >= HIGH else "advisory"
     return Reading(
         above(shares[name], SHARE),
-        f"{shares[name]:.0%} of the values of {name} are saturated (over {SHARE:.0%}) in each of "
-        f"the last {WINDOW} tracked steps, and the loss is {loss:.2f} × its first value.",
+        f"{shares[name]:.0%} of the values behind {name} are saturated (over {SHARE:.0%}) in each "
+        f"of the last {WINDOW} tracked steps, and the loss is {loss:.2f} × its first value.",
         {"share": shares[name], "threshold": SHARE, "loss_left": loss},
         layers=(name,),
         level=level,
         suggestion=Suggestion("layers", layers=(name,)),
     )
-
-
-def _bounded(course: Course) -> bool:
-    """Whether the model's output may be that of a sigmoid or tanh."""
-    low, high = course.fact("outputs.min", 0.0), course.fact("outputs.max", 0.0)
-    return bool(low >= -1 and high <= 1)

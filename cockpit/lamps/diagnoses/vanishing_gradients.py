@@ -7,7 +7,7 @@ from cockpit.lamps.depth import ends
 from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
 from cockpit.lamps.statistics import WINDOW, left
 
-RATIO = 3e-3  # prototype: healthy at least 0.08, deep sigmoid 2e-6
+RATIO = 3e-3  # prototype: healthy at least 0.05, deep sigmoid 2e-6 to 7e-5
 HARMED = 0.9  # of the first loss
 PATIENCE = 12  # tracked steps: before, no run has learned
 

@@ -8,20 +8,15 @@ from tests.lamps.hand_made import board_of, only, shone, views
 NAME = "saturated_units"
 
 
-def steps(hidden, out=0.1, loss=2.0, outputs=(-5.0, 5.0)):
-    facts = {
-        "units.act.saturated": hidden,
-        "units.out.saturated": out,
-        "outputs.min": outputs[0],
-        "outputs.max": outputs[1],
-    }
+def steps(hidden, out=0.1, loss=2.0):
+    facts = {"units.5.saturated": out, "units.0.saturated": hidden}  # 5 is the last layer
     return views({"Loss": loss}, facts, count=24)
 
 
 def test_sick():
     episode = only(board_of(NAME, steps(0.96)))
     assert (episode.level, episode.step) == ("warning", 5)  # four tracked steps, three readings
-    assert episode.reading.layers == ("act",)
+    assert episode.reading.layers == ("0",)
 
 
 def test_a_network_that_learns_may_be_sure_of_its_case():
@@ -34,7 +29,7 @@ def test_a_network_that_learns_may_be_sure_of_its_case():
     [
         ("as usual", {"hidden": 0.3}),
         ("not at each step", {"hidden": lambda i: 0.9 if i % 3 else 0.5}),
-        ("the output may be sure", {"hidden": 0.3, "out": 0.97, "outputs": (0.0, 1.0)}),
+        ("the output may be sure", {"hidden": 0.3, "out": 0.97}),
     ],
 )
 def test_healthy(why, kwargs):
