@@ -54,13 +54,8 @@ def bound(momentum: float, nesterov: bool) -> float:
     needs=("HessMaxEV",),
     means="The sharpest direction is as steep as this learning rate can bear; it holds the "
     "curvature down.",
-<<<<<<< HEAD
-    do="Nothing while the loss falls, as networks often train there; lower the learning rate if it "
-    "does not.",
-=======
     do="Nothing while the loss falls, as networks often train there; if it does not, lower the "
     "learning rate.",
->>>>>>> lamps-stat
     source="Cohen et al. (2021)",
     sustain=3,
     unfit=_unfit,

@@ -21,11 +21,7 @@ CONSTANT = 1e-3  # outputs.spread: below, the outputs do not depend on the input
 
 
 @lamp(
-<<<<<<< HEAD
-    title="Labels that do not match the inputs",
-=======
     title="Targets do not belong to their inputs",
->>>>>>> lamps-stat
     level="caution",
     group="data",
     kind="statistical",
