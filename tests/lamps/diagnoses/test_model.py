@@ -79,9 +79,10 @@ def test_first_loss_against_guessing(facts, loss, expected):
 def test_only_the_first_loss_counts_and_it_goes_out():
     assert level("first_loss_too_high", loss=lambda step: 2.3 * 3.0**step) is None
     assert level("first_loss_too_high", loss=50.0, start=2) is None
-    falls = {"loss": lambda step: 50.0 if step < 3 else 2.0}
-    assert level("first_loss_too_high", count=3, **falls) == "caution"
-    assert level("first_loss_too_high", count=5, **falls) is None
+    falls = {"loss": lambda step: 50.0 if step < 1 else 2.0}
+    assert level("first_loss_too_high", count=2, **falls) == "caution"
+    assert level("first_loss_too_high", count=6, **falls) == "caution"
+    assert level("first_loss_too_high", count=7, **falls) is None
 
 
 def pair(before, after, kind="Linear"):
