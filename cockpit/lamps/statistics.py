@@ -77,7 +77,7 @@ BINARY = (
 
 def median(values: Iterable[float], at_least: int = 1) -> float:
     """Median of what is not NaN; NaN if that is fewer than ``at_least`` values."""
-    found = sorted(float(x) for x in values if not math.isnan(x))  # for so few, faster than numpy
+    found = sorted([float(x) for x in values if x == x])  # for so few, faster than numpy
     if len(found) < max(at_least, 1):
         return math.nan
     return (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
