@@ -90,8 +90,9 @@ def _typed(value: ValueLine) -> Value | None:
 
 
 def _facts(value: ValueLine) -> Value | None:
-    facts = _object(value.facts)
-    if facts is not None and not any(word in bytes(value.facts) for word in _SPECIAL):
+    raw = b"" if isinstance(value.facts, msgspec.UnsetType) else bytes(value.facts)
+    facts = parse_object(raw)
+    if facts is not None and not any(word in raw for word in _SPECIAL):
         return Facts(facts)  # nothing in it stands for something else
     try:
         return decode_value({"kind": "facts", "facts": facts})
