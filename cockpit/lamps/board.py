@@ -152,7 +152,7 @@ class Board:
         return found
 
     def _read(self, watch: _Watch) -> list[Change]:
-        if watch.fault or not self._is_ready(watch):
+        if watch.fault or not (watch.is_ready or self._is_ready(watch)):
             return []
         try:
             watch.unfit = watch.lamp.unfit(self.course) if watch.lamp.unfit else ""
@@ -174,8 +174,7 @@ class Board:
         return self._go_on(watch, watch.episode, reading)
 
     def _is_ready(self, watch: _Watch) -> bool:
-        if not watch.is_ready:
-            watch.is_ready = all(self.course.seen(name) for name in watch.lamp.needs)
+        watch.is_ready = all(self.course.seen(name) for name in watch.lamp.needs)
         return watch.is_ready
 
     def _light(self, watch: _Watch, reading: Reading) -> list[Change]:

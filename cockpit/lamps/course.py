@@ -46,6 +46,16 @@ class StepView:
     facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = math.nan
 
+    @functools.cached_property
+    def units(self) -> dict[str, dict[str, float]]:
+        """Shares of units, ``dead`` or ``saturated``, by module."""
+        found: dict[str, dict[str, float]] = {}
+        for name, share in self.facts.items():
+            if name.startswith("units."):
+                module, _, what = name.removeprefix("units.").rpartition(".")
+                found.setdefault(what, {})[module] = float(share)
+        return found
+
     @classmethod
     def of(cls, step: int, values: Mapping[str, Value], **beside: Any) -> StepView:
         """From the typed values of a record.

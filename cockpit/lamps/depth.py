@@ -44,10 +44,17 @@ def ends(course: Course, count: int) -> Ends | None:
     norms = np.array(list(itertools.islice(rows, count)))
     if not norms.size:
         return None
-    names, medians = course.layer_names, np.median(norms, axis=0).tolist()
+    names, medians = course.layer_names, _medians(norms).tolist()
     typical = {names[i]: medians[i] for i in weight_layers(course) if 0 < medians[i] < np.inf}
     third = len(typical) // 3
     if not third:
         return None
     listed = list(typical.items())
     return Ends(dict(listed[:third]), dict(listed[-third:]))
+
+
+def _medians(rows: np.ndarray) -> np.ndarray:
+    """Medians of columns, NaN where one of the numbers is; for few rows, faster than numpy's."""
+    ordered, middle = np.sort(rows, axis=0), len(rows) // 2  # NaN comes last
+    found = (ordered[middle] + ordered[(len(rows) - 1) // 2]) / 2
+    return np.where(np.isnan(ordered[-1]), np.nan, found)

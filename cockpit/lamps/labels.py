@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -51,17 +52,17 @@ class Labels:
             row[: len(counts)] = counts
         return cls(table)
 
-    @property
+    @functools.cached_property
     def totals(self) -> np.ndarray:
         """Of each class in all batches, shape [classes]."""
         return np.asarray(self.counts.sum(0))
 
-    @property
+    @functools.cached_property
     def seen(self) -> int:
         """How many classes there were."""
         return int(np.count_nonzero(self.totals))
 
-    @property
+    @functools.cached_property
     def samples(self) -> int:
         """How many labels."""
         return int(self.totals.sum())
@@ -78,7 +79,7 @@ class Labels:
         shares = (found + PRIOR / len(found)) / (found.sum() + PRIOR)
         return float(-(shares * np.log(shares)).sum() / np.log(len(found)))
 
-    @property
+    @functools.cached_property
     def pairs(self) -> float:
         """Number of pairs of samples that are in the same batch."""
         sizes = self.counts.sum(1)

@@ -17,10 +17,12 @@ from cockpit.lamps.board import Change
 from cockpit.lamps.course import StepView
 from cockpit.log.codec import decode_value
 from cockpit.log.columns import to_float
-from cockpit.log.parse import StepLine, ValueLine, as_dict, as_float, as_int, parse_object
-from cockpit.log.record import PerLayer, Scalar, Value
+from cockpit.log.parse import SPECIAL, StepLine, ValueLine, as_dict, as_float, as_int, parse_object
+from cockpit.log.record import Facts, PerLayer, Scalar, Value
 
 __all__ = ["fields_of", "numbers_of", "view_of"]
+
+_SPECIAL = [word.encode() for word in SPECIAL]
 
 
 def view_of(line: StepLine) -> StepView:
@@ -88,8 +90,12 @@ def _typed(value: ValueLine) -> Value | None:
 
 
 def _facts(value: ValueLine) -> Value | None:
+    raw = b"" if isinstance(value.facts, msgspec.UnsetType) else bytes(value.facts)
+    facts = parse_object(raw)
+    if facts is not None and not any(word in raw for word in _SPECIAL):
+        return Facts(facts)  # nothing in it stands for something else
     try:
-        return decode_value({"kind": "facts", "facts": _object(value.facts)})
+        return decode_value({"kind": "facts", "facts": facts})
     except ValueError:  # the line is damaged there
         return None
 

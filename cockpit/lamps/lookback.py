@@ -11,6 +11,7 @@ from cockpit.lamps.course import MEMORY, Course
 from cockpit.lamps.network import network
 
 __all__ = [
+    "MOST_NAMES",
     "TOO_LONG",
     "first_fact",
     "has_grown",
@@ -33,6 +34,9 @@ TOO_LONG = (
     "update_ratio",
 )
 """Lamps that show steps that are too long, whatever made them so: for ``inhibits``."""
+
+MOST_NAMES = 20
+"""So many names a list of facts has at most; there may be more, then."""
 
 RECENT = 4  # tracked losses
 GROWN = 3.0  # times the first loss: what is wrong beyond that is a consequence

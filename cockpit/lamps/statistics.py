@@ -77,7 +77,7 @@ BINARY = (
 
 def median(values: Iterable[float], at_least: int = 1) -> float:
     """Median of what is not NaN; NaN if that is fewer than ``at_least`` values."""
-    found = sorted(float(x) for x in values if not math.isnan(x))  # for so few, faster than numpy
+    found = sorted([float(x) for x in values if x == x])  # for so few, faster than numpy
     if len(found) < max(at_least, 1):
         return math.nan
     return (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
@@ -394,13 +394,20 @@ def _entropy(course: Course) -> float | None:
     return float(-(shares * np.log(shares)).sum())
 
 
-@once_a_step
 def weight_layers(course: Course) -> list[int]:
     """Positions of the weight matrices and filters among the layers, inputs first.
 
     Left out: biases, the parameters of norms, and embeddings, whose weights are of another scale
     and of which a batch uses a few rows only.
     """
+    constant = vars(course)
+    if "_weight_layers" not in constant:  # the header stays as it is
+        constant["_weight_layers"] = _weight_layers(course)
+    found: list[int] = constant["_weight_layers"]
+    return found
+
+
+def _weight_layers(course: Course) -> list[int]:
     return [
         position
         for position, layer in enumerate(course.header.get("layers") or ())

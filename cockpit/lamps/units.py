@@ -23,13 +23,11 @@ def unit_shares(course: Course, what: str, count: int) -> dict[str, float]:
     recent = list(course.steps)[-count:]
     if len(recent) < count:
         return {}
-    names = [n for n in recent[-1].facts if n.startswith("units.") and n.endswith(f".{what}")]
+    shares = [step.units.get(what, {}) for step in recent]
     found = {
-        name.removeprefix("units.").removesuffix(f".{what}"): min(
-            float(s.facts[name]) for s in recent
-        )
-        for name in names
-        if all(name in step.facts for step in recent)
+        module: min(share[module] for share in shares)
+        for module in shares[-1]
+        if all(module in share for share in shares)
     }
     layers = course.header.get("layers") or ()
     order = {layer.get("module"): i for i, layer in enumerate(layers)}
@@ -46,4 +44,4 @@ def any_units(course: Course, what: str) -> bool:
         what: ``dead`` or ``saturated``.
     """
     recent = list(course.steps)[-RECENT:]
-    return any(name.endswith(f".{what}") for step in reversed(recent) for name in step.facts)
+    return any(what in step.units for step in reversed(recent))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from cockpit import RunLog, quantities
+from cockpit import LampWarning, RunLog, quantities
 from cockpit.lamps import Board, replay
 from cockpit.lamps.lines import fields_of
 from cockpit.log import LogWriter
@@ -116,6 +117,22 @@ def test_another_model_in_the_same_folder_knows_nothing_of_the_first(tmp_path: P
     board, changes = told(log)
     assert changes == logged(log)
     assert board.course.count == 4
+
+
+@pytest.mark.parametrize("lr", [0.1, 300.0], ids=["trains", "diverges"])
+def test_the_lamps_there_are_light_again(lr: float, tmp_path: Path) -> None:
+    """All of them, on the facts that an economical run records."""
+    training = Training(tmp_path, lr=lr, planned_steps=30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LampWarning)
+        log = training.run(range(30)).close()
+    board, changes = told(log, None)
+    assert changes == logged(log)
+    assert bool(changes) >= (lr > 1)
+    live = training.cockpit._tracker.lamps.board
+    assert board.lit == live.lit
+    assert board.absent == live.absent
+    assert not live.errors
 
 
 def write(folder: Path, steps: range, **header: Any) -> LogWriter:

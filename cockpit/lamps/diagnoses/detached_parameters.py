@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import last_facts
+from cockpit.lamps.lookback import MOST_NAMES, last_facts
 from cockpit.lamps.network import network
 
 STEPS = 3  # tracked, in a row
@@ -46,5 +46,5 @@ def detached_parameters(course: Course) -> Reading | None:
         f"{STEPS} tracked steps (expected: none){which}.",
         {"parameters": len(names), "share": share},
         layers=names,
-        level="advisory" if share < SHARE else None,
+        level="advisory" if share < SHARE and len(names) < MOST_NAMES else None,
     )

@@ -22,7 +22,7 @@ FEW_NUMBERS, FEW_CODES, FEW_FLAGS = 2, 16, 32  # elements of a sample, below whi
     do="Check how the data set uses its index (__getitem__) and whether something repeats records: "
     "a batch of copies has the information of a much smaller one.",
     source="our own",
-    sustain=3,
+    sustain=2,
     inhibits=(
         "same_batch",
         "class_imbalance",
@@ -36,7 +36,7 @@ FEW_NUMBERS, FEW_CODES, FEW_FLAGS = 2, 16, 32  # elements of a sample, below whi
     ),
 )
 def duplicate_samples(course: Course) -> Reading | None:
-    """Half of the batch or more equals another sample of it, in all elements, three times in a row.
+    """Half of the batch or more equals another sample of it, in all elements, twice in a row.
 
     Samples that can only have few values are equal by nature, and are left out: one or two numbers,
     fewer than 16 whole numbers, fewer than 32 numbers between 0 and 1, one-hot rows. Drawing a rare

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Level, Reading, lamp
+from cockpit.lamps.lookback import MOST_NAMES
 from cockpit.lamps.network import network
 
 MOST = 0.5  # of the model
@@ -33,7 +34,8 @@ def foreign_parameters(course: Course) -> Reading | None:
     if foreign is None or without is None:
         return None
     share = network(course).share_of(without) if without else 0.0
-    level: Level = "warning" if share > MOST else "caution" if without else "advisory"
+    is_most = share > MOST or len(without) >= MOST_NAMES
+    level: Level = "warning" if is_most else "caution" if without else "advisory"
     return Reading(
         2.0 if foreign else 0.0,
         f"{foreign} parameters of the optimizer are not the model's (expected: none), and it lacks "

@@ -138,5 +138,4 @@ def _died(course: Course, loss: float) -> Reading | None:
 
 
 def _dead(step: StepView) -> dict[str, float]:
-    found = {n: x for n, x in step.facts.items() if n.startswith("units.") and n.endswith(".dead")}
-    return {n.removeprefix("units.").removesuffix(".dead"): float(x) for n, x in found.items()}
+    return step.units.get("dead", {})

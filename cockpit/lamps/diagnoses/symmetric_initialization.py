@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STATISTICAL, Reading, lamp
-from cockpit.lamps.lookback import first_fact
+from cockpit.lamps.lookback import MOST_NAMES, first_fact
 from cockpit.lamps.network import network
 
 SHARE = 0.5  # of the layers
@@ -37,7 +37,7 @@ def symmetric_initialization(course: Course) -> Reading | None:
     beside = {*symmetric, *first_fact(course, "model.zero_weights", ())}
     equal = [name for name in symmetric if name in layers]
     alike = [name for name in beside if name in layers]
-    is_bad = bool(equal) and len(alike) >= max(2.0, SHARE * len(layers))
+    is_bad = bool(equal) and len(alike) >= max(2.0, SHARE * min(len(layers), MOST_NAMES))
     return Reading(
         2.0 if is_bad else 0.0,
         f"In {len(equal)} of {len(layers)} layers all units had the same weights at step "

@@ -20,7 +20,7 @@ FEWEST = 8  # samples: the mean of fewer is far from 0 by accident
     do="Subtract the mean of the training data from each feature (or channel) before the model.",
     source="LeCun et al. (1998), Efficient BackProp, 4.3",
     sustain=2,
-    inhibits=(*TOO_LONG, "first_loss_too_high", "dead_units", "saturated_units",
+    inhibits=(*TOO_LONG, "first_loss_too_high", "constant_output", "dead_units", "saturated_units",
               "learning_rate_too_small", "vanishing_gradients"),
 )  # fmt: skip
 def uncentred_input(course: Course) -> Reading | None:

@@ -25,8 +25,8 @@ FEWEST = 8  # samples
     do="Standardize each feature by itself (mean 0, standard deviation 1 over the training data).",
     source="LeCun et al. (1998), Efficient BackProp, 4.3",
     sustain=2,
-    inhibits=(*TOO_LONG, "unscaled_input", "uncentred_input", "first_loss_too_high", "dead_units",
-              "saturated_units", "learning_rate_too_small"),
+    inhibits=(*TOO_LONG, "unscaled_input", "uncentred_input", "first_loss_too_high",
+              "constant_output", "dead_units", "saturated_units", "learning_rate_too_small"),
 )  # fmt: skip
 def unequal_features(course: Course) -> Reading | None:
     """The standard deviations of the features (inputs [N, features] only) differ by factors.

@@ -25,6 +25,7 @@ TINY = 0.01  # largest of all elements: pixels that were divided by 255 twice en
         *TOO_LONG,
         "uncentred_input",
         "first_loss_too_high",
+        "constant_output",
         "dead_units",
         "saturated_units",
         "learning_rate_too_small",

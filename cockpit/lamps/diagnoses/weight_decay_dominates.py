@@ -34,7 +34,8 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     decoupled (AdamW). Usual settings have 0.01, a strong decay 0.1. Late in a run the ratio grows
     by itself: a model that has learned its data has hardly any gradient, and where training has
     settled the two are equal. So the first 8 tracked steps decide (from 0.7 on); later ones only
-    count from 3 on, and while the loss is above half of its start.
+    count from 3 on, and while the loss is above half of its start. Until then a lit lamp stays lit:
+    weights that are near 0 have no more decay.
     """
     ratio, loss = course.fact("optimizer.decay"), course.now.values.get("Loss", math.nan)
     if ratio is None or not math.isfinite(ratio):
@@ -44,8 +45,10 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     is_high = loss > HIGH * course.first[0].values.get("Loss", math.nan)
     threshold = RATIO if is_early else LATER
     severity = above(ratio, threshold) if is_early or is_high else 0.0
+    if begin >= RATIO and is_high and severity < 1:
+        severity = STAYS
     return Reading(
-        max(severity, STAYS) if ratio >= RATIO / 2 and severity < 1 else severity,
+        severity,
         f"Weight decay is {ratio:.3g} times as strong as the gradient (over {threshold:g} at this "
         f"stage; usual: 0.01), {begin:.3g} times at first.",
         {"ratio": ratio, "first": begin, "threshold": threshold},

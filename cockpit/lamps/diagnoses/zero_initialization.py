@@ -6,7 +6,7 @@ import numpy as np
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import STATISTICAL, Reading, lamp
-from cockpit.lamps.lookback import first_fact
+from cockpit.lamps.lookback import MOST_NAMES, first_fact
 from cockpit.lamps.network import network
 
 
@@ -42,7 +42,7 @@ def zero_initialization(course: Course) -> Reading | None:
     if zero is None:
         return None
     layers = network(course).weights
-    is_all = len(layers) > 1 and set(layers) <= set(zero)
+    is_all = len(layers) > 1 and _has_all(zero, list(layers))
     found = tuple(layers) if is_all else tuple(name for name in zero if _is_stuck(course, name))
     words = "the whole network" if is_all else "stuck: their gradient is exactly 0 since"
     return Reading(
@@ -52,6 +52,14 @@ def zero_initialization(course: Course) -> Reading | None:
         {"zero": len(zero), "stuck": len(found)},
         layers=found,
     )
+
+
+def _has_all(zero: list[str], layers: list[str]) -> bool:
+    """Whether all layers are in a list, as far as it goes: it is cut off where it is long."""
+    listed = layers
+    if len(zero) >= MOST_NAMES:
+        listed = layers[: sum(name in zero for name in layers)]
+    return bool(listed) and set(listed) <= set(zero)
 
 
 def _is_stuck(course: Course, name: str) -> bool:

@@ -79,9 +79,10 @@ def test_first_loss_against_guessing(facts, loss, expected):
 def test_only_the_first_loss_counts_and_it_goes_out():
     assert level("first_loss_too_high", loss=lambda step: 2.3 * 3.0**step) is None
     assert level("first_loss_too_high", loss=50.0, start=2) is None
-    falls = {"loss": lambda step: 50.0 if step < 3 else 2.0}
-    assert level("first_loss_too_high", count=3, **falls) == "caution"
-    assert level("first_loss_too_high", count=5, **falls) is None
+    falls = {"loss": lambda step: 50.0 if step < 1 else 2.0}
+    assert level("first_loss_too_high", count=2, **falls) == "caution"
+    assert level("first_loss_too_high", count=6, **falls) == "caution"
+    assert level("first_loss_too_high", count=7, **falls) is None
 
 
 def pair(before, after, kind="Linear"):
@@ -203,3 +204,24 @@ def test_modes(training, evaluating, norms, expected):
 def test_outputs_and_classes(shape, counts, count, expected):
     facts = {"outputs.shape": shape, "targets.counts": counts}
     assert level("wrong_output_size", facts, count=count) == expected
+
+
+def deep(count):
+    layers = [{"name": f"{i}.weight", "shape": [2, 2] if i < 25 else [500, 500],
+               "module_type": "Linear"} for i in range(count)]  # fmt: skip
+    return [layer["name"] for layer in layers], {"header": {"layers": layers}}
+
+
+def test_lists_that_are_cut_off_at_twenty_names():
+    names, run = deep(30)
+    gradients = {"layers": [0.1] * 30}
+    all_zero = {"model.zero_weights": at_first(*names[:20])}
+    assert level("zero_initialization", all_zero, **run, **gradients) == "warning"
+    every_other = {"model.zero_weights": at_first(*names[1::2], *names[:10:2])}
+    assert level("zero_initialization", every_other, **run, **gradients) is None
+    symmetric = {"model.symmetric": at_first(*names[:20])}
+    assert level("symmetric_initialization", symmetric, **run, **gradients) == "warning"
+    assert level("detached_parameters", {"model.without_grad": names[:20]}, **run) == "caution"
+    assert level("detached_parameters", {"model.without_grad": names[:19]}, **run) == "advisory"
+    foreign = {"optimizer.foreign": 30, "optimizer.without": names[:20]}
+    assert level("foreign_parameters", foreign, **run) == "warning"

@@ -127,11 +127,14 @@ def test_without_an_optimizer_there_is_no_momentum():
     [
         (0.3, {}, None),
         (0.71, {}, "caution"),
-        (1.2, {"count": 60}, "caution"),
+        (1.2, {"count": 60, "loss": 2.3}, "caution"),
+        (1.2, {"count": 60}, None),
         (lambda step: 0.01 if step < 4 else 5.0, {"loss": 2.3}, "caution"),
         (lambda step: 0.01 if step < 4 else 2.5, {"loss": 2.3}, None),
         (lambda step: 0.01 if step < 4 else 50.0, {"loss": lambda s: 2.3 * 0.5**s}, None),
-        (lambda step: 5.0 if step < 5 else 0.1, {"count": 20}, None),
+        (lambda step: 5.0 if step < 5 else 0.1, {"count": 40}, None),
+        (lambda step: 5.0 if step < 5 else 0.1, {"count": 40, "loss": 2.3}, "caution"),
+        (lambda step: 5.0 if step == 0 else 0.1, {"loss": 2.3}, None),
         (math.inf, {}, None),
     ],
 )

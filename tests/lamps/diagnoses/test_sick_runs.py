@@ -80,6 +80,12 @@ SICK: dict[str, tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = {
         "unscaled_input", "caution",
         {"inputs.mean": 0.001, "inputs.std": 0.0014, "inputs.min": 0.0, "inputs.max": 1 / 255}, {},
     ),
+    "raw pixels, and a loss that shows it": (
+        "unscaled_input", "caution",
+        {"inputs.mean": 33.0, "inputs.std": 79.0, "inputs.max": 255.0, "inputs.min": 0.0,
+         "outputs.spread": from_step(1, 0.0, 0.5)},
+        {"loss": lambda step: 45.0 if step == 0 else 2.3, "count": 40},
+    ),
     "temperatures in kelvin": (
         "uncentred_input", "caution",
         {"inputs.mean": 290.0, "inputs.std": 10.0, "inputs.min": 250.0, "inputs.max": 320.0,
