@@ -291,6 +291,8 @@ def test_sagemakers_rules() -> None:
     assert rules(evidence([{**sound[0], "update": 11.0}], GOOD)) == {"WeightUpdateRatio"}
     flat = evidence(sound, GOOD, [5.0] * 100)
     assert {"LossNotDecreasing", "UnchangedTensor"} <= rules(flat)
+    quieter = {alarm.rule for alarm in sagemaker.quieter(flat)}
+    assert quieter == rules(flat) - {"LossNotDecreasing", "Overfit"}
     assert "Overfit" in rules(evidence(sound, GOOD, [0.5 - step / 1000 for step in range(100)]))
     dead = evidence(sound, GOOD)
     dead.steps[3]["activations"] = {"1": {"kind": "ReLU", "inactive": 0.6}}

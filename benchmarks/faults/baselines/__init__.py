@@ -10,5 +10,6 @@ __all__ = ["BASELINES", "Alarm", "Evidence"]
 BASELINES = {
     "AUTOTRAINER": (autotrainer.alarms, autotrainer.MEANS),
     "SageMaker Debugger": (sagemaker.alarms, sagemaker.MEANS),
+    "SageMaker's quieter rules": (sagemaker.quieter, sagemaker.QUIETER),
 }
 """By name: the alarms of a run, and which lamps say the same as each rule."""

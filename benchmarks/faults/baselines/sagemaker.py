@@ -55,6 +55,15 @@ MEANS = {
 }
 """Which lamps say the same."""
 
+LOUD = frozenset({"LossNotDecreasing", "Overfit"})
+"""Rules that fire on most healthy runs: without them the others can be seen."""
+QUIETER = {rule: means for rule, means in MEANS.items() if rule not in LOUD}
+
+
+def quieter(evidence: Evidence) -> list[Alarm]:
+    """The alarms of the other rules."""
+    return [alarm for alarm in alarms(evidence) if alarm.rule not in LOUD]
+
 
 def alarms(evidence: Evidence) -> list[Alarm]:
     """The first alarm of each rule, in the order of steps."""

@@ -123,7 +123,7 @@ def constant_features(setup: Setup, severity: float) -> None:
     both(setup, lambda x: torch.where(lost, torch.full_like(x, 0.5), x))
 
 
-@fault("constant_features", "duplicate_samples", "constant_output", "same_batch", wrong=True,
+@fault("duplicate_samples", "constant_features", "constant_output", "same_batch", wrong=True,
        applies=floats)  # fmt: skip
 def all_constant(setup: Setup, severity: float) -> None:
     """The preparation lost everything: all samples hold the same numbers."""
