@@ -19,7 +19,7 @@ from cockpit.backward.coupling import couples_samples, keeps_samples_apart
 from cockpit.backward.elements import Elements
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.exact_hessian import ExactDiagHessian
-from cockpit.backward.facts import GROUPS, FactsOfSteps, Seen
+from cockpit.backward.facts import GROUPS, FactsOfSteps, Seen, scan
 from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
 from cockpit.backward.histogram import prepare
 from cockpit.backward.nodes import uses_beside
@@ -66,6 +66,7 @@ class BackwardEngine:
         self.searches = 0  # for eigenvalues, with this warm start
         for parameter in {p.dtype: p for p in model.parameters()}.values():
             prepare(parameter)
+            scan.prepare(parameter.dtype)
         self.costs: dict[type[st.Statistic], float] = {}
         self.facts = FactsOfSteps([group() for group in GROUPS])
         self.capture.on_forward = self.facts.forward_begins
@@ -140,14 +141,17 @@ class BackwardEngine:
             place: Where the ranks meet for an eigenvalue.
             losses: ℓₙ, shape [N], if known.
         """
-        parameters = {n: p for n, p in named_parameters(self.model) if p.requires_grad}
+        named = dict(named_parameters(self.model))
+        parameters = {n: p for n, p in named.items() if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
         if self.ranks.synchronized:
             backward.rough = "SyncBatchNorm couples the samples of several processes"
         with self._own_passes():
             seen = self._repeat(backward, loss) if self.capture.compiled else loss
             if st.StepFacts() in requests:
-                self.facts.before_backward(backward, partial(self._seen, backward, loss, losses))
+                self.facts.before_backward(
+                    backward, partial(self._seen, backward, named, loss, losses)
+                )
             if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
                 self._find_uses(backward, seen)
             SecondOrder(self, backward, loss, seen, place).serve()
@@ -157,13 +161,20 @@ class BackwardEngine:
         self.probe.differentiated.clear()
         return backward
 
-    def _seen(self, backward: BackwardPass, loss: Tensor, losses: Tensor | None) -> Seen:
+    def _seen(
+        self,
+        backward: BackwardPass,
+        named: Mapping[str, nn.Parameter],
+        loss: Tensor,
+        losses: Tensor | None,
+    ) -> Seen:
         """What is known of a pass that is about to run."""
         probe, capture = self.probe, self.capture
         inputs, intact = capture.input_behind(loss)
         output = capture.output_behind(loss) if probe.output is None else probe.output
         return Seen(
             model=self.model,
+            named=named,
             parameters=backward.parameters,
             batch_size=backward.batch_size,
             inputs=inputs,

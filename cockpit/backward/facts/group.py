@@ -26,13 +26,14 @@ MOMENTS = (
 Found = dict[str, Any]  # facts by dotted name; see Group
 
 
-@dataclass(frozen=True)
+@dataclass
 class Seen:
     """What is known when the first backward pass of a step is about to run.
 
     Attributes:
         model: The model, in the state in which its forward pass left it.
         parameters: Its trainable parameters by name.
+        named: All its parameters by name.
         batch_size: N of this pass, on this rank.
         is_first: Whether no step of this run has facts yet.
         inputs: First tensor that the model was given, ``None`` if unknown.
@@ -50,6 +51,7 @@ class Seen:
     model: nn.Module
     parameters: Mapping[str, nn.Parameter]
     batch_size: int
+    named: Mapping[str, nn.Parameter] = field(default_factory=dict)
     is_first: bool = False
     inputs: Tensor | None = None
     intact: bool = True
@@ -131,7 +133,7 @@ def plain(x: Any) -> Tensor | None:
         return None
     if x.layout != torch.strided or x.is_nested or x.is_complex() or x.is_quantized or x.is_meta:
         return None
-    return x.detach().as_subclass(Tensor)
+    return x.detach().as_subclass(Tensor).resolve_neg()
 
 
 def describe(prefix: str, x: Tensor) -> Found:
