@@ -129,14 +129,19 @@ def _of_finite(rows: Tensor, axes: tuple[int, ...], mean: Tensor) -> Sums:
 
 def _of_others(rows: Tensor, axes: tuple[int, ...]) -> Sums:
     """The same where some elements may be NaN or ±∞."""
-    pairs = [(x, x.isfinite()) for x in map(widened, pieces(rows))]
-    low = reduce(torch.minimum, (torch.where(ok, x, torch.inf).amin(axes) for x, ok in pairs))
-    high = reduce(torch.maximum, (torch.where(ok, x, -torch.inf).amax(axes) for x, ok in pairs))
-    count = _sum(ok.sum(axes) for _, ok in pairs)
-    mean = _sum(torch.where(ok, x, 0).sum(axes) for x, ok in pairs) / count.clamp_min(1)
+    several = []
+    for x in map(widened, pieces(rows)):
+        ok = x.isfinite()
+        low, high = torch.where(ok, x, torch.inf), torch.where(ok, x, -torch.inf)
+        total = torch.where(ok, x, 0).sum(axes)
+        several.append((ok.sum(axes), total, low.amin(axes), high.amax(axes)))
+    count, total, low, high = (torch.stack(found) for found in zip(*several, strict=True))
+    count = count.sum(0)
+    mean = total.sum(0) / count.clamp_min(1)
     center = mean if rows.dim() == 2 else mean.unsqueeze(1)
-    squares = _sum(torch.where(ok, x - center, 0).square_().sum(axes) for x, ok in pairs)
-    return Sums(count, mean, squares, low, high)
+    away = (torch.where(x.isfinite(), x - center, 0) for x in map(widened, pieces(rows)))
+    squares = _sum(distance.square_().sum(axes) for distance in away)
+    return Sums(count, mean, squares, low.amin(0), high.amax(0))
 
 
 def _sum(parts: Iterator[Tensor]) -> Tensor:

@@ -70,7 +70,7 @@ def scores_facts(size: int, samples: int, tolerance: float, *given: Any) -> Foun
         near = all(abs(total - 1) <= tolerance for total in totals)
         found["outputs.sum_to_one"] = near and columns.low >= 0 and not found["outputs.nonfinite"]
     if samples > 1 and columns.count:
-        ratio = columns.spread / columns.variance if columns.low < columns.high else 0.0
+        ratio = columns.spread / columns.variance if columns.variance > 0 else 0.0
         found["outputs.spread"] = math.sqrt(ratio)
     return found
 
