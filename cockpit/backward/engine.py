@@ -141,17 +141,14 @@ class BackwardEngine:
             place: Where the ranks meet for an eigenvalue.
             losses: ℓₙ, shape [N], if known.
         """
-        named = dict(named_parameters(self.model))
-        parameters = {n: p for n, p in named.items() if p.requires_grad}
+        parameters = {n: p for n, p in named_parameters(self.model) if p.requires_grad}
         backward = BackwardPass(parameters, requests, batch_size, reduction)
         if self.ranks.synchronized:
             backward.rough = "SyncBatchNorm couples the samples of several processes"
         with self._own_passes():
             seen = self._repeat(backward, loss) if self.capture.compiled else loss
             if st.StepFacts() in requests:
-                self.facts.before_backward(
-                    backward, partial(self._seen, backward, named, loss, losses)
-                )
+                self.facts.before_backward(backward, partial(self._seen, backward, loss, losses))
             if any(isinstance(r, (*FIRST_ORDER, st.DiagCurvature)) for r in requests):
                 self._find_uses(backward, seen)
             SecondOrder(self, backward, loss, seen, place).serve()
@@ -161,20 +158,13 @@ class BackwardEngine:
         self.probe.differentiated.clear()
         return backward
 
-    def _seen(
-        self,
-        backward: BackwardPass,
-        named: Mapping[str, nn.Parameter],
-        loss: Tensor,
-        losses: Tensor | None,
-    ) -> Seen:
+    def _seen(self, backward: BackwardPass, loss: Tensor, losses: Tensor | None) -> Seen:
         """What is known of a pass that is about to run."""
         probe, capture = self.probe, self.capture
         inputs, intact = capture.input_behind(loss)
         output = capture.output_behind(loss) if probe.output is None else probe.output
         return Seen(
             model=self.model,
-            named=named,
             parameters=backward.parameters,
             batch_size=backward.batch_size,
             inputs=inputs,

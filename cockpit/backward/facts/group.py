@@ -33,7 +33,6 @@ class Seen:
     Attributes:
         model: The model, in the state in which its forward pass left it.
         parameters: Its trainable parameters by name.
-        named: All its parameters by name.
         batch_size: N of this pass, on this rank.
         is_first: Whether no step of this run has facts yet.
         inputs: First tensor that the model was given, ``None`` if unknown.
@@ -51,7 +50,6 @@ class Seen:
     model: nn.Module
     parameters: Mapping[str, nn.Parameter]
     batch_size: int
-    named: Mapping[str, nn.Parameter] = field(default_factory=dict)
     is_first: bool = False
     inputs: Tensor | None = None
     intact: bool = True

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
 
-from cockpit.backward.compiled import plain_name, uncompiled
+from cockpit.backward.compiled import named_parameters, plain_name, uncompiled
 from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import MOST_NAMES, Found, Group, Seen, Settled, plain
 from cockpit.backward.layer_call import LayerCall, origin
@@ -95,10 +95,11 @@ class Model(Group):
 
     def before_backward(self, seen: Seen) -> Found:
         """As the forward pass has left it."""
-        found = modules_facts(seen.model) | training_facts(seen.named)
+        named = dict(named_parameters(seen.model))
+        found = modules_facts(seen.model) | training_facts(named)
         if not seen.is_first:
             return found
-        found |= weights_facts(seen.named)
+        found |= weights_facts(named)
         return found | chain_facts(_linear_calls(seen)) if seen.edges else found
 
     def settled(self, step: Settled) -> Found:

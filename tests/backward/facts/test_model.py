@@ -19,8 +19,8 @@ def looked_at(model: nn.Module, x: Tensor, is_first: bool = True) -> dict[str, A
     capture = Capture(model)
     capture.attach()
     output = model(x)  # its graph holds what was seen
-    named = dict(model.named_parameters())
-    seen = Seen(model, named, len(x), named=named, is_first=is_first, edges=capture.edges())
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    seen = Seen(model, parameters, len(x), is_first=is_first, edges=capture.edges())
     found = fetched(Model().before_backward(seen))
     del output
     capture.detach()
