@@ -42,7 +42,7 @@ def features_facts(size: int, *given: np.ndarray) -> Found:
     """
     columns = Columns.of(*given[:5])
     found = columns.facts("inputs", size)
-    if columns.count:
+    if columns.finite:
         found |= {"inputs.mean": columns.mean, "inputs.std": math.sqrt(columns.variance)}
     if columns.varying:
         found["inputs.offset"] = math.sqrt(columns.offset / columns.spread)

@@ -28,14 +28,14 @@ class Sums(NamedTuple):
     """What is found of a table's columns, on its device or the host; all of shape [J].
 
     Attributes:
-        count: Finite elements.
+        finite: Number of finite elements.
         mean: Their mean, rounded; 0 where there are none.
         squares: Sum of the squares of their distances from it.
         low: The smallest; +∞ where there are none.
         high: The largest; −∞ where there are none.
     """
 
-    count: Tensor | np.ndarray
+    finite: Tensor | np.ndarray
     mean: Tensor | np.ndarray
     squares: Tensor | np.ndarray
     low: Tensor | np.ndarray
@@ -46,7 +46,7 @@ class Columns(NamedTuple):
     """What is to be known of a table's finite elements, on the host.
 
     Attributes:
-        count: Their number.
+        finite: Their number.
         mean, variance: Of all of them; the variance is over their number.
         low, high: The smallest and the largest; ±∞ if there are none.
         columns: Number of columns.
@@ -56,7 +56,7 @@ class Columns(NamedTuple):
         largest, smallest: The largest and the smallest variance of a column that varies.
     """
 
-    count: float
+    finite: float
     mean: float
     variance: float
     low: float
@@ -80,9 +80,9 @@ class Columns(NamedTuple):
             prefix: Of the names.
             size: Number of elements.
         """
-        found: Found = {f"{prefix}.nonfinite": size - int(self.count)}
+        found: Found = {f"{prefix}.nonfinite": size - int(self.finite)}
         return found | (
-            {f"{prefix}.min": self.low, f"{prefix}.max": self.high} if self.count else {}
+            {f"{prefix}.min": self.low, f"{prefix}.max": self.high} if self.finite else {}
         )
 
 

@@ -63,13 +63,13 @@ def scores_facts(size: int, samples: int, tolerance: float, *given: Any) -> Foun
     columns, (at_low, at_high, filled), totals = Columns.of(*given[:5]), given[5:8], given[8:]
     times = [at_low] if columns.low == columns.high else [at_low, at_high]
     found = columns.facts("outputs", size) | {
-        "outputs.at_bound": sum(n for n in times if n > 1) / size if columns.count else 0.0,
+        "outputs.at_bound": sum(n for n in times if n > 1) / size if columns.finite else 0.0,
         "outputs.zeros": (size - filled) / size,
     }
     if totals:
         near = all(abs(total - 1) <= tolerance for total in totals)
         found["outputs.sum_to_one"] = near and columns.low >= 0 and not found["outputs.nonfinite"]
-    if samples > 1 and columns.count:
+    if samples > 1 and columns.finite:
         ratio = columns.spread / columns.variance if columns.variance > 0 else 0.0
         found["outputs.spread"] = math.sqrt(ratio)
     return found
