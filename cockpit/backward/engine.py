@@ -19,7 +19,7 @@ from cockpit.backward.coupling import couples_samples, keeps_samples_apart
 from cockpit.backward.elements import Elements
 from cockpit.backward.evaluate import Direction
 from cockpit.backward.exact_hessian import ExactDiagHessian
-from cockpit.backward.facts import GROUPS, FactsOfSteps, Seen
+from cockpit.backward.facts import GROUPS, FactsOfSteps, Seen, scan
 from cockpit.backward.global_batch import mean_over_ranks, of_all_ranks
 from cockpit.backward.histogram import prepare
 from cockpit.backward.nodes import uses_beside
@@ -66,6 +66,7 @@ class BackwardEngine:
         self.searches = 0  # for eigenvalues, with this warm start
         for parameter in {p.dtype: p for p in model.parameters()}.values():
             prepare(parameter)
+            scan.prepare(parameter.dtype)
         self.costs: dict[type[st.Statistic], float] = {}
         self.facts = FactsOfSteps([group() for group in GROUPS])
         self.capture.on_forward = self.facts.forward_begins

@@ -28,7 +28,7 @@ MOMENTS = (
 Found = dict[str, Any]  # facts by dotted name; see Group
 
 
-@dataclass(frozen=True)
+@dataclass
 class Seen:
     """What is known when the first backward pass of a step is about to run.
 
@@ -154,7 +154,7 @@ def plain(x: Any) -> Tensor | None:
         return None
     if x.layout != torch.strided or x.is_nested or x.is_complex() or x.is_quantized or x.is_meta:
         return None
-    return x.detach().as_subclass(Tensor)
+    return x.detach().as_subclass(Tensor).resolve_neg()
 
 
 def describe(prefix: str, x: Tensor) -> Found:

@@ -9,51 +9,41 @@ from __future__ import annotations
 
 from functools import lru_cache, reduce
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from cockpit.backward.facts import scan
 from cockpit.backward.facts.moments import pieces
 
-__all__ = ["column_hashes", "number_of_repeats", "row_hashes"]
+__all__ = ["fingerprints"]
 
 INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by size in bytes
 STIRRED = (-7046029254386353131, -4658895280553007687, -7723592293110705685)  # splitmix64's
 
 
-def row_hashes(rows: Tensor) -> Tensor:
-    """Fingerprints of the rows, int64, shape [N].
+def fingerprints(rows: Tensor, of_columns: bool) -> list[Tensor | np.ndarray]:
+    """Fingerprints of the rows, int64, shape [N]; then, if wanted, of the columns, shape [D].
 
     Args:
         rows: Shape [N, D].
+        of_columns: Whether those of the columns are wanted.
     """
-    factors = _factors(rows.shape[1], rows.device)
-    return torch.cat([_bits(x).mul_(factors).sum(1) for x in pieces(rows)])
+    by_column = _factors(rows.shape[1], rows.device)
+    by_row = _factors(len(rows), rows.device) if of_columns else None
+    if scan.serves(rows):
+        found = scan.bits_hashes(rows.view(INTEGERS[rows.element_size()]), by_column, by_row)
+        return [*found[: 1 + of_columns]]
+    of_rows = torch.cat([_bits(x).mul_(by_column).sum(1) for x in pieces(rows)])
+    return [of_rows] if by_row is None else [of_rows, _of_columns(rows, by_row.unsqueeze(1))]
 
 
-def column_hashes(rows: Tensor) -> Tensor:
-    """Fingerprints of the columns, int64, shape [D].
-
-    Args:
-        rows: Shape [N, D].
-    """
-    factors = _factors(len(rows), rows.device).unsqueeze(1)
+def _of_columns(rows: Tensor, factors: Tensor) -> Tensor:
     found, begin = [], 0
     for x in pieces(rows):
         found.append(_bits(x).mul_(factors[begin : begin + len(x)]).sum(0))
         begin += len(x)
     return reduce(torch.add, found)
-
-
-def number_of_repeats(hashes: Tensor, counted: Tensor) -> Tensor:
-    """How many fingerprints were there before.
-
-    Args:
-        hashes: Shape [N].
-        counted: Which of them are looked at, shape [N]; equal ones all or none.
-    """
-    ordered, places = hashes.sort()
-    looked = counted[places]
-    return ((ordered[1:] == ordered[:-1]) & looked[1:]).sum()
 
 
 def _bits(x: Tensor) -> Tensor:

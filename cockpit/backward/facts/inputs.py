@@ -3,58 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from functools import partial
 from typing import ClassVar
 
-import torch
+import numpy as np
 from torch import Tensor
 
-from cockpit.backward.facts.fetch import Then, root_of_ratio
+from cockpit.backward.facts import scan
+from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import Found, Group, Seen, describe, plain
-from cockpit.backward.facts.hashes import column_hashes, number_of_repeats, row_hashes
-from cockpit.backward.facts.moments import Columns, columns_of, table
+from cockpit.backward.facts.hashes import fingerprints
+from cockpit.backward.facts.moments import Columns, sums_of, table
 from cockpit.backward.stats import Absent
 
-__all__ = ["Inputs", "inputs_facts", "samples_facts"]
+__all__ = ["Inputs", "features_facts", "inputs_facts", "samples_facts"]
+
+Array = Tensor | np.ndarray
 
 
-def inputs_facts(x: Tensor) -> Found:
+def inputs_facts(x: Tensor, *compared: Array) -> Found:
     """Numbers of a batch of floats; features are its columns, of images [N, C, *, *] the channels.
-
-    Means, variances and extremes are those of the finite elements.
 
     Args:
         x: Shape [N, *], not empty.
+        compared: The columns' fingerprints, if they are to be compared with each other.
     """
-    columns = columns_of(table(x))
-    mean, variance = columns.whole()
-    found = {
-        "inputs.nonfinite": columns.nonfinite,
-        "inputs.mean": mean,
-        "inputs.std": variance.sqrt(),
-        "inputs.min": columns.low.amin(),
-        "inputs.max": columns.high.amax(),
-        "inputs.offset": root_of_ratio(columns.mean.square().mean(), columns.variance.mean()),
-    }
-    return found | _features_facts(x, columns) if x.dim() == 2 else found
+    given = [*sums_of(table(x)), *compared]
+    return {"inputs": Then(given, partial(features_facts, x.numel()))}
 
 
-def _features_facts(x: Tensor, columns: Columns) -> Found:
-    """What a table [N, D] says of its features, compared with each other."""
-    variance, varies = columns.variance, columns.variance > 0
-    least = torch.where(varies, variance, torch.inf).amin()
+def features_facts(size: int, *given: np.ndarray) -> Found:
+    """What the columns of a batch say; means, variances and extremes are of the finite elements.
 
-    def ratio(largest: float, smallest: float) -> float | None:
-        return math.sqrt(largest / smallest) if math.isfinite(smallest) else None
+    Args:
+        size: Number of elements.
+        given: The fields of :class:`~cockpit.backward.facts.moments.Sums`; then, if features are to
+            be compared with each other, their fingerprints.
+    """
+    columns = Columns.of(*given[:5])
+    found = columns.facts("inputs", size)
+    if columns.finite:
+        found |= {"inputs.mean": columns.mean, "inputs.std": math.sqrt(columns.variance)}
+    if columns.varying:
+        found["inputs.offset"] = math.sqrt(columns.offset / columns.spread)
+    for hashes in given[5:]:
+        copies = scan.number_of_repeats(hashes, given[3], given[4])
+        found["inputs.constant"] = 1 - columns.varying / columns.columns
+        found["inputs.duplicates"] = copies / columns.columns
+        if columns.varying:
+            found["inputs.scale_ratio"] = math.sqrt(columns.largest / columns.smallest)
+    return found
 
-    return {
-        "inputs.scale_ratio": Then([variance.amax(), least], ratio),
-        "inputs.constant": 1 - varies.count_nonzero() / x.shape[1],
-        "inputs.duplicates": number_of_repeats(column_hashes(x), varies) / x.shape[1],
-    }
 
-
-def samples_facts(hashes: Tensor, before: Tensor | None) -> Found:
+def samples_facts(hashes: Array, before: Array | None) -> Found:
     """How many samples are there twice, or were there before.
 
     Args:
@@ -62,17 +63,12 @@ def samples_facts(hashes: Tensor, before: Tensor | None) -> Found:
         before: Those of the last tracked batch, ``None`` if there was none.
     """
 
-    def twins(own: list[int]) -> float:
-        return sum(times for times in Counter(own).values() if times > 1) / len(own)
+    def make(own: np.ndarray, *earlier: np.ndarray) -> Found:
+        twins, again = scan.number_of_twins(own, earlier[0] if earlier else own[:0])
+        found: Found = {"inputs.same_rows": twins / own.size}
+        return found | ({"inputs.repeated": again / own.size} if earlier else {})
 
-    def known(own: list[int], earlier: list[int]) -> float:
-        seen = set(earlier)
-        return sum(one in seen for one in own) / len(own)
-
-    found: Found = {"inputs.same_rows": Then([hashes], twins)}
-    if before is not None:
-        found["inputs.repeated"] = Then([hashes, before], known)
-    return found
+    return {"inputs.samples": Then([hashes, *([] if before is None else [before])], make)}
 
 
 class Inputs(Group):
@@ -81,7 +77,7 @@ class Inputs(Group):
     name: ClassVar[str] = "inputs"
 
     def __init__(self) -> None:
-        self._before: Tensor | None = None
+        self._before: Array | None = None
 
     def before_backward(self, seen: Seen) -> Found:
         """Of the whole batch.
@@ -97,9 +93,11 @@ class Inputs(Group):
         found, x = describe("inputs", seen.inputs), plain(seen.inputs)
         if x is None or not x.numel() or not x.dim():
             return found
+        of_columns = x.dim() == 2 and x.is_floating_point()
+        hashes, *compared = fingerprints(x.reshape(len(x), -1), of_columns)
         if x.is_floating_point():
-            found |= inputs_facts(x)
+            found |= inputs_facts(x, *compared)
         if len(x) == seen.batch_size:
-            self._before = row_hashes(x.reshape(len(x), -1))
-            found |= samples_facts(self._before, before)
+            self._before = hashes
+            found |= samples_facts(hashes, before)
         return found

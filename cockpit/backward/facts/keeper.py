@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -86,9 +86,8 @@ class FactsOfSteps:
         self._step = _Step(weakref.ref(first), left_out=self._early)
         self._early = {}
         try:
-            known = look()
-            groups = self.param_groups()
-            seen = replace(known, is_first=not self._any_settled, param_groups=groups)
+            seen = look()
+            seen.is_first, seen.param_groups = not self._any_settled, self.param_groups()
         except Exception as error:
             self._step.left_out["step"] = error
             return

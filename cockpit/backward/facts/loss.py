@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from torch import Tensor, nn
 
 from cockpit.backward.compiled import uncompiled
+from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import Found, Group, Seen
+from cockpit.linalg import widened
 
 __all__ = ["Loss", "loss_facts"]
 
@@ -27,10 +30,14 @@ def loss_facts(loss_fn: nn.Module | None, target: object, losses: Tensor | None)
         reduction = getattr(loss_fn, "reduction", None)
         found["loss.reduction"] = reduction if isinstance(reduction, str) else None
     if losses is not None:
-        found["loss.nonfinite"] = (~losses.isfinite()).sum()
+        found["loss.nonfinite"] = Then([widened(losses)], _nonfinite)
     if isinstance(target, Tensor):
         found["loss.target_gradient"] = target.requires_grad
     return found
+
+
+def _nonfinite(losses: np.ndarray) -> int:
+    return int(np.count_nonzero(~np.isfinite(losses)))
 
 
 class Loss(Group):

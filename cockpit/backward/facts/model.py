@@ -24,12 +24,11 @@ Place = tuple[int, int] | None  # in the graph, see origin()
 
 def modules_facts(model: nn.Module) -> Found:
     """In which mode the modules are."""
-    named = [(plain_name(n), m) for n, m in model.named_modules()]
-    switched = [(n, m) for n, m in named if isinstance(m, _DropoutNd | _BatchNorm)]
+    switched = [(n, m) for n, m in model.named_modules() if isinstance(m, _DropoutNd | _BatchNorm)]
     dropouts = [m.p for _, m in switched if isinstance(m, _DropoutNd) and m.training]
     return {
         "model.training": uncompiled(model).training,
-        "model.evaluating": _few(n for n, m in switched if not m.training),
+        "model.evaluating": _few(plain_name(n) for n, m in switched if not m.training),
         "model.dropout": max(map(float, dropouts), default=0.0),
         "model.modules_bn": sum(isinstance(m, _BatchNorm) for _, m in switched),
     }
@@ -42,8 +41,10 @@ def training_facts(parameters: Mapping[str, Tensor]) -> Found:
         parameters: All of the model, by name.
     """
     frozen = [name for name, p in parameters.items() if not p.requires_grad]
-    total = sum(p.numel() for p in parameters.values())
-    share = sum(parameters[name].numel() for name in frozen) / total if total else 0.0
+    share = 0.0
+    if frozen:
+        total = sum(p.numel() for p in parameters.values())
+        share = sum(parameters[name].numel() for name in frozen) / max(total, 1)
     return {"model.frozen": _few(frozen), "model.frozen_share": share}
 
 
@@ -94,11 +95,11 @@ class Model(Group):
 
     def before_backward(self, seen: Seen) -> Found:
         """As the forward pass has left it."""
-        parameters = dict(named_parameters(seen.model))
-        found = modules_facts(seen.model) | training_facts(parameters)
+        named = dict(named_parameters(seen.model))
+        found = modules_facts(seen.model) | training_facts(named)
         if not seen.is_first:
             return found
-        found |= weights_facts(parameters)
+        found |= weights_facts(named)
         return found | chain_facts(_linear_calls(seen)) if seen.edges else found
 
     def settled(self, step: Settled) -> Found:

@@ -1,50 +1,89 @@
-"""Means, variances and extremes of the columns of a table, for all facts that ask for them.
+"""Sums and extremes of the columns of a table, for all facts that ask for means and variances.
 
-The table may be large, so it is gone through in pieces: nothing of its size is made.
+The table may be large, so it is gone through in pieces: nothing of its size is made. What is left
+has the size of a row, and goes to the host.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from cockpit.backward.facts import scan
+from cockpit.backward.facts.group import Found
 from cockpit.linalg import widened
 
-__all__ = ["Columns", "columns_of", "pieces", "table"]
+__all__ = ["Columns", "Sums", "pieces", "sums_of", "table"]
 
 PIECE = {"cpu": 2**18}  # elements that are looked at together: what a processor's cache holds
 PIECE_ELSEWHERE = 2**24
 
 
-@dataclass(frozen=True)
-class Columns:
-    """What the finite elements of a table say, column by column.
+class Sums(NamedTuple):
+    """What is found of a table's columns, on its device or the host; all of shape [J].
 
     Attributes:
-        nonfinite: Number of the other elements.
-        share: Of each column among the finite elements, shape [J].
-        mean: Shape [J]; 0 where none is finite.
-        variance: Over the count, shape [J]; exactly 0 where all are equal.
-        low: The smallest, shape [J]; +∞ where none is finite.
-        high: The largest, shape [J]; −∞ where none is finite.
+        finite: Number of finite elements.
+        mean: Their mean, rounded; 0 where there are none.
+        squares: Sum of the squares of their distances from it.
+        low: The smallest; +∞ where there are none.
+        high: The largest; −∞ where there are none.
     """
 
-    nonfinite: Tensor | int
-    share: Tensor
-    mean: Tensor
-    variance: Tensor
-    low: Tensor
-    high: Tensor
+    finite: Tensor | np.ndarray
+    mean: Tensor | np.ndarray
+    squares: Tensor | np.ndarray
+    low: Tensor | np.ndarray
+    high: Tensor | np.ndarray
 
-    def whole(self) -> tuple[Tensor, Tensor]:
-        """Mean and variance of all elements; NaN if none is finite."""
-        mean = self.share @ self.mean
-        return mean, self.share @ (self.mean - mean).square_().add_(self.variance)
+
+class Columns(NamedTuple):
+    """What is to be known of a table's finite elements, on the host.
+
+    Attributes:
+        finite: Their number.
+        mean, variance: Of all of them; the variance is over their number.
+        low, high: The smallest and the largest; ±∞ if there are none.
+        columns: Number of columns.
+        varying: Of those whose elements are not all equal.
+        offset: Mean over the columns of their squared mean.
+        spread: Mean over the columns of their variance, exactly 0 for one that does not vary.
+        largest, smallest: The largest and the smallest variance of a column that varies.
+    """
+
+    finite: float
+    mean: float
+    variance: float
+    low: float
+    high: float
+    columns: int
+    varying: int
+    offset: float
+    spread: float
+    largest: float
+    smallest: float
+
+    @classmethod
+    def of(cls, *sums: np.ndarray) -> Columns:
+        """From the fields of :class:`Sums`."""
+        return cls(*scan.summary(*(np.asarray(x, np.float64) for x in sums)))
+
+    def facts(self, prefix: str, size: int) -> Found:
+        """How many elements are not finite, and the extremes of the others.
+
+        Args:
+            prefix: Of the names.
+            size: Number of elements.
+        """
+        found: Found = {f"{prefix}.nonfinite": size - int(self.finite)}
+        return found | (
+            {f"{prefix}.min": self.low, f"{prefix}.max": self.high} if self.finite else {}
+        )
 
 
 def table(x: Tensor) -> Tensor:
@@ -60,54 +99,50 @@ def pieces(x: Tensor) -> Iterable[Tensor]:
     return (x,) if whole <= size else x.split(max(1, size * len(x) // whole))
 
 
-def columns_of(rows: Tensor) -> Columns:
-    """Moments and extremes of the columns, computed in at least single precision.
+def sums_of(rows: Tensor) -> Sums:
+    """Sums and extremes of the columns, computed in at least single precision.
 
     Args:
         rows: Floats, shape [N, J] or [N, J, P], see :func:`table`; not empty.
     """
     axes = (0,) if rows.dim() == 2 else (0, 2)
-    if rows.is_cpu:  # elsewhere to ask whether all is finite would mean to wait for the device
-        low, high = _extremes(rows, axes)
-        if math.isfinite(float((high - low).sum())):
-            return _of_finite(rows, axes, low, high)
+    if rows.dim() == 2 and scan.serves(rows):
+        found = scan.column_sums(rows)
+        if found is not None:
+            return Sums(*found)
+    elif rows.is_cpu:  # elsewhere to ask whether all is finite would mean to wait for the device
+        size = rows.numel() // rows.shape[1]
+        mean = _sum(widened(x).sum(axes) for x in pieces(rows)).div_(size)
+        if np.isfinite(mean.numpy()).all():
+            return _of_finite(rows, axes, mean)
     return _of_others(rows, axes)
 
 
-def _of_finite(rows: Tensor, axes: tuple[int, ...], low: Tensor, high: Tensor) -> Columns:
-    size = rows.numel() // len(low)
-    mean = _sum(widened(x).sum(axes) for x in pieces(rows)).div_(size)
+def _of_finite(rows: Tensor, axes: tuple[int, ...], mean: Tensor) -> Sums:
     center = mean if rows.dim() == 2 else mean.unsqueeze(1)
     squares = _sum((widened(x) - center).square_().sum(axes) for x in pieces(rows))
-    variance = _variance(squares.div_(size), low, high)
-    return Columns(0, torch.full_like(mean, 1 / len(mean)), mean, variance, low, high)
-
-
-def _of_others(rows: Tensor, axes: tuple[int, ...]) -> Columns:
-    """The same where some elements may be NaN or ±∞."""
-    pairs = [(x, x.isfinite()) for x in map(widened, pieces(rows))]
-    low = reduce(torch.minimum, (torch.where(ok, x, torch.inf).amin(axes) for x, ok in pairs))
-    high = reduce(torch.maximum, (torch.where(ok, x, -torch.inf).amax(axes) for x, ok in pairs))
-    count = _sum(ok.sum(axes) for _, ok in pairs)
-    size = count.clamp_min(1)
-    mean = _sum(torch.where(ok, x, 0).sum(axes) for x, ok in pairs) / size
-    center = mean if rows.dim() == 2 else mean.unsqueeze(1)
-    squares = _sum(torch.where(ok, x - center, 0).square_().sum(axes) for x, ok in pairs)
-    share = count / count.sum()
-    variance = _variance(squares / size, low, high)
-    return Columns(rows.numel() - count.sum(), share.to(mean), mean, variance, low, high)
-
-
-def _extremes(rows: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     low = reduce(torch.minimum, (x.amin(axes) for x in pieces(rows)))
     high = reduce(torch.maximum, (x.amax(axes) for x in pieces(rows)))
-    return widened(low), widened(high)
+    count = torch.full_like(mean, rows.numel() // len(mean), dtype=torch.int64)
+    return Sums(count, mean, squares, widened(low), widened(high))
+
+
+def _of_others(rows: Tensor, axes: tuple[int, ...]) -> Sums:
+    """The same where some elements may be NaN or ±∞."""
+    several = []
+    for x in map(widened, pieces(rows)):
+        ok = x.isfinite()
+        low, high = torch.where(ok, x, torch.inf), torch.where(ok, x, -torch.inf)
+        total = torch.where(ok, x, 0).sum(axes)
+        several.append((ok.sum(axes), total, low.amin(axes), high.amax(axes)))
+    count, total, low, high = (torch.stack(found) for found in zip(*several, strict=True))
+    count = count.sum(0)
+    mean = total.sum(0) / count.clamp_min(1)
+    center = mean if rows.dim() == 2 else mean.unsqueeze(1)
+    away = (torch.where(x.isfinite(), x - center, 0) for x in map(widened, pieces(rows)))
+    squares = _sum(distance.square_().sum(axes) for distance in away)
+    return Sums(count, mean, squares, low.amin(0), high.amax(0))
 
 
 def _sum(parts: Iterator[Tensor]) -> Tensor:
     return reduce(torch.add, parts)
-
-
-def _variance(found: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Exactly 0, not what rounding leaves of it, where all elements are equal."""
-    return found.mul_(low < high)

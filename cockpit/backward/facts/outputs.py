@@ -3,89 +3,76 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from functools import reduce
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from cockpit.backward.facts import scan
 from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import Found, Group, Seen, describe, plain
-from cockpit.backward.facts.moments import Columns, columns_of, pieces
+from cockpit.backward.facts.moments import Columns, pieces, sums_of
 from cockpit.linalg import widened
 
-__all__ = ["Outputs", "outputs_facts"]
+__all__ = ["Outputs", "outputs_facts", "scores_facts"]
 
 NEAR_ONE = 1e-3  # for sums of probabilities, or the precision of their kind of number
 
 
 def outputs_facts(x: Tensor) -> Found:
-    """Numbers of the outputs; means, variances and extremes are of the finite elements.
+    """Numbers of the outputs.
 
     Args:
         x: Floats, shape [N, *], not empty.
     """
-    columns = columns_of(x.reshape(len(x), -1) if x.dim() else x.view(1, 1))
-    low, high = columns.low.amin(), columns.high.amax()
-    found = {
-        "outputs.nonfinite": columns.nonfinite,
-        "outputs.min": low,
-        "outputs.max": high,
-        "outputs.at_bound": _at_bound(x, low, high),
-        "outputs.zeros": 1 - _sum(p.count_nonzero() for p in pieces(_flat(x))) / x.numel(),
-    }
-    if x.dim() > 1:
-        found["outputs.sum_to_one"] = _sum_to_one(x, low)
-    if x.dim() and len(x) > 1:
-        found["outputs.spread"] = _spread(columns, low, high)
-    return found
-
-
-def _at_bound(x: Tensor, low: Tensor, high: Tensor) -> Then:
-    """Share of the elements that share the smallest, or the largest, with another one."""
-    flat, size = _flat(x), x.numel()
-    at_low = _sum((p == low).count_nonzero() for p in pieces(flat))
-    at_high = _sum((p == high).count_nonzero() for p in pieces(flat))
-
-    def make(low: float, high: float, at_low: int, at_high: int) -> float | None:
-        if low > high:  # none is finite
-            return 0.0
-        times = [at_low] if low == high else [at_low, at_high]
-        return sum(n for n in times if n > 1) / size
-
-    return Then([low, high, at_low, at_high], make)
-
-
-def _sum_to_one(x: Tensor, low: Tensor) -> Then:
-    """Whether they are probabilities along axis 1."""
+    rows = x.reshape(len(x), -1) if x.dim() else x.view(1, 1)
+    sums = sums_of(rows)
+    *counts, least, most = _counted(rows, sums.low.min(), sums.high.max())
+    totals: list[Any] = [least, most] if x.dim() == 2 else []
+    if x.dim() > 2:
+        totals = [end for p in pieces(x) for end in widened(p).sum(1).aminmax()]
     tolerance = max(NEAR_ONE, torch.finfo(x.dtype).eps)
-    sums = torch.cat([widened(p).sum(1).flatten() for p in pieces(x)])
-
-    def make(low: float, least: float, most: float) -> bool:
-        return low >= 0 and max(abs(least - 1), abs(most - 1)) <= tolerance
-
-    return Then([low, *sums.aminmax()], make)
+    make = partial(scores_facts, x.numel(), len(rows), tolerance)
+    return {"outputs": Then([*sums, *counts, *totals], make)}
 
 
-def _spread(columns: Columns, low: Tensor, high: Tensor) -> Then:
-    """Standard deviation over the samples, relative to that of all elements; 0: all are equal."""
-    _, whole = columns.whole()
-
-    def make(low: float, high: float, over_samples: float, whole: float) -> float | None:
-        if low == high:
-            return 0.0
-        return math.sqrt(over_samples / whole) if whole > 0 else None
-
-    return Then([low, high, columns.variance.mean(), whole], make)
-
-
-def _flat(x: Tensor) -> Tensor:
-    return x.reshape(-1)
+def _counted(rows: Tensor, low: Any, high: Any) -> tuple[Any, ...]:
+    """Elements that equal two numbers, that are not 0; extremes of the sums of rows."""
+    if scan.serves(rows):
+        return scan.value_counts(rows, float(low), float(high))
+    several = [
+        [(x == low).sum(), (x == high).sum(), x.count_nonzero(), *widened(x).sum(1).aminmax()]
+        for x in pieces(rows)
+    ]
+    *counts, least, most = (torch.stack(found) for found in zip(*several, strict=True))
+    return *(n.sum() for n in counts), least.amin(), most.amax()
 
 
-def _sum(counts: Iterator[Tensor]) -> Tensor:
-    return reduce(torch.add, counts)
+def scores_facts(size: int, samples: int, tolerance: float, *given: Any) -> Found:
+    """What the columns say; means, variances and extremes are of the finite elements.
+
+    Args:
+        size: Number of elements.
+        samples: N.
+        tolerance: Of sums of probabilities.
+        given: The fields of :class:`~cockpit.backward.facts.moments.Sums`; the number of elements
+            that equal the smallest one, of those that equal the largest, of those that are not 0;
+            then, of two axes or more, the smallest and the largest sum along axis 1.
+    """
+    columns, (at_low, at_high, filled), totals = Columns.of(*given[:5]), given[5:8], given[8:]
+    times = [at_low] if columns.low == columns.high else [at_low, at_high]
+    found = columns.facts("outputs", size) | {
+        "outputs.at_bound": sum(n for n in times if n > 1) / size if columns.finite else 0.0,
+        "outputs.zeros": (size - filled) / size,
+    }
+    if totals:
+        near = all(abs(total - 1) <= tolerance for total in totals)
+        found["outputs.sum_to_one"] = near and columns.low >= 0 and not found["outputs.nonfinite"]
+    if samples > 1 and columns.finite:
+        ratio = columns.spread / columns.variance if columns.variance > 0 else 0.0
+        found["outputs.spread"] = math.sqrt(ratio)
+    return found
 
 
 class Outputs(Group):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from cockpit.backward.facts import scan
 from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import Found, Group, Seen, describe, plain
-from cockpit.backward.facts.moments import columns_of
+from cockpit.backward.facts.moments import Columns, sums_of
 
 __all__ = ["Targets", "class_facts", "values_facts"]
 
@@ -22,15 +24,16 @@ def values_facts(target: Tensor) -> Found:
     Args:
         target: Shape [N, *], not empty.
     """
-    columns = columns_of(target.reshape(len(target), -1) if target.dim() else target.view(1, 1))
-    found = {
-        "targets.nonfinite": columns.nonfinite,
-        "targets.min": columns.low.amin(),
-        "targets.max": columns.high.amax(),
-    }
-    if target.dim() and len(target) > 1:
-        found["targets.variance"] = columns.variance.mean()
-    return found
+    rows = target.reshape(len(target), -1) if target.dim() else target.view(1, 1)
+    several, size = len(rows) > 1, rows.numel()
+
+    def make(*sums: np.ndarray) -> Found:
+        columns = Columns.of(*sums)
+        return columns.facts("targets", size) | (
+            {"targets.variance": columns.spread} if several else {}
+        )
+
+    return {"targets": Then(sums_of(rows), make)}
 
 
 def class_facts(target: Tensor) -> Found:
@@ -41,21 +44,25 @@ def class_facts(target: Tensor) -> Found:
     Args:
         target: Any shape, not empty.
     """
-    indices = target.reshape(-1).long()
-    low, high = indices.aminmax()
-    places = indices.clamp(-1, MOST_CLASSES) + 1  # the first and the last are for all others
+    low, high, counts = _counted(target.reshape(-1).long())
+
+    def make(low: int, high: int, counts: np.ndarray) -> Found:
+        found: Found = {"targets.nonfinite": 0, "targets.min": low, "targets.max": high}
+        if 0 <= high < MOST_CLASSES:
+            found["targets.counts"] = counts[: high + 1]
+        return found
+
+    return {"targets": Then([low, high, counts], make)}
+
+
+def _counted(indices: Tensor) -> tuple[Any, Any, Tensor | np.ndarray]:
+    """The smallest, the largest, and how often each class is there."""
+    if scan.serves(indices):
+        return scan.class_counts(indices, MOST_CLASSES)
+    places = indices.clamp(-1, MOST_CLASSES).add_(1)  # the first and the last are for all others
     counts = indices.new_zeros(MOST_CLASSES + 2)
-    counts.scatter_add_(0, places, torch.ones_like(low).expand_as(places))
-
-    def of_classes(highest: int, counted: list[int]) -> list[int] | None:
-        return counted[1 : highest + 2] if 0 <= highest < MOST_CLASSES else None
-
-    return {
-        "targets.nonfinite": 0,
-        "targets.min": low,
-        "targets.max": high,
-        "targets.counts": Then([high, counts], of_classes),
-    }
+    counts.scatter_add_(0, places, torch.ones_like(places))
+    return *indices.aminmax(), counts[1:-1]
 
 
 class Targets(Group):

@@ -8,10 +8,22 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from cockpit.backward.facts import Group, Seen
+from cockpit.backward.facts import Group, Seen, moments, scan
 from cockpit.backward.facts.fetch import fetched
 
-__all__ = ["assert_close", "seen"]
+__all__ = ["WAYS", "assert_close", "seen", "take"]
+
+WAYS = ("compiled", "plain torch", "in pieces", "another device")
+
+
+def take(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute in one of the ways that have to give the same numbers."""
+    if way != "compiled":
+        monkeypatch.setattr(scan, "serves", lambda x: False)
+    if way == "in pieces":
+        monkeypatch.setitem(moments.PIECE, "cpu", 6)
+    if way == "another device":  # of which one does not ask before all is done
+        monkeypatch.setattr(Tensor, "is_cpu", False, raising=False)
 
 
 class Nothing:

@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cockpit.backward.facts import moments
 from cockpit.backward.facts.outputs import Outputs
-from tests.backward.facts.comparison import assert_close, seen
+from tests.backward.facts.comparison import WAYS, assert_close, seen, take
 from tests.references import facts as naive
 
 
@@ -35,16 +34,19 @@ OUTPUTS: dict[str, Callable[[], Tensor]] = {
     "the same for every sample": lambda: draw(1, 5).expand(8, 5),
     "one sample": lambda: draw(1, 5),
     "not finite": lambda: torch.tensor([[1.0, math.nan], [2.0, 4.0], [math.inf, 4.0]]),
+    "probabilities, but for one": lambda: (
+        draw(8, 5).softmax(1).index_fill(1, torch.tensor([2]), math.nan)
+    ),
     "nothing finite": lambda: torch.full((3, 2), math.inf),
 }
 
 
-@pytest.mark.parametrize("piece", [2**18, 6])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_outputs_are_as_in_plain_loops(
-    name: str, piece: int, monkeypatch: pytest.MonkeyPatch
+    name: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(moments.PIECE, "cpu", piece)
+    take(way, monkeypatch)
     x = OUTPUTS[name]()
     found = seen(Outputs(), output=x)
     assert found.pop("outputs.dtype") == str(x.dtype).removeprefix("torch.")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cockpit.backward.facts.targets import Targets
-from tests.backward.facts.comparison import assert_close, seen
+from tests.backward.facts.comparison import WAYS, assert_close, seen, take
 from tests.references import facts as naive
 
 GENERATOR = torch.Generator()
@@ -32,8 +32,12 @@ TARGETS: dict[str, Callable[[], Tensor]] = {
 }
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", TARGETS)
-def test_targets_are_as_in_plain_loops(name: str) -> None:
+def test_targets_are_as_in_plain_loops(
+    name: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(way, monkeypatch)
     target = TARGETS[name]()
     found = seen(Targets(), target=target)
     assert found.pop("targets.dtype") == str(target.dtype).removeprefix("torch.")
