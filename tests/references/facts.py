@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from torch import Tensor
 
-__all__ = ["features_of", "inputs_facts", "outputs_facts", "targets_facts"]
+__all__ = ["features_of", "inputs_facts", "labels_facts", "outputs_facts", "targets_facts"]
 
 Row = tuple[float, ...]
 
@@ -125,3 +126,28 @@ def outputs_facts(x: Tensor) -> dict[str, Any]:
         whole = variance(good)
         found["outputs.spread"] = math.sqrt(over_samples / whole) if whole else 0.0
     return found
+
+
+def labels_facts(outputs: Tensor, labels: Tensor, ignored: int = -100) -> dict[str, Any]:
+    """Where each label stands, one after the other; at most 1024 of them."""
+    rows = outputs.movedim(1, -1).reshape(-1, outputs.shape[1]).double().tolist()
+    flat = labels.reshape(-1).tolist()
+    taken = min(len(flat), 1024)
+    places = [k * len(flat) // taken for k in range(taken)]
+    pairs = [(rows[k], flat[k]) for k in places if flat[k] != ignored and flat[k] >= 0]
+    pairs = [(row, y) for row, y in pairs if not math.isnan(row[y])]
+    if not pairs:
+        return {}
+    right, quarters = 0, [Fraction(0)] * 4
+    for row, y in pairs:
+        larger = sum(row[other] > row[y] for _, other in pairs)
+        equal = sum(row[other] == row[y] for _, other in pairs)
+        begin, end = Fraction(larger, len(pairs)), Fraction(larger + equal, len(pairs))
+        for k in range(4):
+            inside = min(end, Fraction(k + 1, 4)) - max(begin, Fraction(k, 4))
+            quarters[k] += max(inside, Fraction(0)) / (end - begin)
+        right += all(row[y] > row[c] for c in range(len(row)) if c != y)
+    return {
+        "labels.right": right / len(pairs),
+        "labels.quarters": [float(share / len(pairs)) for share in quarters],
+    }

@@ -10,6 +10,7 @@ from cockpit.backward.facts.gradient import Gradient
 from cockpit.backward.facts.group import Found, Group, Seen, Settled
 from cockpit.backward.facts.inputs import Inputs
 from cockpit.backward.facts.keeper import FactsOfSteps
+from cockpit.backward.facts.labels import Labels
 from cockpit.backward.facts.loss import Loss
 from cockpit.backward.facts.model import Model
 from cockpit.backward.facts.optimizer import Optimizer
@@ -22,6 +23,6 @@ from cockpit.backward.facts.update import Update
 __all__ = ["GROUPS", "FactsOfSteps", "Found", "Group", "Seen", "Settled"]
 
 GROUPS: tuple[type[Group], ...] = (
-    *(Inputs, Targets, Outputs, Loss, Model),
+    *(Inputs, Targets, Outputs, Labels, Loss, Model),
     *(Units, Gradient, Optimizer, Update, Time),
 )

@@ -19,6 +19,7 @@ __all__ = [
     "bits_hashes",
     "class_counts",
     "column_sums",
+    "label_places",
     "number_of_repeats",
     "number_of_twins",
     "prepare",
@@ -46,6 +47,7 @@ def prepare(dtype: torch.dtype) -> None:
     number_of_twins(of_rows, of_rows)
     value_counts(x, 0.0, 1.0)
     class_counts(factors, 1)
+    label_places(x, factors, -100, 2)
     if sums is not None:
         summary(*sums)
         number_of_repeats(of_columns, *sums[3:])
@@ -101,6 +103,26 @@ def class_counts(indices: Tensor, most: int) -> tuple[int, int, np.ndarray]:
     counts = np.zeros(most, np.int64)
     low, high = _count_classes(indices.numpy(), counts)
     return low, high, counts
+
+
+def label_places(
+    rows: Tensor, labels: Tensor, ignored: int, most: int
+) -> tuple[np.ndarray, int, int]:
+    """What :func:`~cockpit.backward.facts.labels.labels_facts` counts.
+
+    Args:
+        rows: Scores, shape [N, C].
+        labels: Classes, shape [N], int64.
+        ignored: A label that stands for none.
+        most: How many labels to take, evenly spaced.
+
+    Returns:
+        The shares of the quarters, added up; how many labels are right, and how many count.
+    """
+    quarters, counts = np.zeros(4), np.zeros(rows.shape[1])
+    taken = min(len(rows), most)
+    right, count = _place_labels(rows.numpy(), labels.numpy(), ignored, taken, counts, quarters)
+    return quarters, right, count
 
 
 @_compiled
@@ -244,3 +266,33 @@ def _count_classes(indices, counts):  # type: ignore[no-untyped-def]
         if 0 <= index < counts.size:
             counts[index] += 1
     return low, high
+
+
+@_compiled
+def _place_labels(x, labels, ignored, taken, counts, quarters):  # type: ignore[no-untyped-def]
+    size, classes = x.shape
+    count, right = 0, 0
+    for j in range(taken):
+        n = j * size // taken
+        if _is_known(x[n], labels[n], ignored):
+            counts[labels[n]] += 1
+            count += 1
+    for j in range(taken):
+        n = j * size // taken
+        if not _is_known(x[n], labels[n], ignored):
+            continue
+        own, better, equal, rivals = x[n, labels[n]], 0.0, 0.0, -1
+        for k in range(classes):
+            better += counts[k] if x[n, k] > own else 0.0
+            equal += counts[k] if x[n, k] == own else 0.0
+            rivals += x[n, k] >= own
+        right += rivals == 0
+        for k in range(4):
+            low, high = max(better, k * count / 4), min(better + equal, (k + 1) * count / 4)
+            quarters[k] += max(high - low, 0.0) / equal
+    return right, count
+
+
+@_compiled
+def _is_known(row, label, ignored):  # type: ignore[no-untyped-def]
+    return label != ignored and 0 <= label < row.size and row[label] == row[label]
