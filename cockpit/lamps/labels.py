@@ -68,6 +68,11 @@ class Labels:
         return int(self.totals.sum())
 
     @property
+    def width(self) -> float:
+        """As many equally frequent classes would be as hard to guess twice in a row, 1 / Σ p²."""
+        return float(self.totals.sum() ** 2 / (self.totals**2).sum()) if self.samples else 0.0
+
+    @property
     def evenness(self) -> float:
         """Entropy of the classes, relative to that of as many that are equally frequent.
 

@@ -50,6 +50,8 @@ FACTS: dict[str, Any] = {
     "outputs.at_bound": 0.0,
     "outputs.zeros": 0.0,
     "outputs.spread": 0.7,
+    "labels.right": 0.6,
+    "labels.quarters": [0.9, 0.06, 0.03, 0.01],
     "loss.function": "CrossEntropyLoss",
     "loss.reduction": "mean",
     "loss.nonfinite": 0,
@@ -89,6 +91,8 @@ REGRESSION: dict[str, Any] = {
     "targets.counts": None,
     "outputs.shape": [64, 1],
     "outputs.spread": 1.0,
+    "labels.right": None,
+    "labels.quarters": None,
 }
 EXACT = tuple(one for one in all_lamps() if one.kind == "exact")
 

@@ -48,6 +48,15 @@ def test_a_further_step_is_counted():
 
 
 @pytest.mark.parametrize(
+    ("totals", "width"), [([10], 1.0), ([0, 5, 5], 2.0), ([4, 4, 4, 4], 4.0), ([0], 0.0)]
+)
+def test_width(totals, width):
+    found = labels(totals)
+    assert found is not None
+    assert found.width == pytest.approx(width)
+
+
+@pytest.mark.parametrize(
     ("totals", "evenness"),
     [([10], 0.0), ([0, 10, 0], 0.0), ([5, 5], 1.0), ([0, 5, 0, 5, 5], 1.0)],
 )
