@@ -6,11 +6,12 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import shape_of
+from cockpit.lamps.lookback import first_fact, shape_of
 from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE
 
 SHARE = 0.1  # of the elements
 FEWEST = 64  # elements
+EQUAL = 4  # of them, at least
 MASK = -1000.0  # logits at or below are masked on purpose
 SAME = 1e-3  # spread of the outputs over the samples: below, they are one and the same
 DIGITS = 3  # a bound that someone wrote has no more
@@ -27,8 +28,8 @@ UNSURE = 0.5 * math.log(2)
     do="Let the last layer be linear, and leave the range of its outputs to the loss.",
     source="our own; a ReLU as the last layer is a usual slip",
     sustain=2,
-    inhibits=("dead_units", "vanishing_gradients", "wrong_labels", "learning_rate_too_small",
-              "converged", "noise_floor"),
+    inhibits=("constant_output", "dead_units", "vanishing_gradients", "wrong_labels",
+              "learning_rate_too_small", "converged", "noise_floor"),
 )  # fmt: skip
 def clamped_output(course: Course) -> Reading | None:
     """A tenth of the outputs or more is equal to the smallest or to the largest of them.
@@ -38,11 +39,27 @@ def clamped_output(course: Course) -> Reading | None:
     beyond the bound: a ReLU suits targets that are never negative. For probabilities (BCELoss) it
     is wrong while the loss is still high; when all is learned they are rounded to 0 and 1.
     Left out: logarithms of probabilities, which are rounded to 0; masked logits (−1,000 or less);
-    and outputs that are the same for all samples (``constant_output``).
+    and outputs that are the same for all samples (``constant_output``), unless they all are
+    exactly 0 and so is the gradient of all parameters, even of the last bias: then nothing gets
+    through to them.
+
+    In batches of fewer than 64 outputs two may be alike by chance. Only exact zeros count in those,
+    4 or more of them, as soon as 64 outputs were tracked in all: of the 32 of a regression, 22 to
+    38 % were 0 behind a ReLU, and behind linear layers never one.
     """
     share, low, high = (course.fact(f"outputs.{name}") for name in ("at_bound", "min", "max"))
     size = math.prod(shape_of(course, "outputs") or (FEWEST,))
-    if share is None or low is None or high is None or size < FEWEST:
+    if share is None or low is None or high is None:
+        return None
+    if _is_blocked(course):
+        return Reading(
+            above(1.0, SHARE),
+            f"All outputs at step {course.now.step} are exactly 0, and so is the gradient of all "
+            "parameters, while the targets are not.",
+            {"at_bound": 1.0, "min": 0.0, "max": 0.0, "threshold": SHARE},
+        )
+    is_zero = course.fact("outputs.zeros", 0.0) > share / 2
+    if size * (course.count if is_zero else 1) < FEWEST:
         return None
     if low == high or course.fact("outputs.spread", 1.0) < SAME:
         return None
@@ -51,12 +68,24 @@ def clamped_output(course: Course) -> Reading | None:
     is_wrong = _is_wrong(course, low, high, share)
     if is_wrong is None:
         return None
+    is_wrong = is_wrong and share * size >= EQUAL
     return Reading(
         above(max(share, 0.0), SHARE) if is_wrong else 0.0,
         f"{share:.0%} of the outputs at step {course.now.step} are exactly at the smallest, "
         f"{low:.4g}, or the largest, {high:.4g} (over {SHARE:.0%}).",
         {"at_bound": share, "min": low, "max": high, "threshold": SHARE},
     )
+
+
+def _is_blocked(course: Course) -> bool:
+    """Whether all outputs are 0, and no gradient comes from them to any parameter.
+
+    Not if there are weights that began at zero: these make such outputs, too.
+    """
+    if course.fact("outputs.zeros") != 1 or first_fact(course, "model.zero_weights"):
+        return False
+    bounds = (course.fact("targets.min", 0), course.fact("targets.max", 0))
+    return course.now.values.get("GradNorm", 0.0) == 0 and any(bounds)
 
 
 def _is_wrong(course: Course, low: float, high: float, share: float) -> bool | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from cockpit.lamps.course import Course
 from cockpit.lamps.depth import ends
 from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
-from cockpit.lamps.statistics import WINDOW, left
+from cockpit.lamps.statistics import WINDOW, chance, left, median_loss
 
 RATIO = 3e-3  # prototype: healthy at least 0.05, deep sigmoid 2e-6 to 7e-5
-HARMED = 0.9  # of the first loss
+HARMED = 0.9  # of the first loss, or of that of guessing
 PATIENCE = 12  # tracked steps: before, no run has learned
 
 
@@ -37,13 +37,17 @@ def vanishing_gradients(course: Course) -> Reading | None:
     are left out, and so is what is exactly zero: that is detached, frozen or dead.
 
     Adam can do with tiny gradients. So it is a warning only if the loss is not below 0.9 of its
-    first value after 12 tracked steps, and else something to know.
+    first value after 12 tracked steps, or of the loss of the best constant output, which the last
+    bias finds by itself (a regression through eight sigmoids fell to 0.51 of its first loss in ten
+    steps, to just the variance of its targets); and else something to know.
     """
     found, loss = ends(course, WINDOW), left(course)
     if found is None or loss is None or course.count < PATIENCE:
         return None
     first, last = max(found.input.values()), max(found.output.values())
-    level: Level = "warning" if loss >= HARMED else "advisory"
+    now, guessing = median_loss(course), chance(course)
+    is_guessing = bool(now and guessing and now >= HARMED * guessing)
+    level: Level = "warning" if loss >= HARMED or is_guessing else "advisory"
     layers = tuple(found.input)
     return Reading(
         below(first / last, RATIO),

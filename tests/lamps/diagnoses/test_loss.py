@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lamps.runs import ADAM, REGRESSION, episode, level
+from cockpit.lamps import get
+from tests.lamps.runs import ADAM, REGRESSION, board, episode, level
 
 BINARY = REGRESSION | {"targets.min": 0.0, "targets.max": 1.0, "targets.variance": 0.25}
 LOGITS = BINARY | {"loss.function": "BCEWithLogitsLoss"}
@@ -61,10 +62,41 @@ def test_sigmoid_before_logits_takes_sixteen_steps():
                        "targets.min": 0.0}, None),
         (REGRESSION | {"outputs.max": 0.0, "outputs.at_bound": 0.9, "outputs.zeros": 0.4},
          "caution"),
+        (REGRESSION | {"outputs.min": 0.0, "outputs.at_bound": 0.22, "outputs.zeros": 0.22,
+                       "outputs.shape": [32, 1]}, "caution"),
+        (REGRESSION | {"outputs.min": 0.0, "outputs.at_bound": 0.22, "outputs.zeros": 0.22,
+                       "outputs.shape": [16, 1]}, None),
+        (REGRESSION | {"outputs.at_bound": 0.22, "outputs.shape": [32, 1]}, None),
     ],
 )  # fmt: skip
 def test_clamped(facts, expected):
     assert level("clamped_output", facts, loss=1.0) == expected
+
+
+ALL_ZERO = REGRESSION | {
+    "outputs.min": 0.0, "outputs.max": 0.0, "outputs.at_bound": 1.0, "outputs.zeros": 1.0,
+    "outputs.spread": 0.0, "outputs.shape": [32, 1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("norm", "facts", "expected"),
+    [
+        (0.0, {}, "caution"),
+        (1.0, {}, None),  # the last bias learns: its features may be masked
+        (0.0, {"model.zero_weights": ["0.weight", "2.weight"]}, None),
+        (0.0, {"targets.min": 0.0, "targets.max": 0.0}, None),
+    ],
+)
+def test_all_outputs_at_zero_without_a_gradient(norm, facts, expected):
+    assert level("clamped_output", ALL_ZERO | facts, gradient=norm, loss=1.0) == expected
+
+
+def test_it_explains_outputs_that_are_the_same_for_all():
+    lamps = [get("clamped_output"), get("constant_output")]
+    run = board(ALL_ZERO, lamps=lamps, gradient=0.0, loss=1.0, count=4)
+    causes = {e.lamp: e.cause for e in run.lit}
+    assert causes == {"clamped_output": None, "constant_output": "clamped_output"}
 
 
 def test_rounded_probabilities_are_fine_once_the_loss_is_low():

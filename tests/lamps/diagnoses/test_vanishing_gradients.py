@@ -31,6 +31,22 @@ def test_adam_gets_along_with_it():
     assert only(board).level == "advisory"
 
 
+def test_the_last_bias_finds_the_mean_of_the_targets_by_itself():
+    facts = {
+        "loss.function": "MSELoss", "loss.reduction": "mean",
+        "targets.variance": 0.54, "targets.shape": lambda i: [64, 1],
+    }  # fmt: skip
+
+    def level(end):
+        loss = [max(1.06 * 0.8**i, end) for i in range(24)]
+        run = views(
+            {"Loss": loss, "GradNorm": 1.0}, facts, layers={"GradNorm": DEEP_SIGMOID}, count=24
+        )
+        return only(board_of(NAME, run)).level
+
+    assert (level(0.53), level(0.3)) == ("warning", "advisory")
+
+
 @pytest.mark.parametrize(
     ("why", "gradients"),
     [
