@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +12,20 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks.faults import programs, tables
+from benchmarks.faults import about, programs, tables
 from benchmarks.faults.__main__ import main
-from benchmarks.faults.baselines import BASELINES, Evidence, autotrainer, sagemaker
+from benchmarks.faults.baselines import BASELINES, Alarm, Evidence, autotrainer, sagemaker
 from benchmarks.faults.corpus import Run, chosen, runs
-from benchmarks.faults.harm import worse
+from benchmarks.faults.harm import Harm, worse
 from benchmarks.faults.injections import FAULTS
 from benchmarks.faults.loop import EVALUATIONS, evaluated_steps, tracked_steps
 from benchmarks.faults.programs import PROGRAMS, Program
 from benchmarks.faults.records import read, without_curvature, without_individual
 from benchmarks.faults.runner import OUTCOME, make_all
-from benchmarks.faults.score import Scores, Share, score
+from benchmarks.faults.score import BrokenTwinError, Scored, Scores, judged, score
 from benchmarks.faults.setup import Setup
-from benchmarks.faults.sight import look
+from benchmarks.faults.shares import Mean, Share
+from benchmarks.faults.sight import ALARMS, Lit, Sight, look
 from cockpit.lamps import StepView, all_lamps
 
 STEPS = 40
@@ -112,8 +114,8 @@ def test_published_rules_see_nan_as_well(scores: Scores) -> None:
 
 def test_the_page_has_all_tables(scores: Scores) -> None:
     page = tables.page(scores, "setting")
-    for fault in ("bad_record-nan", "foreign_parameters"):
-        assert fault in page
+    for kind in ("| bad_record |", "| foreign_parameters |"):
+        assert kind in page
     for name in BASELINES:
         assert name in page
     for table in page.split("\n\n"):
@@ -134,7 +136,7 @@ def test_what_is_dropped_makes_lamps_absent(little: tuple[list[Run], Path]) -> N
 
 def test_what_needs_individual_gradients_or_curvature() -> None:
     assert not without_individual("NormTest")
-    assert not without_individual("units.fc.dead")
+    assert without_individual("units.fc.dead")  # an ordinary hook sees it
     assert without_individual("update.decrease")
     assert not without_curvature("HessMaxEV")
     assert without_curvature("Alpha")
@@ -147,7 +149,8 @@ def test_the_command_line(
     here = ["--only", TINY[0], "--runs", str(folder)]
     assert main(["score", *here, "--faults", "healthy", "--out", str(tmp_path)]) == 0
     assert "wanted" in capsys.readouterr().out
-    assert (tmp_path / "faults-setting.md").exists()
+    assert "at commit" in (tmp_path / "faults-setting.md").read_text()
+    assert not (tmp_path / about.HELD_OUT_LOG).exists()
     assert not (tmp_path / "faults.md").exists()  # nothing was held out
 
 
@@ -228,6 +231,140 @@ def test_harm_is_an_end_outside_of_the_healthy_ones() -> None:
     assert worse(ended(math.inf, 0.80), twins)
     assert worse({"history": [], "error": "ValueError"}, twins)
     assert worse(ended(2.0), [ended(1.0), ended(1.0)])
+
+
+def seen(fault: str, *lit: Lit, cause: str | None = None, steps: int = 300) -> Scored:
+    """A run in which these lamps lit; ``cause``: what stood first in the end."""
+    alarms = [one for one in lit if one.level in ALARMS]
+    first = alarms[0] if alarms else None
+    sight = Sight(
+        list(lit),
+        first.step if first else None,
+        first.lamp if first else None,
+        [*([first.lamp] if first else []), *([cause] if cause else [])],
+    )
+    run = Run(TINY[0], fault, 50)
+    return Scored(run, {}, Harm(True, False), {"all": sight}, {}, list(range(steps)), steps)
+
+
+def caution(step: int, lamp: str, cause: str | None = None) -> Lit:
+    return Lit(step, lamp, "caution", cause)
+
+
+def test_the_root_is_what_was_named_first() -> None:
+    fault = FAULTS["learning_rate_too_large-x100"]
+    other = min(fault.accepted - {fault.root})
+    late = judged(
+        seen(fault.name, caution(3, other), caution(9, fault.root), cause=fault.root), "all"
+    )
+    assert late.first_right
+    assert not late.root_right
+    assert late.root_last
+    assert late.root_ever
+    assert late.found_at == late.accepted_at == 3 / 300
+    at_once = judged(seen(fault.name, caution(3, fault.root), cause=other), "all")
+    assert at_once.root_right
+    assert not at_once.root_last
+
+
+def test_a_miss_counts_as_the_whole_run_and_an_advisory_as_nothing() -> None:
+    fault = FAULTS["learning_rate_too_large-x100"]
+    missed = judged(seen(fault.name, Lit(3, fault.root, "advisory", None)), "all")
+    assert not missed.found
+    assert missed.found_at == missed.accepted_at == 1.0
+    wrong = judged(seen(fault.name, caution(30, "dead_units")), "all")
+    assert wrong.found
+    assert (wrong.found_at, wrong.accepted_at) == (0.1, 1.0)
+
+
+def test_what_is_said_before_the_fault_begins_is_false() -> None:
+    fault = next(f for f in FAULTS.values() if f.onset == 1 / 3)
+    early = judged(seen(fault.name, caution(50, fault.root), caution(103, fault.root)), "all")
+    assert not early.first_right
+    assert not early.root_right
+    assert early.found
+    assert early.soon
+    assert early.found_at == pytest.approx(3 / 300)
+    gone = judged(seen(fault.name, caution(50, fault.root)), "all")
+    assert not gone.found
+    assert not gone.soon
+
+
+def test_a_baselines_root_is_that_of_its_first_rule() -> None:
+    fault = FAULTS["learning_rate_too_large-x100"]
+    scored = seen(fault.name)
+    scored.alarms["SageMaker Debugger"] = [Alarm(2, "Overfit"), Alarm(5, "WeightUpdateRatio")]
+    found = judged(scored, "SageMaker Debugger")
+    assert found.first == "Overfit"
+    assert not found.root_right
+    assert found.root_last
+    assert found.accepted_at == 5 / 300
+
+
+def test_published_rules_are_looked_at_anew_from_the_fault_on() -> None:
+    given = replace(evidence([layer(1e-9), layer(1.0)], GOOD), begin=33)
+    assert [(a.step, a.rule) for a in sagemaker.alarms(given)] == [
+        (0, "VanishingGradient"), (35, "VanishingGradient"),
+    ]  # fmt: skip
+
+
+def test_a_run_of_another_recipe_is_missing(
+    little: tuple[list[Run], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, folder = little
+    program = made[0].program
+    with monkeypatch.context() as patch:
+        patch.setitem(PROGRAMS, program, replace(PROGRAMS[program], batch_size=16))
+        found = score(made, folder)
+    assert set(found.missing) == {run.name for run in made if run.program == program}
+
+
+def test_a_healthy_run_that_failed_is_no_measure(
+    little: tuple[list[Run], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run, *_), folder = little
+    shutil.copytree(run.folder(folder), run.folder(tmp_path))
+    broken = json.dumps({"history": [], "error": "ValueError: no", "seconds": 0.0})
+    (run.folder(tmp_path) / OUTCOME).write_text(broken)
+    with pytest.raises(BrokenTwinError, match="ValueError: no"):
+        score([run], tmp_path)
+    arguments = ["score", "--only", run.program, "--runs", str(tmp_path), "--out", str(tmp_path)]
+    assert main(arguments) == 1
+    assert "failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", [["--only", TINY[0]], ["--faults", "healthy"]])
+def test_no_part_of_what_is_held_out_can_be_scored(part: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["score", "--held-out", *part])
+
+
+def test_each_look_at_what_is_held_out_is_written_down(tmp_path: Path) -> None:
+    for _ in range(2):
+        about.note_held_out(tmp_path)
+    lines = (tmp_path / about.HELD_OUT_LOG).read_text().splitlines()
+    assert len(lines) == 2
+    assert all(len(line.split()) >= 2 for line in lines)
+
+
+def test_a_mean_over_groups() -> None:
+    groups = {"a": [True, True, True, True], "b": [False, True], "c": [False]}
+    assert Mean.of_shares(groups).value == 0.5
+    assert Mean.of_runs(groups).value == pytest.approx(5 / 7)
+    found = Mean.of_shares(groups)
+    assert (found.low, found.high) == (0.0, 1.0)
+    assert found == Mean.of_shares(groups)  # the same numbers are drawn each time
+    assert str(Mean.of_shares({})) == "–"
+
+
+def test_a_lamp_that_another_one_explains_does_not_stand_for_itself() -> None:
+    sight = Sight([caution(1, "diverged"), caution(2, "overfitting", "diverged")])
+    assert sight.lamps() == ["diverged", "overfitting"]
+    assert sight.lamps(alone=True) == ["diverged"]
+
+
+def test_small_shares_have_a_decimal() -> None:
+    assert str(Share(1, 40)) == "2.5% (1/40; 0.4%–13%)"
 
 
 def test_wilsons_interval() -> None:
