@@ -18,7 +18,7 @@ HEALTHY_SEEDS = {"setting": 8, "held_out": 12}
 FIRST_SEED = {"setting": 0, "held_out": 100}
 RUNS_PER_FAULT = 4
 SEED_OF_FAULTS = 50
-VERSION = 1  # of the corpus: another one, and all runs are made anew
+VERSION = 2  # of the corpus: another one, and all runs are made anew
 
 CURVED_FAULTS = (
     "learning_rate_too_large-x10",

@@ -18,13 +18,19 @@ from cockpit.configuration import Configuration
 from cockpit.quantities.base import Tier
 from cockpit.schedules import Schedule
 
-FIRST = 8
-PAIRS = 21
+FIRST = 40
+PAIRS = 20
 EVALUATIONS = 10
 
 
 def tracked_steps(steps: int) -> Schedule:
-    """The first eight steps, then 21 pairs of neighbours, spread over the run."""
+    """The first forty steps, then twenty pairs of neighbours, spread over the rest of the run.
+
+    Whoever looks at a run from its beginning tracks every step; pairs are for what is compared
+    with the step before. Runs of eighty steps or fewer are tracked all the time.
+    """
+    if steps <= FIRST + 2 * PAIRS:
+        return Schedule(lambda step: True, f"all of {steps}")
     starts = (FIRST + round(number * (steps - 2 - FIRST) / (PAIRS - 1)) for number in range(PAIRS))
     chosen = frozenset(range(FIRST)).union(*({start, start + 1} for start in starts))
     return Schedule(chosen.__contains__, f"first {FIRST}, then {PAIRS} pairs over {steps}")
