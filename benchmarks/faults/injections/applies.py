@@ -65,9 +65,9 @@ def accumulates(program: Program) -> bool:
     return program.parts > 1
 
 
-def long(program: Program) -> bool:
-    """Those of several hundred steps."""
-    return program.steps > 300
+def in_batches(program: Program) -> bool:
+    """Those that see a part of the data at each step, not all of it."""
+    return program.batch_size < len(program.task.train)
 
 
 def decays(program: Program) -> bool:

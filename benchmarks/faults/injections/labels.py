@@ -44,7 +44,7 @@ def bad_target(setup: Setup, severity: float) -> None:
     setup.train = replace(setup.train, targets=targets)
 
 
-@fault("target_dtype", "noisy_labels", wrong=True, applies=regression)
+@fault("target_dtype", wrong=True, applies=regression)
 def rounded_targets(setup: Setup, severity: float) -> None:
     """Targets of a regression were made integers on the way, as the table's column was one."""
     setup.train = replace(setup.train, targets=setup.train.targets.long())

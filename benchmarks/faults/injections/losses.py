@@ -27,20 +27,23 @@ def softmax_before_loss(setup: Setup, severity: float) -> None:
     after_model(setup, nn.Softmax(dim=1))
 
 
-@fault("clamped_output", "dead_units", "constant_output", wrong=True, applies=regression)
+@fault("clamped_output", "dead_units", wrong=True, applies=regression)
 def relu_at_the_end(setup: Setup, severity: float) -> None:
     """A regression's outputs go through a ReLU, and half of the targets are negative."""
     after_model(setup, nn.ReLU())
 
 
-@fault("clamped_output", wrong=True, applies=classification, severities={"1": 1.0, "0.1": 0.1})
+@fault("clamped_output", wrong=True, applies=classification, severities={"0.3": 0.3, "0.1": 0.1})
 def clamped_logits(setup: Setup, severity: float) -> None:
     """The logits are clamped to a short range."""
     after_model(setup, Made(lambda x: x.clamp(-severity, severity)))
 
 
-@fault("wrong_output_size", wrong=True,
-       applies=lambda program: program.data in ("diabetes", "friedman"))  # fmt: skip
+def _has_one_output(program: Program) -> bool:
+    return program.task.train.targets.shape[1:] == (1,)
+
+
+@fault("target_dtype", "wrong_output_size", wrong=True, applies=every(regression, _has_one_output))
 def broadcast_targets(setup: Setup, severity: float) -> None:
     """Outputs [N, 1] against targets [N]: the loss compares each with each."""
     setup.train = type(setup.train)(setup.train.inputs, setup.train.targets.flatten())
@@ -65,7 +68,7 @@ def divided_twice(setup: Setup, severity: float) -> None:
     setup.differentiate = lambda loss: loss / setup.batch_size
 
 
-@fault("wrong_sign", "diverged", wrong=True)
+@fault("wrong_sign", wrong=True)
 def wrong_sign(setup: Setup, severity: float) -> None:
     """The negative loss is differentiated: the loss goes up."""
     setup.differentiate = lambda loss: -loss
