@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.faults.measures import Measures
 from benchmarks.faults.setup import Setup
@@ -138,13 +138,13 @@ def evaluate(setup: Setup) -> tuple[float, float | None]:
         outputs = model(setup.valid.inputs).float()
     for module, training in was_training.items():
         module.training = training
-    targets = setup.valid.targets
+    targets, loss_fn = setup.valid.targets, task.loss()
     if task.classes is None:
         outputs, targets = outputs.flatten(), targets.flatten()
-        loss = nn.functional.mse_loss(outputs[: len(targets)], targets)
-        return finite(loss), None
-    accuracy = outputs.argmax(1).eq(targets).float().mean().item()
-    return finite(task.loss()(outputs, targets)), accuracy
+        return finite(loss_fn(outputs[: len(targets)], targets)), None
+    named = targets.argmax(1) if task.tagged else targets
+    accuracy = outputs.argmax(1).eq(named).float().mean().item()
+    return finite(loss_fn(outputs, targets)), accuracy
 
 
 def finite(loss: Tensor) -> float:

@@ -17,7 +17,7 @@ from benchmarks.faults.baselines import BASELINES, Evidence, autotrainer, sagema
 from benchmarks.faults.corpus import Run, chosen, runs
 from benchmarks.faults.harm import healthy_ends, sound, worse
 from benchmarks.faults.injections import FAULTS
-from benchmarks.faults.loop import EVALUATIONS, evaluated_steps, tracked_steps
+from benchmarks.faults.loop import EVALUATIONS, evaluate, evaluated_steps, tracked_steps
 from benchmarks.faults.programs import PROGRAMS, Program
 from benchmarks.faults.records import read, without_curvature, without_individual
 from benchmarks.faults.runner import OUTCOME, make_all
@@ -29,7 +29,10 @@ from cockpit.lamps import StepView, all_lamps
 STEPS = 40
 TINY = ("regression-adam", "mlp-small-batch")
 BROKEN = ("bad_record-nan", "learning_rate_too_large-x100", "foreign_parameters")
-HERE = ("digits", "digits-raw", "digits-flat", "halves", "cancer", "diabetes", "friedman")
+HERE = (
+    "digits", "digits-raw", "digits-flat", "digits-few", "digits-tags", "digits-itself",
+    "digits-rows", "digits-uneven", "halves", "cancer", "diabetes", "friedman", "friedman-robust",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +179,12 @@ def test_each_fault_changes_a_program_that_still_computes(name: str) -> None:
     able = [p for p in PROGRAMS.values() if p.data in HERE and fault.applies(p)]
     if not able:
         pytest.skip("only programs on a text have it")
-    program = min(able, key=lambda p: p.batch_size)
-    setup = Setup.of(program, 0)
+    for program in {p.data: p for p in able}.values():
+        _changes_but_computes(name, program)
+
+
+def _changes_but_computes(name: str, program: Program) -> None:
+    fault, setup = FAULTS[name], Setup.of(program, 0)
     fault.inject(setup)
     inputs, targets = next(setup.batches())
     setup.model.train(setup.training)
@@ -239,6 +246,36 @@ def test_both_splits_have_each_kind_of_architecture() -> None:
         return {p.architecture.split(",")[0] for p in PROGRAMS.values() if p.split == split}
 
     assert kinds("setting") <= kinds("held_out") | {"linear regression"}
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "loss"),
+    [
+        # Logits 0: log 2 for each yes or no, log 10 for one of ten classes.
+        ("mlp-tags", 0.0, math.log(2)),
+        ("series-adamw", 0.0, math.log(10)),
+        # Huber's loss of outputs far beyond 1 is |x − y| − 1/2, and targets are around 0.
+        ("regression-robust", 1000.0, 999.5),
+    ],
+)
+def test_evaluation_is_by_the_tasks_own_loss(name: str, outputs: float, loss: float) -> None:
+    setup = Setup.of(PROGRAMS[name], 0)
+    head = setup.model[-1]
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.constant_(head.bias, outputs)
+    assert evaluate(setup)[0] == pytest.approx(loss, abs=0.2 if outputs else 1e-5)
+
+
+def test_a_batch_of_all_samples_is_the_data_as_it_is() -> None:
+    setup = Setup.of(PROGRAMS["logistic-full-batch"], 0)
+    inputs, targets = next(setup.batches())
+    assert torch.equal(inputs, setup.train.inputs)
+    assert torch.equal(targets, setup.train.targets)
+
+
+def test_the_fine_tuned_network_keeps_its_first_layer() -> None:
+    frozen = [p.requires_grad for p in PROGRAMS["fine-tuned"].blank.parameters()]
+    assert frozen == [False, False, True, True, True, True]
 
 
 @pytest.mark.parametrize("steps", [24, 80, 81, 120, 150, 200, 800])

@@ -18,7 +18,7 @@ def after_model(setup: Setup, what: nn.Module) -> None:
 
 
 def _has_classes(program: Program) -> bool:
-    return program.task.classes is not None
+    return program.task.classes is not None and not program.task.tagged
 
 
 @fault("softmax_before_loss", wrong=True, applies=_has_classes)
