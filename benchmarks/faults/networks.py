@@ -137,7 +137,9 @@ def fine_tuned(images: Tensor, odd: Tensor, widths: Sequence[int]) -> nn.Sequent
         optimizer.zero_grad()
         functional.cross_entropy(whole(images), odd).backward()
         optimizer.step()
-    trunk = whole[:-1].requires_grad_(requires_grad=False)
+    trunk = list(whole)[:-1]
+    for module in trunk:
+        module.requires_grad_(requires_grad=False)
     return nn.Sequential(*trunk, *dense(widths[1:], flatten=False))
 
 

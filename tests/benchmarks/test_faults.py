@@ -260,7 +260,8 @@ def test_both_splits_have_each_kind_of_architecture() -> None:
 )
 def test_evaluation_is_by_the_tasks_own_loss(name: str, outputs: float, loss: float) -> None:
     setup = Setup.of(PROGRAMS[name], 0)
-    head = setup.model[-1]
+    head = list(setup.model.children())[-1]
+    assert isinstance(head, torch.nn.Linear)
     torch.nn.init.zeros_(head.weight)
     torch.nn.init.constant_(head.bias, outputs)
     assert evaluate(setup)[0] == pytest.approx(loss, abs=0.2 if outputs else 1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmarks.faults.injections.applies import classification, every, regression
+from benchmarks.faults.injections.applies import classification, every, no, regression
 from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.injections.modules import Made, last, put
 from benchmarks.faults.programs import Program
@@ -49,7 +49,11 @@ def broadcast_targets(setup: Setup, severity: float) -> None:
     setup.train = type(setup.train)(setup.train.inputs, setup.train.targets.flatten())
 
 
-@fault("wrong_output_size", applies=every(classification), advisory=True)
+def _weighs_classes(program: Program) -> bool:
+    return getattr(program.task.loss(), "weight", None) is not None
+
+
+@fault("wrong_output_size", applies=every(classification, no(_weighs_classes)), advisory=True)
 def too_many_outputs(setup: Setup, severity: float) -> None:
     """A head for a thousand classes, where there are ten or two."""
     name, layer = last(setup.model)
