@@ -76,6 +76,11 @@ def decays(program: Program) -> bool:
     return program.schedule(0.99) < 0.1
 
 
+def warms_up(program: Program) -> bool:
+    """Those whose learning rate begins small."""
+    return program.schedule(0.0) < 0.5
+
+
 def reconstruction(program: Program) -> bool:
     """Those whose targets are the inputs."""
     return program.task.train.targets is program.task.train.inputs

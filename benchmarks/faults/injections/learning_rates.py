@@ -16,6 +16,7 @@ from benchmarks.faults.injections.applies import (
     layered,
     no,
     optimizer,
+    warms_up,
 )
 from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.injections.modules import matrices
@@ -51,20 +52,19 @@ def decayed_too_early(setup: Setup, severity: float) -> None:
 
 
 def _can_end_by_noise(program: Program) -> bool:
-    return program.steps >= 150 and program.schedule(0.99) < 0.1
+    return program.steps >= 150 and decays(program)
 
 
 @fault("noise_floor", "learning_rate_too_large", "no_warm_up", "diverged", "oscillation",
        nature="statistical", advisory=True, applies=_can_end_by_noise)  # fmt: skip
 def never_annealed(setup: Setup, severity: float) -> None:
     """The learning rate stays above what the end can bear; a warm-up there is all the same."""
-    warms_up = setup.schedule(0.0) < 0.5
-    setup.schedule = schedules.warm_up if warms_up else schedules.constant
+    setup.schedule = schedules.warm_up if warms_up(setup.program) else schedules.constant
     scale_lr(setup, 2.0)
 
 
 @fault("no_warm_up", "learning_rate_too_large", "diverged", nature="statistical",
-       applies=every(inputs("text"), optimizer("Adam", "AdamW"), decays),
+       applies=every(inputs("text"), optimizer("Adam", "AdamW"), decays, warms_up),
        severities={"x1": 1.0, "x5": 5.0})  # fmt: skip
 def no_warm_up(setup: Setup, severity: float) -> None:
     """A transformer with Adam begins at its full learning rate, which would do after a warm-up."""
