@@ -23,10 +23,11 @@ from rich.console import Console
 
 from benchmarks.faults import about, headline, pages, tables
 from benchmarks.faults.corpus import Run, selected
+from benchmarks.faults.harm import BrokenTwinError
 from benchmarks.faults.injections import FAULTS
 from benchmarks.faults.programs import PROGRAMS, Split
 from benchmarks.faults.runner import make_all
-from benchmarks.faults.score import BrokenTwinError, Scores, score
+from benchmarks.faults.score import Scores, score
 from cockpit.console import training_bar
 from cockpit.signals import terminated_as_interrupted
 

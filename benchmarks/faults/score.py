@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.faults.baselines import BASELINES, Alarm, Evidence
 from benchmarks.faults.corpus import Run
-from benchmarks.faults.harm import Harm, judge
+from benchmarks.faults.harm import Harm, healthy_ends, judge
 from benchmarks.faults.injections import FAULTS, Fault
 from benchmarks.faults.programs import PROGRAMS
 from benchmarks.faults.records import (
@@ -33,10 +33,6 @@ ABLATIONS: dict[str, Keep] = {
 }
 SOON = 5  # tracked steps
 MISSED = 1.0  # the whole run
-
-
-class BrokenTwinError(ValueError):
-    """A healthy run failed: nothing can be held against it."""
 
 
 def begin_of(run: Run, steps: int) -> int:
@@ -189,7 +185,7 @@ def score(
     """Replay all runs of a split that are finished, in so many processes.
 
     Raises:
-        BrokenTwinError: If a healthy run ended with an error.
+        BrokenTwinError: If a healthy run is missing, or ended by an error.
     """
     scores = Scores()
     twins = healthy_ends(runs, root)
@@ -226,27 +222,6 @@ def _replayed(
 def ended(run: Run, root: Path) -> dict[str, Any] | None:
     """How a run of this recipe ended; None if it is not trained, or was by another one."""
     return finished(run.folder(root), json.loads(json.dumps(run.recipe())))
-
-
-def healthy_ends(runs: Iterable[Run], root: Path) -> Ends:
-    """How the healthy runs of each program ended.
-
-    Raises:
-        BrokenTwinError: If one did with an error.
-    """
-    found: Ends = {}
-    for run in runs:
-        if run.fault is None and run.tier == "economy":
-            outcome = ended(run, root)
-            if outcome is None:
-                continue
-            if outcome["error"] or not outcome["history"]:
-                raise BrokenTwinError(
-                    f"The healthy run {run.name} failed ({outcome['error'] or 'no evaluation'}): "
-                    "whether a fault does harm cannot be told beside it."
-                )
-            found.setdefault(run.program, []).append(outcome)
-    return found
 
 
 def replay(run: Run, root: Path, twins: Ends) -> Scored | None:
