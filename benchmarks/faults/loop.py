@@ -24,7 +24,7 @@ EVALUATIONS = 10
 
 
 def tracked_steps(steps: int) -> Schedule:
-    """The first forty steps, then twenty pairs of neighbours, spread over the rest of the run.
+    """The first forty steps, then pairs of neighbours, spread over the rest of the run.
 
     Whoever looks at a run from its beginning tracks every step; pairs are for what is compared
     with the step before. Runs of eighty steps or fewer are tracked all the time.
