@@ -95,7 +95,8 @@ def _limits(path: Path, before: float = math.inf) -> list[float]:
             continue
         record = parse_line(line)
         if isinstance(record, StepLine):
-            attempts[-1].first_step = record.step
+            if attempts[-1].first_step is None:  # a later step may speak of a header, too
+                attempts[-1].first_step = record.step
         elif record is not None and record["type"] == "header":
             if _number(record) >= before:
                 break

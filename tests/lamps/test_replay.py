@@ -152,6 +152,16 @@ def test_episodes_of_earlier_attempts_are_past(tmp_path: Path) -> None:
     assert board.healthy == []
 
 
+def test_a_step_that_speaks_of_a_header_begins_no_attempt(tmp_path: Path) -> None:
+    write(tmp_path, range(5)).close()
+    writer = write(tmp_path, range(2, 4))
+    writer.step(4, {"header": Scalar(1.0)}, time=0.4)
+    writer.close()
+    seen: list[int] = []
+    replay(tmp_path, [lamp_that(lambda course: seen.append(course.now.step))])
+    assert seen == [0, 1, 2, 3, 4]
+
+
 def test_silenced_lamps_stay_dark(tmp_path: Path) -> None:
     write(tmp_path, range(4)).close()
     lamps = [lit_at([1], "one"), lit_at([1], "two")]
