@@ -6,9 +6,8 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from cockpit.lamps.course import Course
+from cockpit.lamps.course import Course, once_a_run
 
 __all__ = ["Network", "network"]
 
@@ -72,11 +71,7 @@ class Network:
         return None
 
 
-_networks: WeakKeyDictionary[Course, Network] = WeakKeyDictionary()
-
-
+@once_a_run
 def network(course: Course) -> Network:
     """The model of a run; read once for each course."""
-    if course not in _networks:
-        _networks[course] = Network.of(course.header)
-    return _networks[course]
+    return Network.of(course.header)

@@ -6,11 +6,11 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Reversible
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from cockpit.lamps.course import Course, StepView
+from cockpit.lamps.course import Course, StepView, once_a_run, once_a_step
 
 __all__ = [
     "WINDOW",
@@ -26,7 +26,6 @@ __all__ = [
     "median_loss",
     "pooled_signal",
     "progress",
-    "once_a_step",
     "rate",
     "rates",
     "removable",
@@ -41,27 +40,6 @@ WINDOW = 8
 """Tracked steps of which a median is, unless a lamp says otherwise."""
 
 T = TypeVar("T")
-P = ParamSpec("P")
-
-
-def once_a_step(
-    measure: Callable[Concatenate[Course, P], T],
-) -> Callable[Concatenate[Course, P], T]:
-    """Make several lamps that ask for the same statistic at the same step share its computation."""
-
-    @functools.wraps(measure)
-    def remembered(course: Course, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        memory = vars(course).setdefault("_memory", {})
-        if memory.get("count") != course.count:
-            memory.clear()
-            memory["count"] = course.count
-        key = (measure.__name__, args, *kwargs.items())
-        if key not in memory:
-            memory[key] = measure(course, *args, **kwargs)
-        return cast(T, memory[key])
-
-    return remembered
-
 
 POOL = 32  # tracked steps whose targets stand for all
 
@@ -313,7 +291,8 @@ def rates(course: Course) -> list[float]:
     Args:
         course: The run so far.
     """
-    return [max(step.lr) for step in [*course.first, *course.steps] if step.lr]
+    fallen_out = course.first[: max(course.count - len(course.steps), 0)]
+    return [max(step.lr) for step in (*fallen_out, *course.steps) if step.lr]
 
 
 def rate(step: StepView) -> float | None:
@@ -394,20 +373,13 @@ def _entropy(course: Course) -> float | None:
     return float(-(shares * np.log(shares)).sum())
 
 
+@once_a_run
 def weight_layers(course: Course) -> list[int]:
     """Positions of the weight matrices and filters among the layers, inputs first.
 
     Left out: biases, the parameters of norms, and embeddings, whose weights are of another scale
     and of which a batch uses a few rows only.
     """
-    constant = vars(course)
-    if "_weight_layers" not in constant:  # the header stays as it is
-        constant["_weight_layers"] = _weight_layers(course)
-    found: list[int] = constant["_weight_layers"]
-    return found
-
-
-def _weight_layers(course: Course) -> list[int]:
     return [
         position
         for position, layer in enumerate(course.header.get("layers") or ())

@@ -16,6 +16,7 @@ from cockpit.lamps.statistics import (
     median,
     median_loss,
     progress,
+    rates,
     removable,
     signal,
     useful,
@@ -104,6 +105,14 @@ def test_progress_counts_steps_and_not_tracked_ones():
     assert fall == pytest.approx(math.log(2))
     assert steps == 40
     assert progress(course_of({"Loss": 1.0}, count=15)) is None
+
+
+@pytest.mark.parametrize("count", [4, 20, 260, 300])
+def test_learning_rates_of_each_step_once(count):
+    """In the order of the steps: a rate that only falls never seems to rise again."""
+    course = course_of({"Loss": 1.0}, lr=lambda i: 1 / (i + 1), count=count)
+    kept = [*range(min(8, max(count - 256, 0))), *range(max(count - 256, 0), count)]
+    assert rates(course) == [1 / (i + 1) for i in kept]
 
 
 def test_chance_of_three_classes():
