@@ -106,7 +106,7 @@ class Outcome:
         lit_now = {episode.lamp for episode in (*board.past, *board.lit)}
         later = ANEW.format("the log" if is_short else "parts of the log")
         absent = {name: why for name, why in board.absent.items() if name in dark}
-        absent |= {name: later for name in sorted(dark & lit_now)}
+        absent |= dict.fromkeys(sorted(dark & lit_now), later)
         healthy = [one for one in all_lamps() if one.name in dark and one.name not in absent]
         judged = replace(self, healthy=tuple(healthy), absent=absent)
         return judged._at_worst(board) if is_short else judged
