@@ -156,11 +156,7 @@ class LampWatch:
 
     def _take_step(self, record: StepLine) -> None:
         if self._early is not None:
-            early, self._early = self._early, None
-            writer = self._writer
-            self.board.go_on_from(board_before(writer.path, writer.attempt, record.step))
-            for numbers in early:
-                self.board.take_user(*numbers)
+            self._take_earlier_attempts(record.step)
         for change in self.board.take(view_of(record)):
             self._write(record.step, change)
             self._unsaid.append(change)
@@ -170,6 +166,16 @@ class LampWatch:
                 if self._tracker.strict:
                     raise error
                 self._fault(f"the lamp {name} is", error, record.step)
+
+    def _take_earlier_attempts(self, step: int) -> None:
+        """Read what was before a resumed run; takes long for a long log, so no budget pays it."""
+        early, self._early = self._early or [], None
+        stopwatch, writer = self._tracker.stopwatch, self._writer
+        began = stopwatch.elapsed()
+        self.board.go_on_from(board_before(writer.path, writer.attempt, step))
+        for numbers in early:
+            self.board.take_user(*numbers)
+        stopwatch.leave_out(stopwatch.elapsed() - began)
 
     def _take_user(self, step: int, values: dict[str, float]) -> None:
         if self._early is None:

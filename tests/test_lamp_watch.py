@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 import weakref
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 from cockpit import Cockpit, CockpitWarning, LampWarning, RunLog, quantities
 from cockpit.lamp_watch import choose_lamps
 from cockpit.lamps import Change, Course, Reading, Suggestion
+from cockpit.lamps.replay import board_before
 from cockpit.log import SilentWriter
 from tests.lamps.made import echo, lamp_that, lit_at
 from tests.training import Training, mlp, state
@@ -361,6 +363,26 @@ def test_what_the_loop_logs_is_seen_with_the_next_step(tmp_path: Path) -> None:
     training.step(1)
     training.close()
     assert seen == [[], [(0, 0.5)]]
+
+
+def test_reading_the_attempts_before_costs_no_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training_with(tmp_path, lit_at([])).run(range(3)).close()
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(0.5)
+        return board_before(*given)
+
+    monkeypatch.setattr("cockpit.lamp_watch.board_before", slowly)
+    training = training_with(tmp_path, lit_at([]))
+    began = training.cockpit._stopwatch.trained()
+    training.run(range(3, 6))
+    watch = training.cockpit._stopwatch
+    assert watch.elapsed() > 0.5
+    assert watch.tracking < 0.4
+    assert watch.trained() - began < 0.4
+    training.close()
 
 
 KILLED = """

@@ -137,6 +137,16 @@ class Course:
         self.count += 1
         self._seen.update(view.values, view.facts)
 
+    def pass_over(self, names: Iterable[str]) -> None:
+        """A further tracked step that is too long ago to be kept.
+
+        Args:
+            names: Of its values and facts.
+        """
+        self._of_step.clear()
+        self.count += 1
+        self._seen.update(names)
+
     def take_user(self, step: int, values: Mapping[str, Any]) -> None:
         """What the training loop logged at a step."""
         self._of_step.clear()
