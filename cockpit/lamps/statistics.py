@@ -15,7 +15,6 @@ from cockpit.lamps.course import Course, StepView, once_a_run, once_a_step
 __all__ = [
     "WINDOW",
     "Progress",
-    "chance",
     "critical_batch_size",
     "decreases",
     "fact_series",
@@ -40,17 +39,6 @@ WINDOW = 8
 """Tracked steps of which a median is, unless a lamp says otherwise."""
 
 T = TypeVar("T")
-
-POOL = 32  # tracked steps whose targets stand for all
-
-CROSS_ENTROPY = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")
-SQUARES = ("MSELoss", "mse_loss")
-BINARY = (
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-)
 
 
 def median(values: Iterable[float], at_least: int = 1) -> float:
@@ -328,49 +316,6 @@ def critical_batch_size(course: Course, count: int = WINDOW) -> float:
     if size is None or math.isnan(share):
         return math.nan
     return math.inf if share == 0 else size * (1 - share) / share
-
-
-@once_a_step
-def chance(course: Course) -> float | None:
-    """Loss of the best output that does not look at the input, from the targets.
-
-    Cross entropy: the entropy of the classes; squared error: the variance of the targets; binary
-    cross entropy: the entropy that belongs to that variance. ``None`` for other losses. The
-    targets are those of the last 32 tracked steps.
-
-    Args:
-        course: The run so far.
-    """
-    function = course.fact("loss.function")
-    if function in CROSS_ENTROPY:
-        entropy = _entropy(course)
-        return None if entropy is None else entropy * _terms(course)
-    variances = fact_series(course, "targets.variance", POOL)
-    if not variances or function not in (*SQUARES, *BINARY):
-        return None
-    variance = float(np.mean(variances))
-    if function in SQUARES:
-        return variance * _terms(course)
-    p = (1 - math.sqrt(max(0.0, 1 - 4 * variance))) / 2  # p (1 − p) is the variance
-    return -sum(x * math.log(x) for x in (p, 1 - p) if x > 0) * _terms(course)
-
-
-def _terms(course: Course) -> int:
-    """How many terms of the loss a sample has: 1, unless they are summed."""
-    if course.fact("loss.reduction", course.header.get("reduction")) != "sum":
-        return 1
-    return math.prod((course.fact("targets.shape") or [1])[1:])
-
-
-def _entropy(course: Course) -> float | None:
-    counts = _newest(course.steps, lambda step: step.facts.get("targets.counts"), POOL)
-    if not counts:
-        return None
-    total = np.zeros(max(map(len, counts)))
-    for found in counts:
-        total[: len(found)] += found
-    shares = total[total > 0] / total.sum()
-    return float(-(shares * np.log(shares)).sum())
 
 
 @once_a_run

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from cockpit.lamps import Course
 from cockpit.lamps.statistics import (
-    chance,
     critical_batch_size,
     first_loss,
     left,
@@ -113,42 +112,6 @@ def test_learning_rates_of_each_step_once(count):
     course = course_of({"Loss": 1.0}, lr=lambda i: 1 / (i + 1), count=count)
     kept = [*range(min(8, max(count - 256, 0))), *range(max(count - 256, 0), count)]
     assert rates(course) == [1 / (i + 1) for i in kept]
-
-
-def test_chance_of_three_classes():
-    def counts(i):
-        return [2, 2] if i % 2 else [0, 2, 4]
-
-    facts = {"loss.function": "CrossEntropyLoss", "targets.counts": counts}
-    shares = np.array([2, 4, 4]) / 10
-    expected = float(-(shares * np.log(shares)).sum())
-    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("function", "variance", "expected"),
-    [
-        ("MSELoss", 2.5, 2.5),
-        ("BCEWithLogitsLoss", 0.25, math.log(2)),
-        ("BCELoss", 0.0, 0.0),
-        ("HuberLoss", 2.5, None),
-        (None, 2.5, None),
-    ],
-)
-def test_chance_of_other_losses(function, variance, expected):
-    facts = {"targets.variance": variance, "loss.function": function}
-    found = chance(course_of({"Loss": 1.0}, facts, count=6))
-    assert found == (expected if expected is None else pytest.approx(expected))
-
-
-def test_chance_of_a_loss_that_is_summed_over_several_outputs():
-    facts = {
-        "targets.variance": 0.5,
-        "loss.function": "MSELoss",
-        "loss.reduction": "sum",
-        "targets.shape": lambda i: [64, 3, 2],
-    }
-    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(3.0)
 
 
 def test_weights_that_have_a_place_in_the_depth():
