@@ -9,7 +9,7 @@ from typing import Any
 
 from cockpit.lamps.course import Course, once_a_run
 
-__all__ = ["Network", "network"]
+__all__ = ["Network", "network", "weight_layers"]
 
 LAYERS = ("Linear", "Conv", "LSTM", "GRU", "RNN", "Attention")
 
@@ -24,8 +24,9 @@ class Network:
         shapes: By name, in the order of the header.
         kinds: Class names of the modules that own them, by name.
         sizes: Numbers of elements of those that are trained, by name.
-        weights: Shapes of the trained matrices and filters of layers, by name. Left out are
-            embeddings, norms, and parameters of modules of the user's own, whose part in the model
+        weights: Shapes of the trained matrices and filters of layers, by name, inputs first. Left
+            out are embeddings, whose weights are of another scale and of which a batch uses a few
+            rows only, norms, and parameters of modules of the user's own, whose part in the model
             is not known.
         size: Number of elements of all parameters.
     """
@@ -75,3 +76,10 @@ class Network:
 def network(course: Course) -> Network:
     """The model of a run; read once for each course."""
     return Network.of(course.header)
+
+
+@once_a_run
+def weight_layers(course: Course) -> list[int]:
+    """Positions of :attr:`Network.weights` in the order of :attr:`Course.layer_names`."""
+    weights = network(course).weights
+    return [place for place, name in enumerate(course.layer_names) if name in weights]

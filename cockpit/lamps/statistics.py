@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from cockpit.lamps.course import Course, StepView, once_a_run, once_a_step
+from cockpit.lamps.course import Course, StepView, once_a_step
+from cockpit.lamps.network import weight_layers
 
 __all__ = [
     "WINDOW",
@@ -32,7 +33,6 @@ __all__ = [
     "signals",
     "useful",
     "useful_at",
-    "weight_layers",
 ]
 
 WINDOW = 8
@@ -316,20 +316,3 @@ def critical_batch_size(course: Course, count: int = WINDOW) -> float:
     if size is None or math.isnan(share):
         return math.nan
     return math.inf if share == 0 else size * (1 - share) / share
-
-
-@once_a_run
-def weight_layers(course: Course) -> list[int]:
-    """Positions of the weight matrices and filters among the layers, inputs first.
-
-    Left out: biases, the parameters of norms, and embeddings, whose weights are of another scale
-    and of which a batch uses a few rows only.
-    """
-    return [
-        position
-        for position, layer in enumerate(course.header.get("layers") or ())
-        if len(layer.get("shape") or ()) >= 2
-        and layer.get("trainable", True)
-        and "weight" in layer.get("name", "")
-        and not any(word in layer.get("module_type", "") for word in ("Embed", "Norm"))
-    ]

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from cockpit.lamps import Course
-from cockpit.lamps.network import Network, network
+from cockpit.lamps.network import Network, network, weight_layers
 
 
 def layer(name, shape, kind, **others):
@@ -67,3 +67,9 @@ def test_it_is_read_once_for_each_course():
     one, other = Course(HEADER), Course({})
     assert network(one) is network(one)
     assert network(other).shapes == {}
+
+
+def test_weights_that_have_a_place_in_the_depth():
+    course = Course({"layers": [{"shape": [2, 2]}, *HEADER["layers"]]})
+    assert [course.layer_names[i] for i in weight_layers(course)] == list(network(course).weights)
+    assert weight_layers(course) == [2, 6, 7]

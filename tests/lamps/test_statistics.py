@@ -19,7 +19,6 @@ from cockpit.lamps.statistics import (
     removable,
     signal,
     useful,
-    weight_layers,
 )
 from tests.lamps.hand_made import HEADER, views
 
@@ -112,19 +111,3 @@ def test_learning_rates_of_each_step_once(count):
     course = course_of({"Loss": 1.0}, lr=lambda i: 1 / (i + 1), count=count)
     kept = [*range(min(8, max(count - 256, 0))), *range(max(count - 256, 0), count)]
     assert rates(course) == [1 / (i + 1) for i in kept]
-
-
-def test_weights_that_have_a_place_in_the_depth():
-    def layer(name, kind, shape, **beside):
-        return {"name": name, "shape": shape, "module": "m", "module_type": kind, **beside}
-
-    layers = [
-        layer("embedding.weight", "Embedding", [9, 4]),
-        layer("positions", "Transformer", [1, 8, 4]),
-        layer("lstm.weight_ih_l0", "LSTM", [16, 4]),
-        layer("norm.weight", "BatchNorm2d", [4]),
-        layer("frozen.weight", "Linear", [4, 4], trainable=False),
-        layer("head.weight", "Linear", [9, 4]),
-        layer("head.bias", "Linear", [9]),
-    ]
-    assert weight_layers(Course({"layers": layers})) == [2, 5]
