@@ -222,6 +222,32 @@ class Course:
         """A fact of the last tracked step; ``default`` if it has none of this name."""
         return self.now.facts.get(name, default)
 
+    def first_fact(self, name: str, default: Any = None) -> Any:
+        """A fact of the first tracked step that has it; ``default`` if none of the first has."""
+        return next((step.facts[name] for step in self.first if name in step.facts), default)
+
+    def last_facts(self, name: str, count: int) -> list[Any]:
+        """The values of a fact at the last tracked steps, oldest first.
+
+        Args:
+            name: Its dotted name.
+            count: Of how many steps; those without it are left out.
+        """
+        recent = list(self.steps)[-count:]
+        return [step.facts[name] for step in recent if name in step.facts]
+
+    def shape_of(self, what: str) -> tuple[int, ...]:
+        """Shape of the last tracked ``inputs``, ``outputs`` or ``targets``; () if unknown."""
+        return tuple(self.fact(f"{what}.shape") or ())
+
+    @property
+    def samples(self) -> int:
+        """Samples that the facts of the last tracked batch are about; 0 if unknown.
+
+        Of several micro-batches it is the first one.
+        """
+        return next(iter(self.shape_of("inputs")), self.now.batch_size or 0)
+
 
 def once_a_step(
     measure: Callable[Concatenate[Course, P], T],

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEVELS",
+    "MOST_NAMES",
     "STATISTICAL",
     "STAYS",
+    "TOO_LONG",
     "Lamp",
     "Level",
     "Reading",
@@ -36,6 +38,20 @@ STATISTICAL = "statistical"
 
 STAYS = 0.75
 """Severity of a reading that neither lights a lamp nor puts it out."""
+
+TOO_LONG = (
+    "diverged",
+    "edge_of_stability",
+    "exploding_gradients",
+    "learning_rate_too_large",
+    "no_warm_up",
+    "oscillation",
+    "update_ratio",
+)
+"""Lamps that show steps that are too long, whatever made them so: for ``inhibits``."""
+
+MOST_NAMES = 20
+"""So many names a list of facts has at most; there may be more, then."""
 
 
 @dataclass(frozen=True)

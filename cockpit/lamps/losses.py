@@ -10,7 +10,6 @@ import numpy as np
 
 from cockpit.lamps.course import Course, once_a_step
 from cockpit.lamps.labels import Labels
-from cockpit.lamps.lookback import first_fact
 from cockpit.lamps.statistics import fact_series
 
 __all__ = [
@@ -46,16 +45,16 @@ def untrained_loss(course: Course) -> float | None:
     Args:
         course: The run so far.
     """
-    name = first_fact(course, "loss.function")
+    name = course.first_fact("loss.function")
     if name in BINARY:
         return math.log(2) * terms(course)
     if name in CLASSES:
-        shape: Sequence[int] = first_fact(course, "outputs.shape") or ()
+        shape: Sequence[int] = course.first_fact("outputs.shape") or ()
         classes = shape[1] if len(shape) > 1 else 0
         return math.log(classes) * terms(course) if classes > 1 else None
     if name not in ELEMENTWISE:
         return None
-    found = [first_fact(course, f"targets.{what}") for what in ("variance", "min", "max")]
+    found = [course.first_fact(f"targets.{what}") for what in ("variance", "min", "max")]
     if any(not _is_number(value) for value in found):
         return None
     variance, low, high = found
@@ -94,11 +93,11 @@ def terms(course: Course) -> int:
     Args:
         course: The run so far.
     """
-    if first_fact(course, "loss.reduction", course.header.get("reduction")) != "sum":
+    if course.first_fact("loss.reduction", course.header.get("reduction")) != "sum":
         return 1
-    shape: Sequence[int] = first_fact(course, "targets.shape") or ()
-    outputs: Sequence[int] = first_fact(course, "outputs.shape") or ()
-    has_shares = first_fact(course, "loss.function") in CLASSES and [*shape] == [*outputs]
+    shape: Sequence[int] = course.first_fact("targets.shape") or ()
+    outputs: Sequence[int] = course.first_fact("outputs.shape") or ()
+    has_shares = course.first_fact("loss.function") in CLASSES and [*shape] == [*outputs]
     return math.prod(shape[2:] if has_shares else shape[1:])  # shares of classes are one term
 
 

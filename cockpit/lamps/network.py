@@ -1,4 +1,4 @@
-"""What the header of a run says of the model's parameters."""
+"""What is known of the model: its parameters, its optimizer, its types of numbers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from typing import Any
 
 from cockpit.lamps.course import Course, once_a_run
 
-__all__ = ["Network", "network", "weight_layers"]
+__all__ = [
+    "Network",
+    "is_adaptive",
+    "is_half",
+    "is_integer",
+    "network",
+    "normalizes",
+    "weight_layers",
+]
 
+ADAPTIVE = ("ada", "lamb", "lion", "muon", "prodigy", "prop", "sophia")
 LAYERS = ("Linear", "Conv", "LSTM", "GRU", "RNN", "Attention")
 
 Shape = tuple[int, ...]
@@ -83,3 +92,32 @@ def weight_layers(course: Course) -> list[int]:
     """Positions of :attr:`Network.weights` in the order of :attr:`Course.layer_names`."""
     weights = network(course).weights
     return [place for place, name in enumerate(course.layer_names) if name in weights]
+
+
+def normalizes(course: Course) -> bool:
+    """Whether the model takes out scale and offset of its inputs itself.
+
+    It does with BatchNorm, or if its first parameters are those of a norm.
+    """
+    return network(course).begins_with_norm or bool(course.fact("model.modules_bn"))
+
+
+def is_adaptive(course: Course) -> bool:
+    """Whether the optimizer divides the gradient by its own size: a factor in it changes nothing.
+
+    All optimizers do, if there are several.
+    """
+    names = [name.strip().lower() for name in course.optimizer.split(",")]
+    return all(any(word in name for word in ADAPTIVE) for name in names)
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether numbers of this type end at 6e-8: float16, and not bfloat16."""
+    word = str(dtype).rpartition(".")[2]
+    return word in ("float16", "half")
+
+
+def is_integer(dtype: Any) -> bool:
+    """Whether a type has whole numbers only; bool is none of them."""
+    word = str(dtype).rpartition(".")[2]
+    return word.startswith(("int", "uint", "long", "short"))

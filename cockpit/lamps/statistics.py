@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from cockpit.lamps.course import Course, StepView, once_a_step
+from cockpit.lamps.course import MEMORY, Course, StepView, once_a_step
 from cockpit.lamps.network import weight_layers
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "decreases",
     "fact_series",
     "first_loss",
+    "has_grown",
     "jump",
     "left",
     "median",
@@ -37,6 +38,9 @@ __all__ = [
 
 WINDOW = 8
 """Tracked steps of which a median is, unless a lamp says otherwise."""
+
+RECENT = 4  # tracked losses
+GROWN = 3.0  # times the first loss: what is wrong beyond that is a consequence
 
 T = TypeVar("T")
 
@@ -190,6 +194,15 @@ def first_loss(course: Course) -> float | None:
     """The loss where the run began; ``None`` if it was not tracked."""
     found = (step.values["Loss"] for step in course.first if "Loss" in step.values)
     return next(found, None)
+
+
+def has_grown(course: Course) -> bool:
+    """Whether one of the last finite losses is far above the first: the run diverges, or has."""
+    first = first_loss(course)
+    losses = course.last("Loss", MEMORY)
+    return bool(
+        first and first > 0 and (losses[np.isfinite(losses)][-RECENT:] > GROWN * first).any()
+    )
 
 
 @once_a_step

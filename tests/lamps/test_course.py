@@ -157,3 +157,31 @@ def test_what_the_header_does_not_say(header):
     course = Course(header)
     assert (course.layer_names, course.planned_steps, course.optimizer) == ((), None, "")
     assert list(course.groups) == []
+
+
+def course_with(*facts, batch_size=None):
+    made = Course({})
+    for step, given in enumerate(facts):
+        made.take(StepView(step, facts=given, batch_size=batch_size))
+    return made
+
+
+def test_facts_of_the_first_step_and_of_the_last_ones():
+    made = course_with({}, {"a.b": 1}, {"a.b": 2}, {}, {"a.b": 4})
+    assert made.first_fact("a.b") == 1
+    assert made.first_fact("c.d", "none") == "none"
+    assert made.last_facts("a.b", 3) == [2, 4]
+    assert made.last_facts("a.b", 99) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("facts", "batch_size", "expected"),
+    [({"inputs.shape": [16, 3]}, 64, 16), ({}, 64, 64), ({"inputs.shape": []}, None, 0)],
+)
+def test_number_of_samples(facts, batch_size, expected):
+    assert course_with(facts, batch_size=batch_size).samples == expected
+
+
+def test_shapes():
+    made = course_with({"inputs.shape": [4, 2]})
+    assert (made.shape_of("inputs"), made.shape_of("outputs")) == ((4, 2), ())

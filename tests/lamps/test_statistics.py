@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.lamps import Course
+from cockpit.lamps import Course, StepView
 from cockpit.lamps.statistics import (
     critical_batch_size,
     first_loss,
+    has_grown,
     left,
     median,
     median_loss,
@@ -111,3 +112,23 @@ def test_learning_rates_of_each_step_once(count):
     course = course_of({"Loss": 1.0}, lr=lambda i: 1 / (i + 1), count=count)
     kept = [*range(min(8, max(count - 256, 0))), *range(max(count - 256, 0), count)]
     assert rates(course) == [1 / (i + 1) for i in kept]
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([1.0, 2.0, 2.9], False),
+        ([1.0, 3.1], True),
+        ([1.0, 9.0, 1.0, 1.0, 1.0, 1.0], False),
+        ([1.0, 9.0, *[math.nan] * 9], True),
+        ([1.0, math.inf], False),
+        ([math.nan, 5.0], False),
+        ([-1.0, 5.0], False),
+        ([], False),
+    ],
+)
+def test_a_loss_that_has_grown(losses, expected):
+    course = Course({})
+    for step, loss in enumerate(losses or [None]):
+        course.take(StepView(step, values={} if loss is None else {"Loss": loss}))
+    assert has_grown(course) is expected
