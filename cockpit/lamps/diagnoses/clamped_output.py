@@ -6,7 +6,6 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import shape_of
 from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE
 
 SHARE = 0.1  # of the elements
@@ -41,7 +40,7 @@ def clamped_output(course: Course) -> Reading | None:
     and outputs that are the same for all samples (``constant_output``).
     """
     share, low, high = (course.fact(f"outputs.{name}") for name in ("at_bound", "min", "max"))
-    size = math.prod(shape_of(course, "outputs") or (FEWEST,))
+    size = math.prod(course.shape_of("outputs") or (FEWEST,))
     if share is None or low is None or high is None or size < FEWEST:
         return None
     if low == high or course.fact("outputs.spread", 1.0) < SAME:

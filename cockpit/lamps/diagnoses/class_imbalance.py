@@ -7,7 +7,6 @@ import numpy as np
 from cockpit.lamps.course import Course
 from cockpit.lamps.labels import Labels
 from cockpit.lamps.lamp import Reading, below, lamp
-from cockpit.lamps.lookback import shape_of
 from cockpit.lamps.losses import ELEMENTWISE
 
 EVENNESS = 0.4  # of two classes: 92 to 8; 70 to 30 has 0.88
@@ -38,7 +37,7 @@ def class_imbalance(course: Course) -> Reading | None:
     labels = Labels.of(course)
     if course.fact("loss.function") in ELEMENTWISE or labels is None or labels.samples < FEWEST:
         return None
-    if labels.seen == 1 or shape_of(course, "outputs")[1:] == (1,):
+    if labels.seen == 1 or course.shape_of("outputs")[1:] == (1,):
         return None  # sorted_data and wrong_output_size speak of that
     largest = int(np.argmax(labels.totals))
     share = labels.totals[largest] / labels.samples
@@ -48,5 +47,5 @@ def class_imbalance(course: Course) -> Reading | None:
         f"{share:.1%} of the {labels.samples} labels so far are class {largest}; the entropy of "
         f"the {labels.seen} classes seen is {evenness:.2f} of its maximum (under {EVENNESS}).",
         {"evenness": evenness, "threshold": EVENNESS, "largest_share": float(share)},
-        level="advisory" if len(shape_of(course, "targets")) > 1 else None,
+        level="advisory" if len(course.shape_of("targets")) > 1 else None,
     )

@@ -6,8 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
-from cockpit.lamps.lookback import first_fact, is_adaptive
-from cockpit.lamps.network import network
+from cockpit.lamps.network import is_adaptive, network
 
 SHARE = 0.05  # of the gradient; at the start, usual bounds leave a tenth
 NOTHING = 1e-6
@@ -41,7 +40,7 @@ def clipped_to_nothing(course: Course) -> Reading | None:
     stepped = course.fact("gradient.stepped")
     if stepped is None or not math.isfinite(stepped):
         return None
-    first = first_fact(course, "gradient.stepped", stepped)
+    first = course.first_fact("gradient.stepped", stepped)
     worst = max(stepped, first) if math.isfinite(first) else stepped
     return Reading(
         below(worst, SHARE),

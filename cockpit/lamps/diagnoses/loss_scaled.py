@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
-from cockpit.lamps.lookback import TOO_LONG, is_adaptive
+from cockpit.lamps.lamp import TOO_LONG, Reading, Suggestion, above, lamp
+from cockpit.lamps.network import is_adaptive
 from cockpit.lamps.statistics import decreases
 
 COSINE = 0.99  # below, the gradient is another one, not a multiple

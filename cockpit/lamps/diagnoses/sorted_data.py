@@ -7,7 +7,6 @@ import math
 from cockpit.lamps.course import Course
 from cockpit.lamps.labels import Labels
 from cockpit.lamps.lamp import STATISTICAL, Reading, above, lamp
-from cockpit.lamps.lookback import shape_of
 from cockpit.lamps.losses import ELEMENTWISE
 
 CLUSTERING = 0.5
@@ -44,7 +43,7 @@ def sorted_data(course: Course) -> Reading | None:
     if len(labels.counts) < FEWEST_BATCHES or labels.samples < FEWEST:
         return None
     if labels.seen == 1:
-        return None if shape_of(course, "outputs")[1:] == (1,) else _alone(labels)
+        return None if course.shape_of("outputs")[1:] == (1,) else _alone(labels)
     clustering = labels.clustering
     if math.isnan(clustering) or labels.pairs < FEWEST_PAIRS:
         return None

@@ -6,7 +6,6 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STAYS, Reading, Suggestion, above, lamp
-from cockpit.lamps.lookback import first_fact
 
 RATIO = 0.4  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
 LATER = 3.0
@@ -40,7 +39,7 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     ratio, loss = course.fact("optimizer.decay"), course.now.values.get("Loss", math.nan)
     if ratio is None or not math.isfinite(ratio):
         return None
-    begin = first_fact(course, "optimizer.decay", 0.0)
+    begin = course.first_fact("optimizer.decay", 0.0)
     is_early = course.count <= EARLY and begin >= RATIO
     is_high = loss > HIGH * course.first[0].values.get("Loss", math.nan)
     threshold = RATIO if is_early else LATER
