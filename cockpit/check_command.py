@@ -83,12 +83,14 @@ def examine(log: RunLog, *, everything: bool = False) -> dict[str, Any]:
 
 
 def _lamps(board: Board) -> dict[str, Any]:
+    from cockpit.lamps.outcome import root_of
     from cockpit.log.codec import jsonable
 
     episodes = sorted([*board.past, *board.lit], key=lambda episode: episode.since)
+    latest = {episode.lamp: episode for episode in (*board.past, *board.lit)}
     absent = board.absent
     return {
-        "episodes": [jsonable(_episode(episode)) for episode in episodes],
+        "episodes": [jsonable(_episode(one, root_of(one, latest))) for one in episodes],
         "healthy": [_dark(lamp) for lamp in board.healthy if lamp.name not in absent],
         "absent": [_dark(lamp) | {"reason": absent[lamp.name]} for lamp in _named(absent)],
     }
@@ -104,14 +106,14 @@ def _dark(lamp: Lamp) -> dict[str, Any]:
     return {"lamp": lamp.name, "title": lamp.title, "means": lamp.means}
 
 
-def _episode(episode: Episode) -> dict[str, Any]:
+def _episode(episode: Episode, root: str) -> dict[str, Any]:
     from cockpit.lamps import Change, get
     from cockpit.lamps.lines import fields_of
 
     lamp = get(episode.lamp)
     said = fields_of(Change("lit" if episode.until is None else "was lit", episode))
     times = {"step": episode.step, "last": episode.last, "until": episode.until}
-    return {**said, **times, "title": lamp.title, "means": lamp.means, "do": lamp.do}
+    return {**said, **times, "root": root, "title": lamp.title, "means": lamp.means, "do": lamp.do}
 
 
 def _is_sick(found: dict[str, Any]) -> bool:
@@ -149,7 +151,7 @@ def _print_log(console: Console, log: dict[str, Any]) -> None:
 
 
 def _print_episodes(console: Console, episodes: list[dict[str, Any]], everything: bool) -> None:
-    shown = [e for e in episodes if everything or e["cause"] is None]
+    shown = [e for e in episodes if everything or e["root"] == e["lamp"]]
     for episode in sorted(shown, key=lambda e: list(LAMP_STYLES).index(e["level"])):
         console.print()
         when = f"steps {episode['since']:,} to {episode['last']:,}"
@@ -161,7 +163,8 @@ def _print_episodes(console: Console, episodes: list[dict[str, Any]], everything
             _say(console, text, indent=2)
         if episode["cause"]:
             _say(console, f"A consequence of {episode['cause']}.", indent=2)
-        explained = {e["title"] for e in episodes if e["cause"] == episode["lamp"]}
+        name = episode["lamp"]
+        explained = {e["title"] for e in episodes if e["root"] == name != e["lamp"]}
         if explained:
             _say(console, f"It explains: {', '.join(sorted(explained))}.", indent=2)
 

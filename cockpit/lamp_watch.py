@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import logging
+import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +63,7 @@ def choose_lamps(
         if on_lamp is not None:
             raise ValueError("on_lamp is never called where lamps=False. Leave out one of them.")
         return None
-    chosen = all_lamps() if lamps is True else tuple(map(_known, _several("lamps", lamps)))
+    chosen = all_lamps() if lamps is True else _once_each(_several("lamps", lamps))
     return LampChoice(chosen, silenced, on_lamp)
 
 
@@ -79,6 +81,14 @@ def _several(argument: str, given: Any) -> list[Any]:
     if not isinstance(given, Iterable):
         raise TypeError(f"{argument} takes names of lamps; got {type(given).__name__}.")
     return list(given)
+
+
+def _once_each(given: Iterable[Any]) -> tuple[Lamp, ...]:
+    found: dict[str, Lamp] = {}
+    for one in map(_known, given):
+        if found.setdefault(one.name, one) is not one:
+            raise ValueError(f"There are two lamps named {one.name!r}. Give one another name.")
+    return tuple(found.values())
 
 
 def _known(given: Any) -> Lamp:
@@ -111,7 +121,9 @@ class LampWatch:
     def __init__(self, choice: LampChoice, tracker: Tracker, writer: LogWriter) -> None:
         header = clean_header(writer.header, writer.path.resolve().parent.name)
         self.board = Board(header, choice.lamps, choice.silenced)
-        self._tracker, self._writer, self._on_lamp = tracker, writer, choice.on_lamp
+        # Weak: the tracker has this watch, and shall go, with all it keeps, when the cockpit does.
+        self._tracker: Tracker = weakref.proxy(tracker)
+        self._writer, self._on_lamp = writer, choice.on_lamp
         self._off = False
         self._unsaid: list[Change] = []
         self._aloud: set[str] = set()  # said in their present episode
@@ -139,16 +151,12 @@ class LampWatch:
         """Tell what has changed; called where nothing is under way, as anyone may answer."""
         while self._unsaid:
             change = self._unsaid.pop(0)
-            self._say(change)
-            self._call(change)
+            self._guarded("saying what the lamps see is", self._say, change)
+            self._guarded("on_lamp is", self._on_lamp, change)
 
     def _take_step(self, record: StepLine) -> None:
         if self._early is not None:
-            early, self._early = self._early, None
-            writer = self._writer
-            self.board.go_on_from(board_before(writer.path, writer.attempt, record.step))
-            for numbers in early:
-                self.board.take_user(*numbers)
+            self._take_earlier_attempts(record.step)
         for change in self.board.take(view_of(record)):
             self._write(record.step, change)
             self._unsaid.append(change)
@@ -158,6 +166,16 @@ class LampWatch:
                 if self._tracker.strict:
                     raise error
                 self._fault(f"the lamp {name} is", error, record.step)
+
+    def _take_earlier_attempts(self, step: int) -> None:
+        """Read what was before a resumed run; takes long for a long log, so no budget pays it."""
+        early, self._early = self._early or [], None
+        stopwatch, writer = self._tracker.stopwatch, self._writer
+        began = stopwatch.elapsed()
+        self.board.go_on_from(board_before(writer.path, writer.attempt, step))
+        for numbers in early:
+            self.board.take_user(*numbers)
+        stopwatch.leave_out(stopwatch.elapsed() - began)
 
     def _take_user(self, step: int, values: dict[str, float]) -> None:
         if self._early is None:
@@ -187,17 +205,22 @@ class LampWatch:
             head = f"{lamp.title} ({episode.level}, since step {episode.since}{why})."
             logger.info("%s %s %s", head, reading.evidence, lamp.do)
 
-    def _call(self, change: Change) -> None:
-        if self._on_lamp is None:
+    def _guarded(self, what: str, tell: OnLamp | None, change: Change) -> None:
+        """Call what may be the user's own: a callback, or what takes warnings and messages."""
+        if tell is None or what in self._broken:
             return
         try:
-            self._on_lamp(change)
+            tell(change)
         except Exception as error:
             if self._tracker.strict:
                 raise
-            self._on_lamp = None
-            self._fault("on_lamp is", error)
+            self._broken.add(what)
+            self._fault(what, error)
 
     def _fault(self, what: str, error: Exception, step: int | None = None) -> None:
         text = f"{what} switched off: {type(error).__name__}: {error}"
-        self._tracker.caution("fault", text, step)
+        try:
+            self._tracker.caution("fault", text, step)
+        except Exception:  # what takes warnings raises; the log has the event by now
+            with suppress(Exception):
+                logger.exception(text)

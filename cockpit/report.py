@@ -9,11 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cockpit.instruments.alerts import Alert, Consequence, alerts, of_finding
+from cockpit.instruments.alerts import (
+    EXPLAINED,
+    Alert,
+    Consequence,
+    alerts,
+    consequence_of,
+    of_finding,
+)
 from cockpit.instruments.lamp_words import Words, grouped, reasons, words_of
 from cockpit.instruments.run_summary import Fact, run_facts
 from cockpit.lamps import LEVELS, replay
-from cockpit.lamps.outcome import Finding, Outcome, silenced_in
+from cockpit.lamps.outcome import Finding, Outcome, root_of, silenced_in
 
 if TYPE_CHECKING:
     from cockpit.lamps import Episode
@@ -30,7 +37,8 @@ class Entry:
     """A lamp that was lit, and what it explains.
 
     Attributes:
-        alert: What it said at its worst, as the page shows it.
+        alert: What it said, as the page shows it: at its worst; in a long log, where it lit or grew
+            worse.
         words: What there is to say of the lamp at any time.
         spans: From when to when it was lit, in order.
     """
@@ -54,6 +62,7 @@ class Report:
         facts: About the run, as in the head of a page.
         steps: The first and the last tracked step; None before there are any.
         over: Whether the run has ended.
+        stalled: Whether its log has no end, and stopped growing.
         afterwards: Whether the lamps looked at the log only now, not while the run went on.
         entries: Lamps that are lit, then those that went out; in each the worst first.
         others: What else needs attention: events, values, how the run ended.
@@ -67,6 +76,7 @@ class Report:
     facts: tuple[Fact, ...]
     steps: tuple[int, int] | None
     over: bool
+    stalled: bool
     afterwards: bool
     entries: tuple[Entry, ...]
     others: tuple[dict[str, Any], ...]
@@ -135,7 +145,8 @@ def report_on(log: RunLog, *, anew: bool = False) -> Report:
         name=log.name,
         facts=tuple(run_facts(log)[1:]),
         steps=(int(steps[0]), int(steps[-1])) if steps.size else None,
-        over=log.status != "running",
+        over=log.end is not None,
+        stalled=log.status == "stalled",
         afterwards=afterwards,
         entries=tuple(_entries(log, outcome, found)),
         others=tuple(alert for alert in found if not alert["lamp"]),
@@ -151,41 +162,37 @@ def _titles(parts: Iterable[tuple[str, list[str]]]) -> Titles:
 
 
 def _entries(log: RunLog, outcome: Outcome, found: Iterable[dict[str, Any]]) -> list[Entry]:
-    """Each lamp once, with all its times: those that are lit, then those that went out."""
-    explained = {alert["lamp"]: alert["consequences"] for alert in found}
+    """Each lamp once, with all its times: those that are lit, then those that went out.
+
+    Those that another one explained, whenever they were lit, stand under that one only.
+    """
     past: dict[str, list[Episode]] = {}
     for episode in outcome.past:
         past.setdefault(episode.lamp, []).append(episode)
+    lit = {episode.lamp: episode for episode in outcome.lit}
+    latest = {name: episodes[-1] for name, episodes in past.items()} | lit
+    roots = {name: {root_of(one, latest) for one in times} for name, times in past.items()}
+    # What is not finite is among these, too.
+    told = {alert["lamp"]: [Consequence(**one) for one in alert["consequences"]] for alert in found}
     entries = []
     for finding in outcome.findings:
         name = finding.root.lamp
+        out = [past[other][-1] for other in roots if name in roots[other] and other not in lit]
         entry = _entry(log, finding, past.get(name, ()))
-        if name in explained:  # what is not finite is among them
-            told = tuple(Consequence(**one) for one in explained[name])
-            entry = replace(entry, alert=replace(entry.alert, consequences=told))
-        entries.append(entry)
-    lit = {episode.lamp for episode in outcome.lit}
+        now = told.get(name, entry.alert.consequences)
+        explained = (*now, *map(consequence_of, out))[: max(len(now), EXPLAINED)]
+        entries.append(replace(entry, alert=replace(entry.alert, consequences=explained)))
+    alone = {name for name in past if name in roots[name]} | {f.root.lamp for f in outcome.findings}
     for name, episodes in past.items():
-        if name not in lit and not _is_told(episodes, past):
-            entries.append(_entry(log, _worst(episodes, past), episodes))
+        if name not in lit and (name in alone or not roots[name] & alone):
+            out = [past[other][-1] for other in roots if name in roots[other] and other != name]
+            entries.append(_entry(log, Finding(_worst(episodes), tuple(out)), episodes))
     return sorted(entries, key=_rank)
 
 
-def _is_told(episodes: Sequence[Episode], past: dict[str, list[Episode]]) -> bool:
-    """Whether a lamp that went out stands under the one that explained it."""
-    causes = [past.get(episode.cause or "", ()) for episode in episodes]
-    return all(any(one.cause is None for one in cause) for cause in causes)
-
-
-def _worst(episodes: Sequence[Episode], past: dict[str, list[Episode]]) -> Finding:
-    """The worst time of a lamp that went out, and those that it explained."""
-    root = min(episodes, key=lambda one: (LEVELS.index(one.level), -one.since))
-    explained = [
-        others[-1]
-        for name, others in past.items()
-        if name != root.lamp and any(other.cause == root.lamp for other in others)
-    ]
-    return Finding(root, tuple(explained))
+def _worst(episodes: Sequence[Episode]) -> Episode:
+    """The worst time of a lamp that went out, the last of several."""
+    return min(episodes, key=lambda one: (LEVELS.index(one.level), -one.since))
 
 
 def _entry(log: RunLog, finding: Finding, past: Sequence[Episode]) -> Entry:
@@ -206,7 +213,8 @@ def _rank(entry: Entry) -> tuple[bool, int, int]:
 def _verdict(report: Report) -> str:
     lit = [entry.alert.level for entry in report.lit]
     counts = [counted(lit.count(level), level) for level in LEVELS if level in lit]
-    end = "when the run ended" if report.over else "now"
+    end = "when the log stopped growing" if report.stalled else "now"
+    end = "when the run ended" if report.over else end
     if counts:
         listed = " and ".join([", ".join(counts[:-1]), counts[-1]] if counts[1:] else counts)
         return f"{listed} lit {end}."

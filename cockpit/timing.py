@@ -64,6 +64,14 @@ class Stopwatch:
             self._ever += took
             self._running = None
 
+    def leave_out(self, seconds: float) -> None:
+        """Count the last seconds neither as training nor as tracking: they pass once in a run."""
+        self._ever += seconds
+        if self._running is not None:
+            self._running += seconds
+        if self._step_began is not None:
+            self._step_began += seconds
+
     @property
     def so_far(self) -> float:
         """Seconds of tracking since the present step began, up to this moment."""

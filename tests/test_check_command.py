@@ -76,6 +76,29 @@ def test_what_was_lit_is_said_with_its_evidence(
     ]
 
 
+def test_a_consequence_of_a_consequence_stands_under_the_first_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = (
+        lit_at([*range(1, 9)], "fire", inhibits=("smoke",)),
+        lit_at([*range(2, 9)], "smoke", inhibits=("cough",)),
+        lit_at([3], "cough"),  # and out, while its cause is lit
+    )
+    lamps = {lamp.name: lamp for lamp in chain}
+    monkeypatch.setattr(sys.modules["cockpit.lamps.lamp"], "_lamps", lamps)
+    write(tmp_path).close()
+    assert check(tmp_path, "--lamps") == 1
+    printed = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if "warning:" in line] == [
+        "▲ warning: Fire, from step 1 to the end"
+    ]
+    assert "It explains: Cough, Smoke." in printed
+    check(tmp_path, "--json")
+    episodes = json.loads(capsys.readouterr().out)["lamps"]["episodes"]
+    found = {e["lamp"]: (e["cause"], e["root"]) for e in episodes}
+    assert found == {"fire": (None, "fire"), "smoke": ("fire", "fire"), "cough": ("smoke", "fire")}
+
+
 def test_all_says_it_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, silenced=["too_hot"]).close()
     assert check(tmp_path, "--all") == 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,9 @@ import pytest
 import torch
 
 from cockpit import Cockpit, CockpitWarning, LampWarning, RunLog, quantities
+from cockpit.lamp_watch import choose_lamps
 from cockpit.lamps import Change, Course, Reading, Suggestion
+from cockpit.lamps.replay import board_before
 from cockpit.log import SilentWriter
 from tests.lamps.made import echo, lamp_that, lit_at
 from tests.training import Training, mlp, state
@@ -142,6 +147,25 @@ def test_a_callback_that_raises_is_switched_off(tmp_path: Path) -> None:
     assert [e["message"] for e in log.events] == [faults[0].removeprefix("Cockpit: ")]
 
 
+def test_what_takes_the_warnings_may_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("mine")
+
+    told: list[str] = []
+    training = training_with(
+        tmp_path, lit_at([1, 5]), strict=False, on_lamp=lambda change: told.append(change.state)
+    )
+    monkeypatch.setattr(warnings, "showwarning", show)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", show)
+        log = training.run(range(8)).close()
+    assert log.last_step == 7
+    assert told == ["on", "off", "on", "off"]
+    text = "saying what the lamps see is switched off: ZeroDivisionError: mine"
+    assert [event["message"] for event in log.events] == [text]
+
+
 def test_strict_raises_what_the_callback_raises(tmp_path: Path) -> None:
     training = training_with(tmp_path, lit_at([2]), on_lamp=broken)
     with pytest.warns(LampWarning), pytest.raises(ZeroDivisionError, match="mine"):
@@ -191,6 +215,31 @@ def test_which_lamps_there_are(options: dict[str, Any], tmp_path: Path) -> None:
     assert (watch is None) == (options == {"lamps": False})
     assert log.header.get("silenced") == options.get("silence")
     assert training.cockpit.lamps == ()
+
+
+def test_a_lamp_that_is_named_twice_is_there_once(tmp_path: Path) -> None:
+    made = lit_at([2])
+    lamps = [made, "dead_units", made, "dead_units"]
+    choice = choose_lamps(lamps, (), None)
+    assert choice is not None
+    assert [lamp.name for lamp in choice.lamps] == ["made", "dead_units"]
+    with pytest.raises(ValueError, match="two lamps named 'made'"):
+        choose_lamps([made, lit_at([3])], (), None)
+
+
+def test_what_a_cockpit_kept_goes_with_it(tmp_path: Path) -> None:
+    """At once, without a search for circles: it has a copy of the model's parameters."""
+    training = training_with(tmp_path, lit_at([2]), on_lamp=lambda change: None)
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.warns(LampWarning):
+            training.run(range(4)).close()
+        tracker = weakref.ref(training.cockpit._tracker)
+        del training
+        assert tracker() is None
+    finally:
+        gc.enable()
 
 
 def test_all_lamps_are_there_unless_one_says_otherwise(tmp_path: Path) -> None:
@@ -314,6 +363,26 @@ def test_what_the_loop_logs_is_seen_with_the_next_step(tmp_path: Path) -> None:
     training.step(1)
     training.close()
     assert seen == [[], [(0, 0.5)]]
+
+
+def test_reading_the_attempts_before_costs_no_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training_with(tmp_path, lit_at([])).run(range(3)).close()
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(0.5)
+        return board_before(*given)
+
+    monkeypatch.setattr("cockpit.lamp_watch.board_before", slowly)
+    training = training_with(tmp_path, lit_at([]))
+    began = training.cockpit._stopwatch.trained()
+    training.run(range(3, 6))
+    watch = training.cockpit._stopwatch
+    assert watch.elapsed() > 0.5
+    assert watch.tracking < 0.4
+    assert watch.trained() - began < 0.4
+    training.close()
 
 
 KILLED = """

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from cockpit.dashboard.report_page import report_html
 from cockpit.instruments.lamp_words import words_of
 from cockpit.instruments.numbers import format_number
 from cockpit.log import RunLog
@@ -84,6 +85,68 @@ def test_a_lamp_that_lit_again_and_again_is_one_entry(run: Watched) -> None:
     assert "from step 28 on, and 3 times before" in text(report_on(run.log))
 
 
+def explained(report: Report) -> dict[str, list[str]]:
+    """Titles of what each entry explains."""
+    return {e.words.title: [one.title for one in e.alert.consequences] for e in report.entries}
+
+
+def test_a_consequence_of_a_consequence_stands_under_the_first_cause(run: Watched) -> None:
+    for name, cause in {"a": None, "b": "a", "c": "b"}.items():
+        run.lamp(name, cause=cause)
+    assert explained(report_on(run.log)) == {"A": ["B", "C"]}
+    run.steps(2)
+    run.lamp("c", "off", cause="b")
+    assert explained(report_on(run.log)) == {"A": ["B", "C"]}  # its cause is lit still
+    run.lamp("b", "off", cause="a")
+    assert explained(report_on(run.log)) == {"A": ["C", "B"]}
+    run.lamp("a", "off")
+    assert explained(report_on(run.log)) == {"A": ["C", "B"]}
+    assert [entry.is_lit for entry in report_on(run.log).entries] == [False]
+
+
+def test_no_lamp_is_lost_where_a_log_holds_a_circle(run: Watched) -> None:
+    for name, cause in {"a": "b", "b": "a", "c": "b", "d": "gone"}.items():
+        run.lamp(name, cause=cause)
+    for name, cause in {"c": "b", "a": "b"}.items():
+        run.lamp(name, "off", cause=cause)
+        found = explained(report_on(run.log))
+        shown = {*found, *(title for titles in found.values() for title in titles)}
+        assert shown == {"A", "B", "C", "D"}
+
+
+def test_a_run_that_stalled_has_not_ended(run: Watched) -> None:
+    run.lamp("dead_units")
+    log = RunLog(run.writer.path, stalled_after=-1.0)
+    report = report_on(log)
+    assert (report.over, report.stalled) == (False, True)
+    assert report.verdict.startswith("1 caution lit when the log stopped growing.")
+    assert "from step 19 on" in text(report)
+
+
+def test_odd_facts_make_no_odd_report(tmp_path: Path) -> None:
+    odd = {"model.frozen": [3, None], "model.frozen_share": 0.5, "model.without_grad": [{}],
+           "inputs.nonfinite": "many", "inputs.mean": None, "units.m.dead": "all",
+           "optimizer.without": [7], "gradient.scale": "large"}  # fmt: skip
+    with watched(tmp_path / "run") as run:
+        run.steps(30, odd)
+        log = run.log
+    for anew in (False, True):
+        report = report_on(log, anew=anew)
+        assert text(report)
+        assert report_html(report)
+        assert all(isinstance(x, str) for e in report.entries for x in e.alert.layers)
+
+
+def test_wide_letters_take_two_columns(run: Watched) -> None:
+    evidence = "訓練の損失が下がらない。" * 9
+    run.lamp("dead_units", evidence=evidence, layers=["層" * 30])
+    for width in (20, 31, 60):
+        lines = report_lines(report_on(run.log), width)
+        assert max(cell_len(line.plain) for line in lines) <= width
+        shown = "".join("".join(line.plain for line in lines).split())
+        assert evidence in shown  # and nothing of it is lost
+
+
 def test_what_was_checked_and_what_could_not_be(tmp_path: Path) -> None:
     with watched(tmp_path / "run", silenced=["made_up"]) as run:
         run.steps(9, {"inputs.nonfinite": 0})
@@ -142,10 +205,10 @@ def test_a_run_without_records_has_a_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "million"])
 def test_it_keeps_to_its_width(tmp_path: Path, name: str) -> None:
     report = report_on(RunLog(write_kind(name, tmp_path / name, steps=140)))
-    for width in (30, 80, 200):
+    for width in (10, 20, 30, 80, 200):
         lines = report_lines(report, width)
         longest = max(cell_len(line.plain) for line in lines)
-        assert longest <= max(min(width, 100), 40)
+        assert longest <= max(min(width, 100), 20)
         assert not any("\x1b" in line.plain for line in lines)
 
 

@@ -74,7 +74,8 @@ class Alert:
         count: At how many steps it was seen.
         lamp: Name of the lamp, if it is one.
         means: What its being lit means, in a sentence.
-        evidence: The numbers, with their threshold, in a sentence.
+        evidence: The numbers, with their threshold, in a sentence: as the log has it, from where
+            the lamp lit or grew worse; of a report on a short run, from the worst step.
         numbers: The same by name.
         layers: Parameters or modules that it is about.
         suggestion: What a program would change.
@@ -139,7 +140,7 @@ def of_finding(log: RunLog, finding: Finding) -> Alert:
         numbers={name: _plain(value) for name, value in reading.numbers.items()},
         layers=reading.layers[:LISTED],
         suggestion=suggestion_words(reading.suggestion),
-        consequences=tuple(map(_consequence, finding.consequences[:EXPLAINED])),
+        consequences=tuple(map(consequence_of, finding.consequences[:EXPLAINED])),
         panels=tuple(panels),
         curve=curve_of(log, root),
     )
@@ -163,7 +164,8 @@ def _plain(value: float) -> float | str:
     return float(value) if np.isfinite(value) else str(value)
 
 
-def _consequence(episode: Episode) -> Consequence:
+def consequence_of(episode: Episode) -> Consequence:
+    """A lamp that another one explains."""
     title = words_of(episode.lamp).title
     return Consequence(episode.level, title, episode.reading.evidence, episode.since)
 

@@ -44,19 +44,19 @@ def advice(board: Board) -> list[Advice]:
     """What the lit lamps suggest, the most pressing first; a pure function of the board.
 
     Lamps that another lit lamp explains have no say: their cause has. Suggestions to change the
-    same are merged: of factors in one direction the largest change, of opposite ones that of the
-    worse lamp, which leads. Batch sizes are from CABS where it is tracked and meant for this
-    optimizer, else from the noise of the gradient.
+    same are merged, whatever layers they are about: of factors in one direction the largest change,
+    of opposite ones that of the worse lamp, which leads. Batch sizes are from CABS where it is
+    tracked and meant for this optimizer, else from the noise of the gradient.
 
     Args:
         board: Of a run.
     """
-    merged: dict[tuple[str, tuple[str, ...]], Advice] = {}
+    merged: dict[str | tuple[str, ...], Advice] = {}
     for episode in board.lit:  # warnings first
         if episode.cause is not None:
             continue
         found = _of(episode, board)
-        key = (found.change, found.layers)
+        key = found.layers if found.change == "look" else found.change
         merged[key] = _merge(merged[key], found) if key in merged else found
     return sorted(merged.values(), key=lambda one: LEVELS.index(one.level))
 
@@ -99,12 +99,21 @@ def _merge(first: Advice, second: Advice) -> Advice:
     factor, value = first.factor, first.value
     if factor is None and value is None:
         factor, value = second.factor, second.value
-    elif factor and second.factor and math.log(factor) * math.log(second.factor) > 0:
-        factor = max(factor, second.factor, key=lambda f: abs(math.log(f)))
+    elif factor is not None and second.factor is not None:
+        factor = _stronger(factor, second.factor)
     return replace(
         first,
         because=first.because + second.because,
         do=first.do if second.do in first.do else f"{first.do} {second.do}",
         factor=factor,
         value=value,
+        layers=tuple(dict.fromkeys(first.layers + second.layers)),
     )
+
+
+def _stronger(first: float, second: float) -> float:
+    """Of two factors in one direction the one that changes more; else the first one."""
+    if not (0 < first < math.inf and 0 < second < math.inf):
+        return first
+    logs = math.log(first), math.log(second)
+    return second if logs[0] * logs[1] > 0 and abs(logs[1]) > abs(logs[0]) else first

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cockpit.lamps.course import Course, StepView
-from cockpit.lamps.lamp import LEVELS, Lamp, Level, Reading, all_lamps
+from cockpit.lamps.lamp import LEVELS, Lamp, Level, Reading, all_lamps, checked
 
 __all__ = ["Board", "Change", "Episode"]
 
 OFF_BELOW = 0.5  # of the severity: between this and 1 a lamp stays as it is
+PAST = 1_000  # episodes that are kept when they are over
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Board:
 
     Attributes:
         course: The run so far.
-        past: Episodes that are over.
+        past: Episodes that are over; the last 1,000.
         errors: What lamps raised that are switched off since, by name.
     """
 
@@ -94,6 +95,7 @@ class Board:
         chosen = all_lamps() if self.lamps is None else self.lamps
         self._watches = [_Watch(one) for one in chosen if one.name not in self.silenced]
         self._by_name = {watch.lamp.name: watch.lamp for watch in self._watches}
+        self._shone: set[str] = set()  # lamps that were lit before
 
     def take(self, view: StepView) -> list[Change]:
         """A further tracked step; what changes with it."""
@@ -117,7 +119,8 @@ class Board:
         """
         self.course = earlier.course.resumed(self.header)
         ended = (replace(episode, until=earlier.course.now.step) for episode in earlier.lit)
-        self.past = [*earlier.past, *ended]
+        self.past = [*earlier.past, *ended][-PAST:]
+        self._shone = earlier._shone | {episode.lamp for episode in self.past}
         before = {watch.lamp.name: watch for watch in earlier._watches}
         for watch in self._watches:
             if watch.lamp.name in before:
@@ -132,8 +135,8 @@ class Board:
     @property
     def healthy(self) -> list[Lamp]:
         """Lamps that had something to read, and were never lit."""
-        shone = {episode.lamp for episode in [*self.past, *self.lit]}
-        return [w.lamp for w in self._watches if w.read and w.lamp.name not in shone]
+        dark = [w for w in self._watches if w.episode is None and w.lamp.name not in self._shone]
+        return [watch.lamp for watch in dark if watch.read]
 
     @property
     def absent(self) -> dict[str, str]:
@@ -155,18 +158,20 @@ class Board:
         if watch.fault or not (watch.is_ready or self._is_ready(watch)):
             return []
         try:
-            watch.unfit = watch.lamp.unfit(self.course) if watch.lamp.unfit else ""
-            reading = None if watch.unfit else watch.lamp(self.course)
+            watch.unfit = str(watch.lamp.unfit(self.course) or "") if watch.lamp.unfit else ""
+            reading = None if watch.unfit else checked(watch.lamp(self.course), watch.lamp)
         except Exception as error:  # one lamp's fault is not the others', nor the training's
             watch.fault = f"its diagnosis failed: {type(error).__name__}: {error}"
             self.errors[watch.lamp.name] = error
-            return []
-        if reading is None:
-            return []
+        if watch.fault or watch.unfit:  # it can no longer say whether what lit it is over
+            return self._end(watch)
+        return [] if reading is None else self._weigh(watch, reading)
+
+    def _weigh(self, watch: _Watch, reading: Reading) -> list[Change]:
         watch.read += 1
-        step, severe = self.course.now.step, reading.severity >= 1
-        if severe and watch.over == 0:
-            watch.since = step
+        severe = reading.severity >= 1
+        if severe and watch.over == 0 and watch.episode is None:
+            watch.since = self.course.now.step
         watch.over = watch.over + 1 if severe else 0
         watch.under = watch.under + 1 if reading.severity < OFF_BELOW else 0
         if watch.episode is None:
@@ -184,19 +189,27 @@ class Board:
         return [Change("on", watch.episode)]
 
     def _go_on(self, watch: _Watch, episode: Episode, reading: Reading) -> list[Change]:
-        step = self.course.now.step
         if watch.under >= 2 * watch.lamp.sustain:
-            watch.episode, over = None, replace(episode, until=step)
-            self.past.append(over)
-            return [Change("off", over)]
+            return self._end(watch)
         if reading.severity < 1:
             return []
         level = min(episode.level, reading.level or watch.lamp.level, key=LEVELS.index)
         worse = level != episode.level
         if reading.severity > episode.reading.severity:
             episode = replace(episode, reading=reading)
-        watch.episode = replace(episode, level=level, last=step)
+        watch.episode = replace(episode, level=level, last=self.course.now.step)
         return [Change("update", watch.episode)] if worse else []
+
+    def _end(self, watch: _Watch) -> list[Change]:
+        """A lamp goes out, if it is lit, and begins to count anew."""
+        watch.over = watch.under = 0
+        if watch.episode is None:
+            return []
+        over = replace(watch.episode, until=self.course.now.step)
+        watch.episode = None
+        self.past = [*self.past, over][-PAST:]
+        self._shone.add(over.lamp)
+        return [Change("off", over)]
 
     def _with_causes(self, changes: list[Change]) -> list[Change]:
         """Say of each lit lamp which other one explains it; a new cause is a change, too."""

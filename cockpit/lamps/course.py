@@ -6,18 +6,21 @@ import functools
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from cockpit.log.record import Facts, PerLayer, Scalar, Value
 
-__all__ = ["MEMORY", "Course", "StepView"]
+__all__ = ["FIRST", "MEMORY", "Course", "Extremes", "StepView", "once_a_run", "once_a_step"]
 
-MEMORY = 256  # tracked steps that are kept
+MEMORY = 256  # tracked steps that are kept, and numbers of the training loop under each name
 FIRST = 8  # of the first ones
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,29 @@ class StepView:
         return cls(step=step, values=numbers, layers=layers, notes=notes, facts=facts, **beside)
 
 
+Pair = tuple[int, float]  # step and number
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """What is remembered of all finite numbers that the training loop logged under a name.
+
+    Attributes:
+        first: The first one, with its step.
+        lowest: The smallest one, likewise; of equal ones the first.
+        highest: The largest one.
+    """
+
+    first: Pair
+    lowest: Pair
+    highest: Pair
+
+    def and_also(self, pair: Pair) -> Extremes:
+        """The same with a further number."""
+        low = pair if pair[1] < self.lowest[1] else self.lowest
+        return Extremes(self.first, low, pair if pair[1] > self.highest[1] else self.highest)
+
+
 class Course:
     """A run up to its last tracked step.
 
@@ -86,7 +112,9 @@ class Course:
         steps: The last tracked steps, the newest last; at most :data:`MEMORY`.
         first: The first tracked steps, at most 8.
         count: How many there were.
-        user: What the training loop logged: (step, number) pairs by name.
+        user: What the training loop logged: the last (step, number) pairs by name, at most
+            :data:`MEMORY` of each, and of as many names.
+        extremes: Of all that it logged, by name; of names with a finite number.
     """
 
     def __init__(self, header: Mapping[str, Any]) -> None:
@@ -94,22 +122,47 @@ class Course:
         self.steps: deque[StepView] = deque(maxlen=MEMORY)
         self.first: list[StepView] = []
         self.count = 0
-        self.user: dict[str, list[tuple[int, float]]] = {}
+        self.user: dict[str, list[Pair]] = {}
+        self.extremes: dict[str, Extremes] = {}
         self._seen: set[str] = set()
+        self._of_step: dict[Any, Any] = {}  # what was computed since anything was new
+        self._of_run: dict[Any, Any] = {}  # and of the header alone
 
     def take(self, view: StepView) -> None:
         """A further tracked step."""
+        self._of_step.clear()
         self.steps.append(view)
         if len(self.first) < FIRST:
             self.first.append(view)
         self.count += 1
         self._seen.update(view.values, view.facts)
 
+    def pass_over(self, names: Iterable[str]) -> None:
+        """A further tracked step that is too long ago to be kept.
+
+        Args:
+            names: Of its values and facts.
+        """
+        self._of_step.clear()
+        self.count += 1
+        self._seen.update(names)
+
     def take_user(self, step: int, values: Mapping[str, Any]) -> None:
         """What the training loop logged at a step."""
+        self._of_step.clear()
         for name, value in values.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
-                self.user.setdefault(name, []).append((step, float(value)))
+                self._take_number(name, (step, float(value)))
+
+    def _take_number(self, name: str, pair: Pair) -> None:
+        if name not in self.user and len(self.user) >= MEMORY:
+            return  # a loop that makes up ever new names
+        pairs = self.user.setdefault(name, [])
+        pairs.append(pair)
+        del pairs[:-MEMORY]
+        if math.isfinite(pair[1]):
+            known = self.extremes.get(name)
+            self.extremes[name] = known.and_also(pair) if known else Extremes(pair, pair, pair)
 
     def resumed(self, header: Mapping[str, Any]) -> Course:
         """The same course, of a further attempt; an empty one if its model has other layers.
@@ -123,6 +176,7 @@ class Course:
             later.first = [*self.first]
             later.count = self.count
             later.user = {name: [*pairs] for name, pairs in self.user.items()}
+            later.extremes = {**self.extremes}
             later._seen = {*self._seen}
         return later
 
@@ -168,16 +222,58 @@ class Course:
         """A fact of the last tracked step; ``default`` if it has none of this name."""
         return self.now.facts.get(name, default)
 
-    def facts_below(self, prefix: str) -> dict[str, Any]:
-        """The last step's facts whose dotted name begins so, by the rest of their name.
+    def first_fact(self, name: str, default: Any = None) -> Any:
+        """A fact of the first tracked step that has it; ``default`` if none of the first has."""
+        return next((step.facts[name] for step in self.first if name in step.facts), default)
 
-        >>> course = Course({})
-        >>> course.take(StepView(0, facts={"modules.fc1.dead": 0.25, "inputs.std": 1.0}))
-        >>> course.facts_below("modules.")
-        {'fc1.dead': 0.25}
+    def last_facts(self, name: str, count: int) -> list[Any]:
+        """The values of a fact at the last tracked steps, oldest first.
+
+        Args:
+            name: Its dotted name.
+            count: Of how many steps; those without it are left out.
         """
-        found = self.now.facts.items()
-        return {name[len(prefix) :]: fact for name, fact in found if name.startswith(prefix)}
+        recent = list(self.steps)[-count:]
+        return [step.facts[name] for step in recent if name in step.facts]
+
+    def shape_of(self, what: str) -> tuple[int, ...]:
+        """Shape of the last tracked ``inputs``, ``outputs`` or ``targets``; () if unknown."""
+        return tuple(self.fact(f"{what}.shape") or ())
+
+    @property
+    def samples(self) -> int:
+        """Samples that the facts of the last tracked batch are about; 0 if unknown.
+
+        Of several micro-batches it is the first one.
+        """
+        return next(iter(self.shape_of("inputs")), self.now.batch_size or 0)
+
+
+def once_a_step(
+    measure: Callable[Concatenate[Course, P], T],
+) -> Callable[Concatenate[Course, P], T]:
+    """Make several lamps that ask for the same at the same step share its computation."""
+
+    @functools.wraps(measure)
+    def remembered(course: Course, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        key, memory = (measure, args, *kwargs.items()), course._of_step
+        if key not in memory:
+            memory[key] = measure(course, *args, **kwargs)
+        return cast(T, memory[key])
+
+    return remembered
+
+
+def once_a_run(measure: Callable[[Course], T]) -> Callable[[Course], T]:
+    """The same for what the header alone says: it stays as it is."""
+
+    @functools.wraps(measure)
+    def remembered(course: Course, /) -> T:
+        if measure not in course._of_run:
+            course._of_run[measure] = measure(course)
+        return cast(T, course._of_run[measure])
+
+    return remembered
 
 
 def _array(values: Iterable[float | None]) -> np.ndarray:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cockpit.lamps.course import Course
-from cockpit.lamps.statistics import once_a_step, weight_layers
+from cockpit.lamps.course import Course, once_a_step
+from cockpit.lamps.network import weight_layers
 
 __all__ = ["Ends", "ends"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from cockpit.lamps.course import Course
+from cockpit.lamps.course import Course, once_a_step
 
 __all__ = ["Labels"]
 
@@ -33,24 +32,7 @@ class Labels:
         Args:
             course: The run so far. Several lamps ask at each step; it is counted once.
         """
-        count, found = _last.get(course, (-1, None))
-        if count != course.count:
-            found = cls._counted(course)
-            _last[course] = course.count, found
-        return found
-
-    @classmethod
-    def _counted(cls, course: Course) -> Labels | None:
-        recent = list(course.steps)[-RECENT:]
-        early = [step for step in course.first if step.step < recent[0].step]
-        found = [s.facts.get("targets.counts") for s in (*early, *recent)]
-        given = [counts for counts in found if counts]
-        if not given:
-            return None
-        table = np.zeros((len(given), max(map(len, given))))
-        for row, counts in zip(table, given, strict=True):
-            row[: len(counts)] = counts
-        return cls(table)
+        return _counted(course)
 
     @functools.cached_property
     def totals(self) -> np.ndarray:
@@ -106,4 +88,15 @@ class Labels:
         return float((within - alike) / (1 - alike)) if alike < 1 else float("nan")
 
 
-_last: WeakKeyDictionary[Course, tuple[int, Labels | None]] = WeakKeyDictionary()
+@once_a_step
+def _counted(course: Course) -> Labels | None:
+    recent = list(course.steps)[-RECENT:]
+    early = [step for step in course.first if step.step < recent[0].step]
+    found = [s.facts.get("targets.counts") for s in (*early, *recent)]
+    given = [counts for counts in found if counts]
+    if not given:
+        return None
+    table = np.zeros((len(given), max(map(len, given))))
+    for row, counts in zip(table, given, strict=True):
+        row[: len(counts)] = counts
+    return Labels(table)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from cockpit.lamps.course import Course
 
 __all__ = [
     "LEVELS",
+    "MOST_NAMES",
     "STATISTICAL",
     "STAYS",
+    "TOO_LONG",
     "Lamp",
     "Level",
     "Reading",
@@ -21,6 +23,7 @@ __all__ = [
     "above",
     "all_lamps",
     "below",
+    "checked",
     "get",
     "lamp",
 ]
@@ -35,6 +38,20 @@ STATISTICAL = "statistical"
 
 STAYS = 0.75
 """Severity of a reading that neither lights a lamp nor puts it out."""
+
+TOO_LONG = (
+    "diverged",
+    "edge_of_stability",
+    "exploding_gradients",
+    "learning_rate_too_large",
+    "no_warm_up",
+    "oscillation",
+    "update_ratio",
+)
+"""Lamps that show steps that are too long, whatever made them so: for ``inhibits``."""
+
+MOST_NAMES = 20
+"""So many names a list of facts has at most; there may be more, then."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,51 @@ class Lamp:
         return other.name in self.inhibits or (
             STATISTICAL in self.inhibits and other.kind == "statistical" and other is not self
         )
+
+
+def checked(given: Any, lamp: Lamp) -> Reading | None:
+    """What a lamp returned, everything in it of its type; a lamp of the user's may be careless.
+
+    Args:
+        given: What it returned.
+        lamp: The lamp.
+
+    Raises:
+        TypeError: If it is no reading, or there is something else where a number belongs.
+        ValueError: If there is no such level.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Reading):
+        raise TypeError(f"a lamp returns a Reading or None; got {type(given).__name__}")
+    if (given.level or lamp.level) not in LEVELS:
+        raise ValueError(f"a level is one of {', '.join(LEVELS)}; got {given.level or lamp.level}")
+    suggestion = given.suggestion
+    if suggestion is not None:
+        suggestion = Suggestion(
+            str(suggestion.change),
+            None if suggestion.factor is None else _number(suggestion.factor),
+            None if suggestion.value is None else _number(suggestion.value),
+            _names(suggestion.layers),
+        )
+    return replace(
+        given,
+        severity=_number(given.severity),
+        evidence=str(given.evidence),
+        numbers={str(name): _number(value) for name, value in given.numbers.items()},
+        layers=_names(given.layers),
+        suggestion=suggestion,
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str | bytes):  # float() would read it
+        raise TypeError(f"expected a number; got {value!r}")
+    return float(value)
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
 
 
 _lamps: dict[str, Lamp] = {}

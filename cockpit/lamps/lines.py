@@ -7,7 +7,7 @@ see the same digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +20,7 @@ from cockpit.log.columns import to_float
 from cockpit.log.parse import SPECIAL, StepLine, ValueLine, as_dict, as_float, as_int, parse_object
 from cockpit.log.record import Facts, PerLayer, Scalar, Value
 
-__all__ = ["fields_of", "numbers_of", "view_of"]
+__all__ = ["fields_of", "names_of", "numbers_of", "view_of"]
 
 _SPECIAL = [word.encode() for word in SPECIAL]
 
@@ -41,6 +41,20 @@ def view_of(line: StepLine) -> StepView:
         lr=tuple(to_float(rate) for rate in line.lr or ()),
         seconds=math.nan if overhead is None else to_float(overhead.step_s),
     )
+
+
+def names_of(line: StepLine) -> Iterator[str]:
+    """Names of the values and facts of a tracked step, as its view has them; much faster.
+
+    Args:
+        line: A step's line of the log.
+    """
+    for name, value in line.values.items():
+        if value.kind == "facts":
+            typed = _facts(value)
+            yield from typed.facts if isinstance(typed, Facts) else ()
+        elif value.kind in ("scalar", "per_layer") and value.value is not None:
+            yield name
 
 
 def numbers_of(record: Mapping[str, Any]) -> tuple[int, dict[str, float]] | None:

@@ -1,4 +1,4 @@
-"""What is known of torch's loss functions, and the loss that a model has before it is trained."""
+"""What is known of torch's loss functions, and the losses that need no look at the input."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from cockpit.lamps.course import Course
-from cockpit.lamps.lookback import first_fact
+import numpy as np
+
+from cockpit.lamps.course import Course, once_a_step
+from cockpit.lamps.labels import Labels
+from cockpit.lamps.statistics import fact_series
 
 __all__ = [
     "BINARY_LOGITS",
@@ -15,6 +18,8 @@ __all__ = [
     "CLASSES",
     "ELEMENTWISE",
     "SQUARES",
+    "chance",
+    "terms",
     "untrained_loss",
 ]
 
@@ -23,8 +28,11 @@ BINARY_LOGITS = ("BCEWithLogitsLoss",)
 BINARY_SHARES = ("BCELoss",)
 SQUARES = ("MSELoss",)
 DISTANCES = ("L1Loss", "SmoothL1Loss", "HuberLoss")
+BINARY = (*BINARY_LOGITS, *BINARY_SHARES)
 ELEMENTWISE = (*SQUARES, *DISTANCES)
 """Those that compare outputs and targets element by element, and expand either to the other."""
+
+POOL = 32  # tracked steps whose targets stand for all
 
 
 def untrained_loss(course: Course) -> float | None:
@@ -37,29 +45,65 @@ def untrained_loss(course: Course) -> float | None:
     Args:
         course: The run so far.
     """
-    name = first_fact(course, "loss.function")
-    if name in (*BINARY_LOGITS, *BINARY_SHARES):
-        return math.log(2) * _per_sample(course)
+    name = course.first_fact("loss.function")
+    if name in BINARY:
+        return math.log(2) * terms(course)
     if name in CLASSES:
-        shape: Sequence[int] = first_fact(course, "outputs.shape") or ()
+        shape: Sequence[int] = course.first_fact("outputs.shape") or ()
         classes = shape[1] if len(shape) > 1 else 0
-        return math.log(classes) * _per_sample(course) if classes > 1 else None
+        return math.log(classes) * terms(course) if classes > 1 else None
     if name not in ELEMENTWISE:
         return None
-    found = [first_fact(course, f"targets.{what}") for what in ("variance", "min", "max")]
+    found = [course.first_fact(f"targets.{what}") for what in ("variance", "min", "max")]
     if any(not _is_number(value) for value in found):
         return None
     variance, low, high = found
     square = variance + ((low + high) / 2) ** 2
-    return float(square if name in SQUARES else math.sqrt(square)) * _per_sample(course)
+    return float(square if name in SQUARES else math.sqrt(square)) * terms(course)
 
 
-def _per_sample(course: Course) -> int:
-    """How many terms of the loss a sample has: 1, if the loss is their mean."""
-    if first_fact(course, "loss.reduction", course.header.get("reduction")) != "sum":
+@once_a_step
+def chance(course: Course) -> float | None:
+    """Loss of the best output that does not look at the input, from the targets.
+
+    Cross entropy: the entropy of the classes; squared error: the variance of the targets; binary
+    cross entropy: the entropy that belongs to that variance. ``None`` for other losses. The
+    targets are those of the last 32 tracked steps; classes also those of the first ones.
+
+    Args:
+        course: The run so far.
+    """
+    function = course.fact("loss.function")
+    if function in CLASSES:
+        labels = Labels.of(course)
+        return _entropy(labels.totals) * terms(course) if labels and labels.samples else None
+    variances = fact_series(course, "targets.variance", POOL)
+    if not variances or function not in (*SQUARES, *BINARY):
+        return None
+    variance = float(np.mean(variances))
+    if function in SQUARES:
+        return variance * terms(course)
+    p = (1 - math.sqrt(max(0.0, 1 - 4 * variance))) / 2  # p (1 − p) is the variance
+    return _entropy(np.array([p, 1 - p])) * terms(course)
+
+
+def terms(course: Course) -> int:
+    """How many terms of the loss a sample has: 1, unless they are summed.
+
+    Args:
+        course: The run so far.
+    """
+    if course.first_fact("loss.reduction", course.header.get("reduction")) != "sum":
         return 1
-    shape: Sequence[int] = first_fact(course, "targets.shape") or ()
-    return math.prod(shape[1:])
+    shape: Sequence[int] = course.first_fact("targets.shape") or ()
+    outputs: Sequence[int] = course.first_fact("outputs.shape") or ()
+    has_shares = course.first_fact("loss.function") in CLASSES and [*shape] == [*outputs]
+    return math.prod(shape[2:] if has_shares else shape[1:])  # shares of classes are one term
+
+
+def _entropy(weights: np.ndarray) -> float:
+    shares = weights[weights > 0] / weights.sum()
+    return float(-(shares * np.log(shares)).sum())
 
 
 def _is_number(value: Any) -> bool:

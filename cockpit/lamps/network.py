@@ -1,4 +1,4 @@
-"""What the header of a run says of the model's parameters."""
+"""What is known of the model: its parameters, its optimizer, its types of numbers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from cockpit.lamps.course import Course
+from cockpit.lamps.course import Course, once_a_run
 
-__all__ = ["Network", "network"]
+__all__ = [
+    "Network",
+    "is_adaptive",
+    "is_half",
+    "is_integer",
+    "network",
+    "normalizes",
+    "weight_layers",
+]
 
+ADAPTIVE = ("ada", "lamb", "lion", "muon", "prodigy", "prop", "sophia")
 LAYERS = ("Linear", "Conv", "LSTM", "GRU", "RNN", "Attention")
 
 Shape = tuple[int, ...]
@@ -25,8 +33,9 @@ class Network:
         shapes: By name, in the order of the header.
         kinds: Class names of the modules that own them, by name.
         sizes: Numbers of elements of those that are trained, by name.
-        weights: Shapes of the trained matrices and filters of layers, by name. Left out are
-            embeddings, norms, and parameters of modules of the user's own, whose part in the model
+        weights: Shapes of the trained matrices and filters of layers, by name, inputs first. Left
+            out are embeddings, whose weights are of another scale and of which a batch uses a few
+            rows only, norms, and parameters of modules of the user's own, whose part in the model
             is not known.
         size: Number of elements of all parameters.
     """
@@ -72,11 +81,43 @@ class Network:
         return None
 
 
-_networks: WeakKeyDictionary[Course, Network] = WeakKeyDictionary()
-
-
+@once_a_run
 def network(course: Course) -> Network:
     """The model of a run; read once for each course."""
-    if course not in _networks:
-        _networks[course] = Network.of(course.header)
-    return _networks[course]
+    return Network.of(course.header)
+
+
+@once_a_run
+def weight_layers(course: Course) -> list[int]:
+    """Positions of :attr:`Network.weights` in the order of :attr:`Course.layer_names`."""
+    weights = network(course).weights
+    return [place for place, name in enumerate(course.layer_names) if name in weights]
+
+
+def normalizes(course: Course) -> bool:
+    """Whether the model takes out scale and offset of its inputs itself.
+
+    It does with BatchNorm, or if its first parameters are those of a norm.
+    """
+    return network(course).begins_with_norm or bool(course.fact("model.modules_bn"))
+
+
+def is_adaptive(course: Course) -> bool:
+    """Whether the optimizer divides the gradient by its own size: a factor in it changes nothing.
+
+    All optimizers do, if there are several.
+    """
+    names = [name.strip().lower() for name in course.optimizer.split(",")]
+    return all(any(word in name for word in ADAPTIVE) for name in names)
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether numbers of this type end at 6e-8: float16, and not bfloat16."""
+    word = str(dtype).rpartition(".")[2]
+    return word in ("float16", "half")
+
+
+def is_integer(dtype: Any) -> bool:
+    """Whether a type has whole numbers only; bool is none of them."""
+    word = str(dtype).rpartition(".")[2]
+    return word.startswith(("int", "uint", "long", "short"))

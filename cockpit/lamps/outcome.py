@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from cockpit.lamps.board import Board, Episode
 from cockpit.lamps.course import Course, StepView
@@ -19,12 +20,13 @@ from cockpit.log.parse import STORED_KINDS, StepLine, as_dict, parse_line
 if TYPE_CHECKING:
     from cockpit.log import RunLog
 
-__all__ = ["Finding", "Outcome", "silenced_in", "watching"]
+__all__ = ["Finding", "Outcome", "root_of", "silenced_in", "watching"]
 
 FACTS = "facts"  # kind of the values whose names have dots
 LOOKED_AT = 2  # steps at either end of a log by which lamps are held to be able to tell
 JUDGED_AT = 400  # of a long log, those by which it is found out whether they could
 SHORT = 4_000  # steps
+ANEW = "only a look at {} afterwards lights it: cockpit report --anew"
 
 
 @dataclass(frozen=True)
@@ -92,25 +94,34 @@ class Outcome:
     def judged(self, log: RunLog) -> Outcome:
         """The same, with those only as healthy that have indeed read something in the log.
 
-        Of a long log at its ends. Takes a millisecond or two for each step.
+        Of a long log at its ends. Of a short one all that was lit says what it said at its worst.
+        Takes a millisecond or two for each step.
 
         Args:
             log: The run's.
         """
-        if log.batch_sizes.step.size <= SHORT:
-            board = replay(log)
-        else:
-            board = Board(log.header)
-            for name in log.user_names:
-                series = log.user_series(name)
-                for step, value in zip(series.step.tolist(), series.value.tolist(), strict=True):
-                    board.take_user(step, {name: value})
-            for view in views_at_the_ends(log, JUDGED_AT):
-                board.take(view)
+        is_short = log.batch_sizes.step.size <= SHORT
+        board = replay(log) if is_short else _board_at_the_ends(log, JUDGED_AT)
         dark = {*self.absent, *(one.name for one in self.healthy)}
+        lit_now = {episode.lamp for episode in (*board.past, *board.lit)}
+        later = ANEW.format("the log" if is_short else "parts of the log")
         absent = {name: why for name, why in board.absent.items() if name in dark}
+        absent |= dict.fromkeys(sorted(dark & lit_now), later)
         healthy = [one for one in all_lamps() if one.name in dark and one.name not in absent]
-        return replace(self, healthy=tuple(healthy), absent=absent)
+        judged = replace(self, healthy=tuple(healthy), absent=absent)
+        return judged._at_worst(board) if is_short else judged
+
+    def _at_worst(self, board: Board) -> Outcome:
+        """The same, with the worst readings: a log has them only where they change something."""
+        worst = {(e.lamp, e.since, e.step): e.reading for e in (*board.past, *board.lit)}
+
+        def told(episodes: Iterable[Episode]) -> tuple[Episode, ...]:
+            return tuple(
+                replace(e, reading=worst.get((e.lamp, e.since, e.step), e.reading))
+                for e in episodes
+            )
+
+        return replace(self, lit=told(self.lit), past=told(self.past))
 
     @property
     def hidden(self) -> tuple[Lamp, ...]:
@@ -157,11 +168,28 @@ def silenced_in(header: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in given if isinstance(name, str)) if isinstance(given, list) else ()
 
 
+def root_of(episode: Episode, by_name: Mapping[str, Episode]) -> str:
+    """Name of the lamp at the end of the chain of causes; of a circle, which a log may hold, one.
+
+    Args:
+        episode: Of a lamp.
+        by_name: Episodes that may be its cause, and the causes of these. A cause that is not among
+            them is none.
+    """
+    passed, cause = [episode.lamp], episode.cause
+    while cause is not None and cause in by_name:
+        if cause in passed:
+            return min(passed[passed.index(cause) :])
+        passed.append(cause)
+        cause = by_name[cause].cause
+    return passed[-1]
+
+
 def _findings(lit: Sequence[Episode]) -> tuple[Finding, ...]:
     by_name = {episode.lamp: episode for episode in lit}
     explained: dict[str, list[Episode]] = {}
     for episode in lit:
-        explained.setdefault(_root(episode, by_name), []).append(episode)
+        explained.setdefault(root_of(episode, by_name), []).append(episode)
     found = [
         Finding(by_name[name], tuple(one for one in group if one.lamp != name))
         for name, group in explained.items()
@@ -169,24 +197,15 @@ def _findings(lit: Sequence[Episode]) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda one: (LEVELS.index(one.level), one.root.since)))
 
 
-def _root(episode: Episode, lit: Mapping[str, Episode]) -> str:
-    """The lit lamp at the end of the chain of causes; of a circle, which a log may hold, one."""
-    passed = [episode.lamp]
-    while (cause := lit[passed[-1]].cause) in lit:
-        if cause in passed:
-            return min(passed[passed.index(str(cause)) :])
-        passed.append(str(cause))
-    return passed[-1]
-
-
 def _episodes(log: RunLog) -> tuple[list[Episode], list[Episode]]:
     """Those that are lit, and those that are over."""
     lit: dict[str, Episode] = {}
     past: list[Episode] = []
     attempt = None
+    ends = {header["attempt"]: int(steps[-1]) for header, steps in log.parts if steps.size}
     for line in log.lamps:
         if line["attempt"] != attempt:  # lamps end with the attempt whose they are
-            past += _ended(lit.values())
+            past += _ended(lit.values(), ends.get(attempt, 0))
             lit, attempt = {}, line["attempt"]
         before = lit.pop(line["lamp"], None)
         episode = _episode(line, before)
@@ -195,13 +214,13 @@ def _episodes(log: RunLog) -> tuple[list[Episode], list[Episode]]:
         else:
             lit[episode.lamp] = episode
     if attempt not in (None, log.header["attempt"]):
-        past += _ended(lit.values())
+        past += _ended(lit.values(), ends.get(attempt, 0))
         lit = {}
     return sorted(lit.values(), key=lambda one: (LEVELS.index(one.level), one.since)), past
 
 
-def _ended(episodes: Iterable[Episode]) -> Iterator[Episode]:
-    return (replace(episode, until=episode.last) for episode in episodes)
+def _ended(episodes: Iterable[Episode], end: int) -> Iterator[Episode]:
+    return (replace(episode, until=max(episode.last, end)) for episode in episodes)
 
 
 def _episode(line: Mapping[str, Any], before: Episode | None) -> Episode:
@@ -225,12 +244,7 @@ def _suggestion(given: Mapping[str, Any] | None) -> Suggestion | None:
 
 def _absent(log: RunLog, lamps: Iterable[Lamp]) -> dict[str, str]:
     """Those of some lamps that cannot judge the run, with the reason, as a few steps tell it."""
-    course = Course(log.header)
-    for name in log.user_names:
-        series = log.user_series(name)
-        course.take_user(int(series.step[-1]), {name: float(series.value[-1])})
-    for view in views_at_the_ends(log, LOOKED_AT):
-        course.take(view)
+    course = _board_at_the_ends(log, LOOKED_AT, (), numbers=1).course
     tracked = {*log.header["quantities"], *log.quantities, *log.user_names}
     facts_to_come = _has_facts(log) and not any(view.facts for view in course.steps)
 
@@ -258,15 +272,49 @@ def _has_facts(log: RunLog) -> bool:
     return any(about.get("kind") == FACTS for about in log.header["quantities"].values())
 
 
-def views_at_the_ends(log: RunLog, count: int) -> Iterator[StepView]:
-    """The first and the last tracked steps of a run, as lamps see them.
+def _board_at_the_ends(
+    log: RunLog, count: int, lamps: Sequence[Lamp] | None = None, numbers: int = 0
+) -> Board:
+    """A board that has seen the first and the last tracked steps of a run, attempt by attempt.
 
     Args:
         log: The run.
-        count: How many at either end, at most.
+        count: How many steps at either end, at most.
+        lamps: Those to look at; None: all.
+        numbers: How many of the last ones under each name that the training loop logged; 0: all.
     """
     steps = log.batch_sizes.step
-    for step in sorted({*steps[:count].tolist(), *steps[-count:].tolist()}):
+    chosen = np.union1d(steps[:count], steps[-count:])
+    logged = _numbers(log, numbers)
+    parts, board = log.parts, Board(log.header, lamps)
+    for place, (header, own) in enumerate(parts):
+        board, before = Board(header, lamps), board
+        if place:
+            board.go_on_from(before)
+        is_last = place == len(parts) - 1
+        while logged and own.size and (is_last or logged[-1][0] <= own[-1]):
+            step, name, number = logged.pop()
+            board.take_user(step, {name: number})
+        for view in _views(log, np.intersect1d(own, chosen)):
+            board.take(view)
+    for step, name, number in reversed(logged):
+        board.take_user(step, {name: number})
+    return board
+
+
+def _numbers(log: RunLog, count: int) -> list[tuple[int, str, float]]:
+    """What the training loop logged, the oldest last."""
+    found: list[tuple[int, str, float]] = []
+    for name in log.user_names:
+        series = log.user_series(name)
+        pairs = zip(series.step[-count:].tolist(), series.value[-count:].tolist(), strict=True)
+        found += [(step, name, value) for step, value in pairs]
+    return sorted(found, key=lambda one: -one[0])
+
+
+def _views(log: RunLog, steps: np.ndarray) -> Iterator[StepView]:
+    """Tracked steps, as lamps see them."""
+    for step in steps.tolist():
         line = parse_line(msgspec.json.encode(_plain(log.record(step) or {})))
         if isinstance(line, StepLine):
             yield view_of(line)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from cockpit.lamps.board import Board, Change
+from cockpit.lamps.course import FIRST, MEMORY
 from cockpit.lamps.lamp import Lamp
-from cockpit.lamps.lines import numbers_of, view_of
+from cockpit.lamps.lines import names_of, numbers_of, view_of
 from cockpit.log import RunLog
 from cockpit.log.attempts import Attempt, bounds, clean_header
 from cockpit.log.lines import LineReader
@@ -48,13 +50,36 @@ def replay(
 def board_before(path: Path, attempt: int, step: int) -> Board:
     """What a resumed run knows of the attempts before it: a board without lamps.
 
+    Of steps that it would forget at once, nothing but their number is looked at, and what they had.
+
     Args:
         path: The log.
         attempt: Number of the attempt that goes on.
         step: Its first tracked step: what was done from there on is done again.
     """
-    limits = [min(limit, step) for limit in _limits(path, attempt)]
-    return _fold(path, _records(path, limits, attempt), ())
+    name = path.resolve().parent.name
+    board = Board(clean_header({}, name), ())
+    recent: deque[StepLine] = deque()
+    for record in _records(path, [min(limit, step) for limit in _limits(path, attempt)], attempt):
+        if isinstance(record, StepLine):
+            recent.append(record)
+            if board.course.count < FIRST:
+                board.take(view_of(recent.popleft()))
+            elif len(recent) > MEMORY:
+                board.course.pass_over(names_of(recent.popleft()))
+        elif record["type"] == "header":
+            _take(board, recent)
+            before, board = board, Board(clean_header(record, name), ())
+            board.go_on_from(before)
+        elif (numbers := numbers_of(record)) is not None:
+            board.take_user(*numbers)
+    _take(board, recent)
+    return board
+
+
+def _take(board: Board, lines: deque[StepLine]) -> None:
+    while lines:
+        board.take(view_of(lines.popleft()))
 
 
 def _fold(
@@ -95,7 +120,8 @@ def _limits(path: Path, before: float = math.inf) -> list[float]:
             continue
         record = parse_line(line)
         if isinstance(record, StepLine):
-            attempts[-1].first_step = record.step
+            if attempts[-1].first_step is None:  # a later step may speak of a header, too
+                attempts[-1].first_step = record.step
         elif record is not None and record["type"] == "header":
             if _number(record) >= before:
                 break

@@ -6,27 +6,27 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Reversible
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from cockpit.lamps.course import Course, StepView
+from cockpit.lamps.course import MEMORY, Course, StepView, once_a_step
+from cockpit.lamps.network import weight_layers
 
 __all__ = [
     "WINDOW",
     "Progress",
-    "chance",
     "critical_batch_size",
     "decreases",
     "fact_series",
     "first_loss",
+    "has_grown",
     "jump",
     "left",
     "median",
     "median_loss",
     "pooled_signal",
     "progress",
-    "once_a_step",
     "rate",
     "rates",
     "removable",
@@ -34,45 +34,15 @@ __all__ = [
     "signals",
     "useful",
     "useful_at",
-    "weight_layers",
 ]
 
 WINDOW = 8
 """Tracked steps of which a median is, unless a lamp says otherwise."""
 
+RECENT = 4  # tracked losses
+GROWN = 3.0  # times the first loss: what is wrong beyond that is a consequence
+
 T = TypeVar("T")
-P = ParamSpec("P")
-
-
-def once_a_step(
-    measure: Callable[Concatenate[Course, P], T],
-) -> Callable[Concatenate[Course, P], T]:
-    """Make several lamps that ask for the same statistic at the same step share its computation."""
-
-    @functools.wraps(measure)
-    def remembered(course: Course, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        memory = vars(course).setdefault("_memory", {})
-        if memory.get("count") != course.count:
-            memory.clear()
-            memory["count"] = course.count
-        key = (measure.__name__, args, *kwargs.items())
-        if key not in memory:
-            memory[key] = measure(course, *args, **kwargs)
-        return cast(T, memory[key])
-
-    return remembered
-
-
-POOL = 32  # tracked steps whose targets stand for all
-
-CROSS_ENTROPY = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")
-SQUARES = ("MSELoss", "mse_loss")
-BINARY = (
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-)
 
 
 def median(values: Iterable[float], at_least: int = 1) -> float:
@@ -226,6 +196,15 @@ def first_loss(course: Course) -> float | None:
     return next(found, None)
 
 
+def has_grown(course: Course) -> bool:
+    """Whether one of the last finite losses is far above the first: the run diverges, or has."""
+    first = first_loss(course)
+    losses = course.last("Loss", MEMORY)
+    return bool(
+        first and first > 0 and (losses[np.isfinite(losses)][-RECENT:] > GROWN * first).any()
+    )
+
+
 @once_a_step
 def median_loss(course: Course, count: int = WINDOW) -> float | None:
     """Median of the last losses; one that is NaN counts as infinite.
@@ -313,7 +292,8 @@ def rates(course: Course) -> list[float]:
     Args:
         course: The run so far.
     """
-    return [max(step.lr) for step in [*course.first, *course.steps] if step.lr]
+    fallen_out = course.first[: max(course.count - len(course.steps), 0)]
+    return [max(step.lr) for step in (*fallen_out, *course.steps) if step.lr]
 
 
 def rate(step: StepView) -> float | None:
@@ -349,70 +329,3 @@ def critical_batch_size(course: Course, count: int = WINDOW) -> float:
     if size is None or math.isnan(share):
         return math.nan
     return math.inf if share == 0 else size * (1 - share) / share
-
-
-@once_a_step
-def chance(course: Course) -> float | None:
-    """Loss of the best output that does not look at the input, from the targets.
-
-    Cross entropy: the entropy of the classes; squared error: the variance of the targets; binary
-    cross entropy: the entropy that belongs to that variance. ``None`` for other losses. The
-    targets are those of the last 32 tracked steps.
-
-    Args:
-        course: The run so far.
-    """
-    function = course.fact("loss.function")
-    if function in CROSS_ENTROPY:
-        entropy = _entropy(course)
-        return None if entropy is None else entropy * _terms(course)
-    variances = fact_series(course, "targets.variance", POOL)
-    if not variances or function not in (*SQUARES, *BINARY):
-        return None
-    variance = float(np.mean(variances))
-    if function in SQUARES:
-        return variance * _terms(course)
-    p = (1 - math.sqrt(max(0.0, 1 - 4 * variance))) / 2  # p (1 − p) is the variance
-    return -sum(x * math.log(x) for x in (p, 1 - p) if x > 0) * _terms(course)
-
-
-def _terms(course: Course) -> int:
-    """How many terms of the loss a sample has: 1, unless they are summed."""
-    if course.fact("loss.reduction", course.header.get("reduction")) != "sum":
-        return 1
-    return math.prod((course.fact("targets.shape") or [1])[1:])
-
-
-def _entropy(course: Course) -> float | None:
-    counts = _newest(course.steps, lambda step: step.facts.get("targets.counts"), POOL)
-    if not counts:
-        return None
-    total = np.zeros(max(map(len, counts)))
-    for found in counts:
-        total[: len(found)] += found
-    shares = total[total > 0] / total.sum()
-    return float(-(shares * np.log(shares)).sum())
-
-
-def weight_layers(course: Course) -> list[int]:
-    """Positions of the weight matrices and filters among the layers, inputs first.
-
-    Left out: biases, the parameters of norms, and embeddings, whose weights are of another scale
-    and of which a batch uses a few rows only.
-    """
-    constant = vars(course)
-    if "_weight_layers" not in constant:  # the header stays as it is
-        constant["_weight_layers"] = _weight_layers(course)
-    found: list[int] = constant["_weight_layers"]
-    return found
-
-
-def _weight_layers(course: Course) -> list[int]:
-    return [
-        position
-        for position, layer in enumerate(course.header.get("layers") or ())
-        if len(layer.get("shape") or ()) >= 2
-        and layer.get("trainable", True)
-        and "weight" in layer.get("name", "")
-        and not any(word in layer.get("module_type", "") for word in ("Embed", "Norm"))
-    ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cockpit.lamps.course import Course
+from cockpit.lamps.course import Course, once_a_step
 
 __all__ = ["Evaluations", "evaluations", "no_evaluations"]
 
@@ -18,6 +18,8 @@ SCORES = ("accuracy", "acc", "f1", "auc", "score")  # larger is better, at most 
 @dataclass(frozen=True)
 class Evaluations:
     """A series of numbers of which smaller ones are better.
+
+    Of a long one the first, the best, and the last 256.
 
     Attributes:
         name: As the training loop called it.
@@ -32,6 +34,7 @@ class Evaluations:
     is_loss: bool
 
 
+@once_a_step
 def evaluations(course: Course) -> Evaluations | None:
     """The best series there is: losses before other errors, these before scores.
 
@@ -42,14 +45,18 @@ def evaluations(course: Course) -> Evaluations | None:
     ranked = sorted((kind, name) for name, kind in named.items() if kind is not None)
     if not ranked:
         return None
-    name = ranked[0][1]
-    pairs = [pair for pair in course.user[name] if np.isfinite(pair[1])]
-    if not pairs:
+    rank, name = ranked[0]
+    if name not in course.extremes:
         return None
+    is_score = rank >= len(LOSSES)
+    known = course.extremes[name]
+    recent = [pair for pair in course.user[name] if np.isfinite(pair[1])]
+    early = dict.fromkeys((known.first, known.highest if is_score else known.lowest))
+    pairs = [*(pair for pair in early if pair not in recent), *recent]
     steps, values = np.array(pairs, dtype=float).T
-    if ranked[0][0] >= len(LOSSES):
+    if is_score:
         values = (1 if values.max() <= 1 else 100) - values
-    return Evaluations(name, steps, values, is_loss=ranked[0][0] == 0)
+    return Evaluations(name, steps, values, is_loss=rank == 0)
 
 
 def no_evaluations(course: Course) -> str:

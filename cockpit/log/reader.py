@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cockpit.log.attempts import Attempt, bounds, clean_header
+from cockpit.log.attempts import Attempt, bounds, clean_header, spans
 from cockpit.log.codec import decode_value
 from cockpit.log.columns import Column, Series
 from cockpit.log.contents import Contents
@@ -137,6 +137,15 @@ class RunLog:
     def attempts(self) -> int:
         """How often the run was started: number of headers."""
         return self._contents.headers
+
+    @property
+    def parts(self) -> list[tuple[dict[str, Any], np.ndarray]]:
+        """Each attempt's header, and the tracked steps of it that count, int64, in order."""
+        with self._lock:
+            attempts, step = self._contents.attempts, self._contents.steps.step.view
+            alive = self._live.alive(self._contents.steps)
+            rows = spans(attempts, 0, step.size)
+            return [(a.header, step[r][alive[r]]) for a, r in zip(attempts, rows, strict=True)]
 
     @property
     def name(self) -> str:

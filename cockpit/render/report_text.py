@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 from rich.text import Text
 
 from cockpit.instruments.alerts import Consequence
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 NOT_FOUND = "Checked and healthy: looked for, not found"
 HIDDEN = "Not told apart from what was lit"
-WIDEST, NARROWEST, LABEL = 100, 40, 12  # columns; of texts, and of what stands before them
+WIDEST, NARROWEST, LABEL = 100, 20, 12  # columns; of texts, and of what stands before them
+BESIDE = 40  # columns from which on labels stand beside texts instead of above them
+PAPER = Console(file=StringIO(), width=WIDEST)  # nothing is written to it; texts wrap by its rules
 
 Lines = list[Text]
 
@@ -31,14 +34,14 @@ def report_lines(report: Report, width: int) -> Lines:
         width: Of the terminal, in columns.
 
     Returns:
-        Lines of at most ``width`` columns, and at most 100.
+        Lines of at most ``width`` columns, but 20 of a narrower terminal, and at most 100.
     """
     room = max(min(width, WIDEST), NARROWEST)
     lines = [*_head(report, room)]
     for entry in report.lit:
         lines += [words(""), *_entry(entry, report, room)]
     if report.out:
-        lines += [words(""), words("Lit for a while, and out again", "bold")]
+        lines += [words(""), *_wrapped("Lit for a while, and out again", room, style="bold")]
     for entry in report.out:
         lines += [*_entry(entry, report, room), words("")][: None if report.out[1:] else -1]
     lines += _others(report.others, room)
@@ -65,7 +68,7 @@ def _entry(entry: Entry, report: Report, room: int) -> Lines:
     shape = (SHAPES if entry.is_lit else OUT_SHAPES)[level]
     line = words(f"{shape} {level.upper()} ", LEVEL_STYLES[level] if entry.is_lit else "")
     when = spans_words(entry.spans, over=report.over)
-    title = _parts(f"{alert.message}, {when}", room - len(line.plain))
+    title = _parts(f"{alert.message}, {when}", room - line.cell_len)
     lines = [line.append(title[0], "bold")]
     lines += [words("  ").append(part, "bold") for part in title[1:]]
     layers = ", ".join(alert.layers)
@@ -112,7 +115,10 @@ def _titles(head: str, parts: Iterable[tuple[str, Sequence[str]]], room: int) ->
 
 
 def _labelled(label: str, text: str, room: int) -> Lines:
-    """A text beside what it is."""
+    """A text beside what it is, or below."""
+    if room < BESIDE:
+        above = [words(f"  {label}", "dim")] if label else []
+        return [*above, *_wrapped(text, room, 4)]
     parts = _parts(text, room - LABEL) or [""]
     first = words(f"  {label}".ljust(LABEL), "dim").append(parts[0])
     return [first, *(words(" " * LABEL).append(part) for part in parts[1:])]
@@ -126,4 +132,7 @@ def _wrapped(text: str, room: int, indent: int = 0, *, hanging: int = 0, style: 
 
 
 def _parts(text: str, room: int) -> list[str]:
-    return [cut(part, room) for part in wrap(clean(text), room)]
+    """Lines of at most ``room`` columns; some letters take two."""
+    shown = " ".join(clean(text).split())
+    lines = Text(shown).wrap(PAPER, max(room, 2), overflow="fold") if shown else ()
+    return [line.plain.rstrip() for line in lines]

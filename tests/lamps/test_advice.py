@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 
 import pytest
@@ -97,14 +98,27 @@ def test_a_value_stays_a_value():
     assert [(one.value, one.factor) for one in found] == [(0.1, None)]
 
 
-def test_the_rate_of_one_layer_is_another_change():
-    found = advice(
+def test_the_rate_of_some_layers_is_the_same_change():
+    """A program that made both would divide the rate of these layers by 27."""
+    (found,) = advice(
         board(
-            episode("learning_rate_too_large", Suggestion("lr", factor=1 / 3)),
-            episode("update_ratio", Suggestion("lr", factor=1 / 9, layers=("a",))),
+            episode("learning_rate_too_large", Suggestion("lr", factor=1 / 3, layers=("b",))),
+            episode("update_ratio", Suggestion("lr", factor=1 / 9, layers=("a", "b"))),
         )
     )
-    assert [one.layers for one in found] == [(), ("a",)]
+    assert (found.factor, found.layers) == (pytest.approx(1 / 9), ("b", "a"))
+    assert found.because == ("learning_rate_too_large", "update_ratio")
+
+
+@pytest.mark.parametrize("odd", [0.0, -1.0, math.nan, math.inf])
+def test_odd_factors_do_no_harm(odd):
+    lamps = ("learning_rate_too_large", "noise_floor")
+    for factors in ((odd, 0.5), (0.5, odd)):
+        episodes = [
+            episode(n, Suggestion("lr", factor=f)) for n, f in zip(lamps, factors, strict=True)
+        ]
+        (found,) = advice(board(*episodes))
+        assert found.because == lamps
 
 
 def test_layers_to_look_at():

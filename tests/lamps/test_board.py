@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from cockpit.lamps import Board, Lamp, Reading, StepView, Suggestion
+from cockpit.lamps.advice import advice
+from cockpit.lamps.board import PAST
 from cockpit.lamps.lamp import STATISTICAL
 
 
@@ -141,7 +146,7 @@ def test_a_lamp_begins_when_what_it_needs_comes():
     assert board.absent == {}
 
 
-def test_a_lamp_that_raises_is_switched_off_and_stays_lit_if_it_was():
+def test_a_lamp_that_raises_is_switched_off_and_goes_out():
     asked = []
 
     def raises(step):
@@ -150,10 +155,70 @@ def test_a_lamp_that_raises_is_switched_off_and_stays_lit_if_it_was():
             raise ValueError
         return 2.0
 
-    board, _ = run(made("a", raises), made("b", always), steps=5)
+    board, told = run(made("a", raises, inhibits=("b",)), made("b", always), steps=5)
     assert asked == [0, 1, 2]
     assert "a" in board.absent
-    assert {episode.lamp for episode in board.lit} == {"a", "b"}
+    assert told[2] == [("a", "off", None), ("b", "update", None)]
+    assert [episode.lamp for episode in board.lit] == ["b"]
+    assert [(e.lamp, e.last, e.until) for e in board.past] == [("a", 1, 2)]
+
+
+def test_a_lamp_that_can_no_longer_judge_goes_out_and_begins_anew():
+    reasons = ["", "", "", "", "the model is another one", "", "", ""]
+    lamp = replace(made("a", always, sustain=2), unfit=lambda c: reasons[c.now.step])
+    board, told = run(lamp, steps=7)
+    assert told == {1: [("a", "on", None)], 4: [("a", "off", None)], 6: [("a", "on", None)]}
+    assert [(e.since, e.until) for e in board.past] == [(0, 4)]
+    assert board.lit[0].since == 5
+
+
+def test_the_beginning_of_an_episode_stays_where_it_was():
+    """Also where it is below its threshold for a while: so the oldest remains the cause."""
+    early = made("early", [2, 2, 0.7, 2, 2, 2], inhibits=("late",))
+    late = made("late", [0, 2, 2, 2, 2, 2], inhibits=("early",))
+    board, _ = run(early, late, steps=6)
+    assert {e.lamp: e.cause for e in board.lit} == {"early": None, "late": "early"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (2.0, "TypeError: a lamp returns a Reading or None; got float"),
+        (Reading(2.0, "", level="Warning"), "ValueError: a level is one of warning, caution"),
+        (Reading("2", ""), "TypeError: expected a number; got '2'"),
+        (Reading(None, ""), "TypeError: float"),
+        (Reading(2.0, "", {"x": "high"}), "TypeError: expected a number; got 'high'"),
+        (Reading(2.0, "", layers=3), "TypeError: 'int' object is not iterable"),
+        (Reading(2.0, "", suggestion=Suggestion("lr", factor="a third")), "TypeError: expected"),
+        (Reading(2.0, "", suggestion="lr"), "AttributeError: 'str'"),
+    ],
+    ids=str,
+)
+def test_an_odd_reading_switches_off_that_lamp_alone(given, said):
+    odd = replace(made("odd", always), read=lambda course: given)
+    board, _ = run(odd, made("fine", always), steps=3)
+    assert [episode.lamp for episode in board.lit] == ["fine"]
+    assert said in board.absent["odd"]
+    assert list(board.errors) == ["odd"]
+    advice(board)
+
+
+def test_a_reading_of_other_types_is_taken_for_what_it_means():
+    given = Reading(np.float32(2), 3, {4: np.float64(0.5)}, layers=[5, "a"],
+                    suggestion=Suggestion("lr", factor=np.float32(0.5), layers="a"))  # fmt: skip
+    board, _ = run(replace(made("a", always), read=lambda course: given), steps=1)
+    reading = board.lit[0].reading
+    assert (reading.evidence, reading.numbers, reading.layers) == ("3", {"4": 0.5}, ("5", "a"))
+    assert reading.suggestion == Suggestion("lr", factor=0.5, layers=("a",))
+    assert {type(x) for x in (reading.severity, *reading.numbers.values())} == {float}
+
+
+def test_so_many_episodes_that_are_over_are_kept():
+    flickers = made("a", lambda step: 2.0 * (step % 3 == 0))
+    once = made("once", lambda step: 2.0 * (step == 0))
+    board, _ = run(flickers, once, steps=3 * PAST + 9)
+    assert len(board.past) == PAST
+    assert board.healthy == []  # also the one whose episode is no longer kept
 
 
 def test_silenced_lamps_are_left_out():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cockpit.lamps import Course, StepView
-from cockpit.lamps.course import FIRST, MEMORY
+from cockpit.lamps.course import FIRST, MEMORY, Extremes, once_a_step
 from cockpit.log.codec import decode_value, encode_value
 from cockpit.log.record import Bins, Counts1d, Facts, Histogram1d, PerLayer, Scalar
 
@@ -93,17 +93,46 @@ def test_what_was_seen_once_is_remembered():
     assert course.fact("model.linear_chain", "gone") == "gone"
 
 
-def test_facts_below_a_prefix():
-    course = Course({})
-    take(course, 0, **{"units.a.dead": 0.5, "units.b.c.dead": 0.1, "unit.x": 1})
-    assert course.facts_below("units.") == {"a.dead": 0.5, "b.c.dead": 0.1}
-
-
 def test_numbers_of_the_training_loop():
     course = Course({})
     course.take_user(3, {"valid_loss": 1.5, "epoch": 0, "best": True, "comment": "warm-up"})
     course.take_user(6, {"valid_loss": 1.25})
     assert course.user == {"valid_loss": [(3, 1.5), (6, 1.25)], "epoch": [(3, 0.0)]}
+
+
+def test_of_what_the_loop_logs_the_last_and_the_outermost_numbers_are_kept():
+    course = Course({})
+    values = [5.0, math.nan, 1.0, 9.0, 1.0] + [3.0] * MEMORY + [math.inf]
+    for step, value in enumerate(values):
+        course.take_user(step, {"valid_loss": value})
+    assert len(course.user["valid_loss"]) == MEMORY
+    assert course.user["valid_loss"][-2:] == [(MEMORY + 4, 3.0), (MEMORY + 5, math.inf)]
+    assert course.extremes["valid_loss"] == Extremes((0, 5.0), (2, 1.0), (3, 9.0))
+    assert course.resumed({}).extremes == course.extremes
+
+
+def test_ever_new_names_do_not_fill_the_memory():
+    course = Course({})
+    for step in range(2 * MEMORY):
+        course.take_user(step, {f"loss of step {step}": 1.0})
+    assert len(course.user) == len(course.extremes) == MEMORY
+
+
+def test_what_was_computed_holds_until_there_is_something_new():
+    asked = []
+
+    @once_a_step
+    def steps(course, plus=0):
+        asked.append(plus)
+        return course.count + plus
+
+    course = Course({})
+    take(course, 0)
+    assert [steps(course), steps(course), steps(course, 1), steps(course, plus=1)] == [1, 1, 2, 2]
+    assert asked == [0, 1, 1]
+    course.take_user(0, {"epoch": 1})
+    take(course, 1)
+    assert steps(course) == 2
 
 
 HEADER = {
@@ -128,3 +157,31 @@ def test_what_the_header_does_not_say(header):
     course = Course(header)
     assert (course.layer_names, course.planned_steps, course.optimizer) == ((), None, "")
     assert list(course.groups) == []
+
+
+def course_with(*facts, batch_size=None):
+    made = Course({})
+    for step, given in enumerate(facts):
+        made.take(StepView(step, facts=given, batch_size=batch_size))
+    return made
+
+
+def test_facts_of_the_first_step_and_of_the_last_ones():
+    made = course_with({}, {"a.b": 1}, {"a.b": 2}, {}, {"a.b": 4})
+    assert made.first_fact("a.b") == 1
+    assert made.first_fact("c.d", "none") == "none"
+    assert made.last_facts("a.b", 3) == [2, 4]
+    assert made.last_facts("a.b", 99) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("facts", "batch_size", "expected"),
+    [({"inputs.shape": [16, 3]}, 64, 16), ({}, 64, 64), ({"inputs.shape": []}, None, 0)],
+)
+def test_number_of_samples(facts, batch_size, expected):
+    assert course_with(facts, batch_size=batch_size).samples == expected
+
+
+def test_shapes():
+    made = course_with({"inputs.shape": [4, 2]})
+    assert (made.shape_of("inputs"), made.shape_of("outputs")) == ((4, 2), ())

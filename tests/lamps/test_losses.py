@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from cockpit.lamps import Course, StepView
-from cockpit.lamps.losses import untrained_loss
+from cockpit.lamps.losses import chance, terms, untrained_loss
+from tests.lamps.hand_made import views
 
 
 def untrained(**facts):
@@ -44,6 +46,25 @@ def test_by_hand(facts, expected):
     assert untrained(**facts) == pytest.approx(expected)
 
 
+SHARES = CLASSES | {"targets_shape": [8, 10], "loss_reduction": "sum"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (SHARES, 1),
+        (SHARES | {"outputs_shape": [8, 10, 4, 3], "targets_shape": [8, 10, 4, 3]}, 12),
+        (SHARES | {"loss_reduction": "mean"}, 1),
+        (SHARES | {"outputs_shape": [8, 10, 4], "targets_shape": [8, 4]}, 4),
+        (SQUARES | {"loss_reduction": "sum"}, 3),
+    ],
+)
+def test_the_shares_of_a_samples_classes_are_one_term(facts, expected):
+    course = Course({})
+    course.take(StepView(0, facts={n.replace("_", ".", 1): fact for n, fact in facts.items()}))
+    assert terms(course) == expected
+
+
 @pytest.mark.parametrize(
     "facts",
     [
@@ -77,3 +98,46 @@ def test_outputs_of_zero_have_it(name, reduction):
              "targets_variance": targets.float().var(0).mean().item()}  # fmt: skip
     expected = loss.item() / (400 if reduction == "sum" else 1)
     assert untrained(**facts) == pytest.approx(expected, rel=0.03)
+
+
+def course_of(values, facts, count):
+    course = Course({})
+    for view in views(values, facts, count=count):
+        course.take(view)
+    return course
+
+
+def test_chance_of_three_classes():
+    def counts(i):
+        return [2, 2] if i % 2 else [0, 2, 4]
+
+    facts = {"loss.function": "CrossEntropyLoss", "targets.counts": counts}
+    shares = np.array([2, 4, 4]) / 10
+    expected = float(-(shares * np.log(shares)).sum())
+    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("function", "variance", "expected"),
+    [
+        ("MSELoss", 2.5, 2.5),
+        ("BCEWithLogitsLoss", 0.25, math.log(2)),
+        ("BCELoss", 0.0, 0.0),
+        ("HuberLoss", 2.5, None),
+        (None, 2.5, None),
+    ],
+)
+def test_chance_of_other_losses(function, variance, expected):
+    facts = {"targets.variance": variance, "loss.function": function}
+    found = chance(course_of({"Loss": 1.0}, facts, count=6))
+    assert found == (expected if expected is None else pytest.approx(expected))
+
+
+def test_chance_of_a_loss_that_is_summed_over_several_outputs():
+    facts = {
+        "targets.variance": 0.5,
+        "loss.function": "MSELoss",
+        "loss.reduction": "sum",
+        "targets.shape": lambda i: [64, 3, 2],
+    }
+    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(3.0)

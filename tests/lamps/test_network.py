@@ -6,8 +6,16 @@ import math
 
 import pytest
 
-from cockpit.lamps import Course
-from cockpit.lamps.network import Network, network
+from cockpit.lamps import Course, StepView
+from cockpit.lamps.network import (
+    Network,
+    is_adaptive,
+    is_half,
+    is_integer,
+    network,
+    normalizes,
+    weight_layers,
+)
 
 
 def layer(name, shape, kind, **others):
@@ -67,3 +75,48 @@ def test_it_is_read_once_for_each_course():
     one, other = Course(HEADER), Course({})
     assert network(one) is network(one)
     assert network(other).shapes == {}
+
+
+def test_weights_that_have_a_place_in_the_depth():
+    course = Course({"layers": [{"shape": [2, 2]}, *HEADER["layers"]]})
+    assert [course.layer_names[i] for i in weight_layers(course)] == list(network(course).weights)
+    assert weight_layers(course) == [2, 6, 7]
+
+
+def course_with(*facts, header=None):
+    made = Course(header or {})
+    for step, given in enumerate(facts):
+        made.take(StepView(step, facts=given))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("SGD", False), ("LBFGS", False), ("ASGD", False), ("Adam", True), ("AdamW", True),
+        ("NAdam", True), ("Adagrad", True), ("RMSprop", True), ("Rprop", True), ("Lion", True),
+        ("Muon", True), ("SGD, Adam", False), ("Adam, AdamW", True), (None, False),
+    ],
+)  # fmt: skip
+def test_optimizers_that_do_not_feel_a_factor(name, expected):
+    assert is_adaptive(course_with({}, header={"optimizer": {"name": name}})) is expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "half", "integer"),
+    [
+        ("float16", True, False), ("torch.float16", True, False), ("bfloat16", False, False),
+        ("float32", False, False), ("int64", False, True), ("uint8", False, True),
+        ("bool", False, False), (None, False, False),
+    ],
+)  # fmt: skip
+def test_kinds_of_numbers(dtype, half, integer):
+    assert (is_half(dtype), is_integer(dtype)) == (half, integer)
+
+
+def test_models_that_normalize_their_inputs():
+    norm = {"layers": [{"name": "0.weight", "shape": [4], "module_type": "LayerNorm"}]}
+    assert normalizes(course_with({}, header=norm))
+    assert normalizes(course_with({"model.modules_bn": 1}))
+    assert not normalizes(course_with({"model.modules_bn": 0}))
+    assert not normalizes(course_with({}))

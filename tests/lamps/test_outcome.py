@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cockpit.lamps import Suggestion, all_lamps, get, replay
-from cockpit.lamps.outcome import Outcome
+from cockpit.lamps import Course, Episode, Reading, Suggestion, all_lamps, get, replay
+from cockpit.lamps.outcome import Outcome, root_of
 from cockpit.log import RunLog
 from tests.lamps.lines import Watched, watched
 from tests.lamps.made import lamp_that, lit_at
-from tests.synthetic import write_run
+from tests.synthetic import make_header, make_layers, write_run
 
 NEEDED = {"inputs.nonfinite": 0, "update.decrease": 0.1}
 
@@ -152,3 +153,88 @@ def test_what_a_lit_lamp_explains_is_not_called_healthy(run: Watched) -> None:
     assert lamp in outcome.healthy
     assert lamp not in outcome.clear
     assert outcome.able == len(outcome.hidden) + len(outcome.clear) + 1
+
+
+def test_what_only_a_look_afterwards_lights_is_not_healthy(tmp_path: Path) -> None:
+    """As where the run had another version's lamps, or its own were switched off."""
+    with watched(tmp_path / "run") as run:
+        run.steps(5, {"inputs.nonfinite": 3})
+        log = run.log
+        outcome = Outcome.of_log(log)
+    assert get("nonfinite_input") in outcome.healthy  # it said nothing
+    judged = outcome.judged(log)
+    assert get("nonfinite_input") not in judged.healthy
+    reason = "only a look at the log afterwards lights it: cockpit report --anew"
+    assert judged.absent["nonfinite_input"] == reason
+    assert get("nonfinite_input") not in judged.clear
+
+
+def test_of_a_short_log_the_worst_that_a_lamp_saw_is_told(tmp_path: Path) -> None:
+    with watched(tmp_path / "run") as run:
+        run.steps(1, {"inputs.nonfinite": 1, "inputs.shape": [8, 2]})
+        run.lamp("nonfinite_input", level="warning", evidence="1 of them.")
+        run.lamp("dead_units", evidence="Half of them.")
+        run.steps(4, {"inputs.nonfinite": 9, "inputs.shape": [8, 2]})
+        outcome = Outcome.of_log(run.log)
+        judged = outcome.judged(run.log)
+    (worst, as_logged) = judged.lit
+    assert (worst.lamp, worst.since, worst.last) == ("nonfinite_input", 0, 0)
+    expected = replay(run.log, [get("nonfinite_input")]).lit[0].reading
+    assert worst.reading == expected
+    assert worst.reading != outcome.lit[0].reading
+    assert as_logged == outcome.lit[1]
+
+
+def test_a_lamp_that_was_lit_when_an_attempt_ended_was_so_until_then(run: Watched) -> None:
+    run.lamp("a")
+    run.steps(4)
+    run.writer.close()
+    with watched(run.writer.path.parent) as again:
+        again.next = 7  # steps 7 and 8 of the first attempt no longer count
+        again.steps(2)
+        (over,) = Outcome.of_log(again.log).past
+    assert (over.lamp, over.step, over.last, over.until) == ("a", 4, 4, 6)
+
+
+def test_attempts_with_other_layers_are_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a log is so long that only its ends are looked at."""
+    monkeypatch.setattr("cockpit.lamps.outcome.SHORT", 10)
+    seen: list[tuple[int, int, int]] = []
+
+    def read(course: Course) -> Reading:
+        seen.append((course.now.step, course.count, len(course.layer_names)))
+        return Reading(0.0, "")
+
+    lamp = lamp_that(read, "mine", unfit=lambda course: read(course).evidence)
+    monkeypatch.setitem(sys.modules["cockpit.lamps.lamp"]._lamps, "mine", lamp)
+    with watched(tmp_path / "run") as run:
+        run.steps(6)
+        run.writer.user(3, {"valid_loss": 1.0}, time=0.3)
+    header = {"layers": make_header(make_layers(3), ("Loss",))["layers"]}
+    with watched(tmp_path / "run", **header) as again:
+        again.next = 6
+        again.steps(6)
+        log = again.log
+    outcome = Outcome.of_log(log)
+    few, many = (len(h["layers"]) for h, _ in log.parts)
+    assert seen == [(11, 2, many)]  # of the last steps, as the model was then
+    seen.clear()
+    judged = outcome.judged(log)
+    assert {(step, layers) for step, _, layers in seen} == {
+        *((step, few) for step in range(6)), *((step, many) for step in range(6, 12)),
+    }  # fmt: skip
+    assert (11, 6, many) in seen
+    assert lamp in judged.healthy
+
+
+def test_the_root_of_a_chain() -> None:
+    def episode(lamp: str, cause: str | None) -> Episode:
+        return Episode(lamp, "caution", 0, 0, Reading(1.0, ""), 0, cause=cause)
+
+    chain = {"a": None, "b": "a", "c": "b", "x": "y", "y": "x", "z": "x", "lost": "gone"}
+    by_name = {lamp: episode(lamp, cause) for lamp, cause in chain.items()}
+    roots = {lamp: root_of(one, by_name) for lamp, one in by_name.items()}
+    assert roots == {"a": "a", "b": "a", "c": "a", "x": "x", "y": "x", "z": "x", "lost": "lost"}
+    assert root_of(episode("new", "c"), by_name) == "a"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 
 from cockpit import LampWarning, RunLog, quantities
 from cockpit.lamps import Board, replay
-from cockpit.lamps.lines import fields_of
+from cockpit.lamps.course import FIRST, MEMORY
+from cockpit.lamps.lines import fields_of, view_of
+from cockpit.lamps.replay import board_before
 from cockpit.log import LogWriter
 from cockpit.log.codec import jsonable
 from cockpit.log.record import Facts, PerLayer, Scalar
@@ -150,6 +153,45 @@ def test_episodes_of_earlier_attempts_are_past(tmp_path: Path) -> None:
     spans = [(e.since, e.last, e.until) for e in [*board.past, *board.lit]]
     assert spans == [(2, 3, 3), (4, 4, 4), (5, 6, None)]
     assert board.healthy == []
+
+
+def test_a_step_that_speaks_of_a_header_begins_no_attempt(tmp_path: Path) -> None:
+    write(tmp_path, range(5)).close()
+    writer = write(tmp_path, range(2, 4))
+    writer.step(4, {"header": Scalar(1.0)}, time=0.4)
+    writer.close()
+    seen: list[int] = []
+    replay(tmp_path, [lamp_that(lambda course: seen.append(course.now.step))])
+    assert seen == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("layers", [[], [{"name": "another"}]], ids=["resumed", "another model"])
+def test_what_a_resumed_run_knows_of_a_long_log(
+    layers: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same as if it had looked at each step, but it looks at few."""
+    writer = write(tmp_path, range(4))
+    writer.step(4, {"Facts": Facts({"rare.fact": 1}), "Rare": Scalar(1.0)}, time=0.4)
+    writer.close()
+    write(tmp_path, range(5, 300)).close()
+    writer = write(tmp_path, range(280, 700), layers=layers)
+    writer.user(3, {"valid_loss": 1.0}, time=0.3)
+    writer.close()
+    whole = replay(tmp_path, ()).course
+    looked: list[int] = []
+
+    def counted(line: Any) -> Any:
+        looked.append(line.step)
+        return view_of(line)
+
+    monkeypatch.setattr(sys.modules["cockpit.lamps.replay"], "view_of", counted)
+    course = board_before(tmp_path / "log.jsonl", 4, 10_000).course
+    assert len(looked) <= 2 * (MEMORY + FIRST)  # of either model
+    assert list(course.steps) == list(whole.steps)
+    assert (course.first, course.count, course.user) == (whole.first, whole.count, whole.user)
+    for name in ("Loss", "Rare", "rare.fact", "Facts", "other"):
+        assert course.seen(name) == whole.seen(name)
+    assert course.seen("rare.fact") == (layers == [])
 
 
 def test_silenced_lamps_stay_dark(tmp_path: Path) -> None:

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.lamps import Course
+from cockpit.lamps import Course, StepView
 from cockpit.lamps.statistics import (
-    chance,
     critical_batch_size,
     first_loss,
+    has_grown,
     left,
     median,
     median_loss,
     progress,
+    rates,
     removable,
     signal,
     useful,
-    weight_layers,
 )
 from tests.lamps.hand_made import HEADER, views
 
@@ -106,53 +106,29 @@ def test_progress_counts_steps_and_not_tracked_ones():
     assert progress(course_of({"Loss": 1.0}, count=15)) is None
 
 
-def test_chance_of_three_classes():
-    def counts(i):
-        return [2, 2] if i % 2 else [0, 2, 4]
-
-    facts = {"loss.function": "CrossEntropyLoss", "targets.counts": counts}
-    shares = np.array([2, 4, 4]) / 10
-    expected = float(-(shares * np.log(shares)).sum())
-    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(expected)
+@pytest.mark.parametrize("count", [4, 20, 260, 300])
+def test_learning_rates_of_each_step_once(count):
+    """In the order of the steps: a rate that only falls never seems to rise again."""
+    course = course_of({"Loss": 1.0}, lr=lambda i: 1 / (i + 1), count=count)
+    kept = [*range(min(8, max(count - 256, 0))), *range(max(count - 256, 0), count)]
+    assert rates(course) == [1 / (i + 1) for i in kept]
 
 
 @pytest.mark.parametrize(
-    ("function", "variance", "expected"),
+    ("losses", "expected"),
     [
-        ("MSELoss", 2.5, 2.5),
-        ("BCEWithLogitsLoss", 0.25, math.log(2)),
-        ("BCELoss", 0.0, 0.0),
-        ("HuberLoss", 2.5, None),
-        (None, 2.5, None),
+        ([1.0, 2.0, 2.9], False),
+        ([1.0, 3.1], True),
+        ([1.0, 9.0, 1.0, 1.0, 1.0, 1.0], False),
+        ([1.0, 9.0, *[math.nan] * 9], True),
+        ([1.0, math.inf], False),
+        ([math.nan, 5.0], False),
+        ([-1.0, 5.0], False),
+        ([], False),
     ],
 )
-def test_chance_of_other_losses(function, variance, expected):
-    facts = {"targets.variance": variance, "loss.function": function}
-    found = chance(course_of({"Loss": 1.0}, facts, count=6))
-    assert found == (expected if expected is None else pytest.approx(expected))
-
-
-def test_chance_of_a_loss_that_is_summed_over_several_outputs():
-    facts = {
-        "targets.variance": 0.5,
-        "loss.function": "MSELoss",
-        "loss.reduction": "sum",
-        "targets.shape": lambda i: [64, 3, 2],
-    }
-    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(3.0)
-
-
-def test_weights_that_have_a_place_in_the_depth():
-    def layer(name, kind, shape, **beside):
-        return {"name": name, "shape": shape, "module": "m", "module_type": kind, **beside}
-
-    layers = [
-        layer("embedding.weight", "Embedding", [9, 4]),
-        layer("positions", "Transformer", [1, 8, 4]),
-        layer("lstm.weight_ih_l0", "LSTM", [16, 4]),
-        layer("norm.weight", "BatchNorm2d", [4]),
-        layer("frozen.weight", "Linear", [4, 4], trainable=False),
-        layer("head.weight", "Linear", [9, 4]),
-        layer("head.bias", "Linear", [9]),
-    ]
-    assert weight_layers(Course({"layers": layers})) == [2, 5]
+def test_a_loss_that_has_grown(losses, expected):
+    course = Course({})
+    for step, loss in enumerate(losses or [None]):
+        course.take(StepView(step, values={} if loss is None else {"Loss": loss}))
+    assert has_grown(course) is expected

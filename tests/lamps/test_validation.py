@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cockpit.lamps import Course
+from cockpit.lamps.course import MEMORY
 from cockpit.lamps.validation import evaluations, no_evaluations
 
 
@@ -44,3 +45,14 @@ def test_what_is_no_number_is_left_out():
 def test_names_that_are_no_evaluations():
     assert no_evaluations(course_of(loss=[1.0], epoch=[1], valid_samples=[100], value_loss=[1.0]))
     assert not no_evaluations(course_of(validation_loss=[1.0]))
+
+
+@pytest.mark.parametrize(("name", "best"), [("valid_loss", 0.1), ("valid_accuracy", 0.9)])
+def test_of_a_long_series_the_first_and_the_best_stay(name, best):
+    values = [0.5, best, *[0.6] * (MEMORY + 10)]
+    found = evaluations(course_of(**{name: values}))
+    assert len(found.values) == MEMORY + 2
+    assert (found.steps[:3].tolist(), found.steps[-1]) == ([0, 1, 12], MEMORY + 11)
+    assert found.values.min() == pytest.approx(0.1)
+    assert found.values[1] == pytest.approx(0.1)
+    assert found.values[0] == pytest.approx(0.5)

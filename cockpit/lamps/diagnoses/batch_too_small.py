@@ -6,8 +6,8 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, below, lamp
+from cockpit.lamps.losses import chance
 from cockpit.lamps.statistics import (
-    chance,
     critical_batch_size,
     left,
     median_loss,

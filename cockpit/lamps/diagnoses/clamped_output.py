@@ -6,7 +6,6 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import first_fact, shape_of
 from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE
 
 SHARE = 0.1  # of the elements
@@ -48,7 +47,7 @@ def clamped_output(course: Course) -> Reading | None:
     38 % were 0 behind a ReLU, and behind linear layers never one.
     """
     share, low, high = (course.fact(f"outputs.{name}") for name in ("at_bound", "min", "max"))
-    size = math.prod(shape_of(course, "outputs") or (FEWEST,))
+    size = math.prod(course.shape_of("outputs") or (FEWEST,))
     if share is None or low is None or high is None:
         return None
     if _is_blocked(course):
@@ -82,7 +81,7 @@ def _is_blocked(course: Course) -> bool:
 
     Not if there are weights that began at zero: these make such outputs, too.
     """
-    if course.fact("outputs.zeros") != 1 or first_fact(course, "model.zero_weights"):
+    if course.fact("outputs.zeros") != 1 or course.first_fact("model.zero_weights"):
         return False
     bounds = (course.fact("targets.min", 0), course.fact("targets.max", 0))
     return course.now.values.get("GradNorm", 0.0) == 0 and any(bounds)

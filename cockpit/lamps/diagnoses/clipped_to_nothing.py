@@ -6,10 +6,9 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
-from cockpit.lamps.lookback import first_fact, is_adaptive
-from cockpit.lamps.network import network
+from cockpit.lamps.network import is_adaptive, network
 
-SHARE = 0.02  # of the gradient; at the start, usual bounds leave a tenth
+SHARE = 0.05  # of the gradient; at the start, usual bounds leave a tenth
 NOTHING = 1e-6
 EPSILON = 1e-8  # of Adam and its kin
 ROOM = 10.0
@@ -31,7 +30,7 @@ ROOM = 10.0
               "wrong_labels", "weight_decay_dominates"),
 )  # fmt: skip
 def clipped_to_nothing(course: Course) -> Reading | None:
-    """The norm of ``.grad`` at the optimizer's step over that after the backward pass, below 2 %.
+    """The norm of ``.grad`` at the optimizer's step over that after the backward pass, below 5 %.
 
     It has to be so from the first tracked step on: where it becomes so, the gradient explodes,
     which has a lamp of its own. Optimizers that divide the gradient by its own size (Adam and its
@@ -41,7 +40,7 @@ def clipped_to_nothing(course: Course) -> Reading | None:
     stepped = course.fact("gradient.stepped")
     if stepped is None or not math.isfinite(stepped):
         return None
-    first = first_fact(course, "gradient.stepped", stepped)
+    first = course.first_fact("gradient.stepped", stepped)
     worst = max(stepped, first) if math.isfinite(first) else stepped
     return Reading(
         below(worst, SHARE),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import last_facts, samples
 
 SHARE = 0.5  # of the features
 BATCHES = 8  # the last tracked ones
@@ -33,8 +32,8 @@ def constant_features(course: Course) -> Reading | None:
     features. It is wrong for sparse inputs of which every batch has equally many, and for features
     that are rarer than the tracked batches are large.
     """
-    shares = last_facts(course, "inputs.constant", BATCHES)
-    if "inputs.constant" not in course.now.facts or samples(course) < FEWEST:
+    shares = course.last_facts("inputs.constant", BATCHES)
+    if "inputs.constant" not in course.now.facts or course.samples < FEWEST:
         return None
     if len(shares) < FEWEST_BATCHES:
         return None

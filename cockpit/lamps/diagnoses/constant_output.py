@@ -7,7 +7,6 @@ import math
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import samples
 from cockpit.lamps.network import network
 
 SPREAD = 1e-5  # over the samples, relative to all: no more than rounding
@@ -38,7 +37,7 @@ def constant_output(course: Course) -> Reading | None:
     inputs, and ``vanishing_gradients`` says so. Batches of one sample, models without layers and
     constant targets are left out.
     """
-    if not _knows(course.now) or samples(course) < 2 or not network(course).weights:
+    if not _knows(course.now) or course.samples < 2 or not network(course).weights:
         return None
     needed = FROM_THE_START if _is_constant(course.first[0]) else LATER
     in_a_row = _constant_steps(course)
@@ -46,7 +45,7 @@ def constant_output(course: Course) -> Reading | None:
         return None
     return Reading(
         in_a_row / needed,
-        f"Outputs differ between the {samples(course)} samples by no more than {SPREAD} of their "
+        f"Outputs differ between the {course.samples} samples by no more than {SPREAD} of their "
         f"spread at {in_a_row} tracked steps in a row (from {needed} on).",
         {"steps": in_a_row, "threshold": needed},
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import MOST_NAMES, last_facts
+from cockpit.lamps.lamp import MOST_NAMES, Reading, lamp
 from cockpit.lamps.network import network
 
 STEPS = 3  # tracked, in a row
@@ -33,7 +32,7 @@ def detached_parameters(course: Course) -> Reading | None:
     pooling layer that the task does not use). It may be meant where a frozen trunk runs under
     ``no_grad``; then it is better to say so with ``requires_grad_(False)``.
     """
-    lists = last_facts(course, "model.without_grad", STEPS)
+    lists = course.last_facts("model.without_grad", STEPS)
     if "model.without_grad" not in course.now.facts or len(lists) < STEPS:
         return None
     common = set.intersection(*map(set, lists)) - {*course.fact("optimizer.without", ())}

@@ -6,7 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STATISTICAL, Reading, above, lamp
-from cockpit.lamps.lookback import is_integer, samples
+from cockpit.lamps.network import is_integer
 
 SHARE = 0.5  # of the batch; oversampling a rare class stays below, unless it is very rare
 FEW_NUMBERS, FEW_CODES, FEW_FLAGS = 2, 16, 32  # elements of a sample, below which equality is usual
@@ -44,11 +44,11 @@ def duplicate_samples(course: Course) -> Reading | None:
     that the batch says less than its size.
     """
     share, shape = course.fact("inputs.same_rows"), course.fact("inputs.shape")
-    if share is None or not shape or samples(course) < 2 or _is_equal_by_nature(course, shape):
+    if share is None or not shape or course.samples < 2 or _is_equal_by_nature(course, shape):
         return None
     return Reading(
         above(share, SHARE),
-        f"{share:.0%} of the {samples(course)} samples at step {course.now.step} equal another one "
+        f"{share:.0%} of the {course.samples} samples at step {course.now.step} equal another one "
         f"of the batch (over {SHARE:.0%}).",
         {"same_rows": share, "threshold": SHARE},
     )

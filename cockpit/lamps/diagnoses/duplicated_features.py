@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import samples
 
 SHARE = 0.3  # of the features that vary
 SPARSE = 0.5  # share of constant features, from which equal ones are an accident
@@ -33,7 +32,7 @@ def duplicated_features(course: Course) -> Reading | None:
     From 30 % on it is a caution. Fewer, but the same number in each batch and no constant feature
     among them, are an advisory.
     """
-    if "inputs.duplicates" not in course.now.facts or samples(course) < FEWEST:
+    if "inputs.duplicates" not in course.now.facts or course.samples < FEWEST:
         return None
     recent = [s for s in list(course.steps)[-BATCHES:] if "inputs.duplicates" in s.facts]
     if len(recent) < FEWEST_BATCHES:

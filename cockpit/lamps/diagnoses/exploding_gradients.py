@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 
-from cockpit.lamps.course import Course
+from cockpit.lamps.course import Course, once_a_run, once_a_step
 from cockpit.lamps.depth import ends
 from cockpit.lamps.lamp import Level, Reading, Suggestion, above, lamp
-from cockpit.lamps.statistics import WINDOW, left, median, once_a_step, weight_layers
+from cockpit.lamps.network import weight_layers
+from cockpit.lamps.statistics import WINDOW, left, median
 
 RECENT = 4  # tracked steps: a run with such gradients does not last long
 DEPTH = 300.0  # the mirror image of the vanishing ones' 3e-3; healthy at most about 12
@@ -115,6 +116,7 @@ def _backward(course: Course) -> float:
     return first / last if min(first / between, between / last) >= STEADY else 0.0
 
 
+@once_a_run
 def _biases(course: Course) -> list[int]:
     """Positions of the biases of linear layers and convolutions, inputs first."""
     return [

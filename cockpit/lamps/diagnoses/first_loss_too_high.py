@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import TOO_LONG
+from cockpit.lamps.lamp import TOO_LONG, Reading, above, lamp
 from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, untrained_loss
 
 RATIO, RATIO_OF_NUMBERS = 3.0, 5.0  # of classes; of targets that are numbers

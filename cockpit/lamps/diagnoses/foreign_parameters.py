@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Level, Reading, lamp
-from cockpit.lamps.lookback import MOST_NAMES
+from cockpit.lamps.lamp import MOST_NAMES, Level, Reading, lamp
 from cockpit.lamps.network import network
 
 MOST = 0.5  # of the model

@@ -6,8 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, below, lamp
-from cockpit.lamps.lookback import is_half
-from cockpit.lamps.network import network
+from cockpit.lamps.network import is_half, network
 
 ZEROS = 0.3  # share of the gradient's elements
 NEAR = 3e-5  # root mean square of the others: 500 times the smallest number above 0

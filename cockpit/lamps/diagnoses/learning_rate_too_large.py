@@ -6,9 +6,9 @@ import math
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
+from cockpit.lamps.losses import chance
 from cockpit.lamps.statistics import (
     WINDOW,
-    chance,
     left,
     median,
     median_loss,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import first_fact
 from cockpit.lamps.network import network
 
 
@@ -27,7 +26,7 @@ def linear_chain(course: Course) -> Reading | None:
     normalization in between are not linear, strictly, so a forgotten activation beside them is not
     seen.
     """
-    chains = first_fact(course, "model.linear_chain")
+    chains = course.first_fact("model.linear_chain")
     if chains is None:
         return None
     found = [chain for chain in chains if not _is_meant(course, chain)]

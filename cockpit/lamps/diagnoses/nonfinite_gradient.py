@@ -9,7 +9,7 @@ import numpy as np
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import STATISTICAL, STAYS, Reading, lamp
-from cockpit.lamps.lookback import has_grown
+from cockpit.lamps.statistics import has_grown
 
 SKIPPED = 8  # steps in a row that a scaler may skip while it looks for its scale
 NAMED = 5

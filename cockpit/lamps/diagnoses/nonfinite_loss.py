@@ -6,7 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STATISTICAL, STAYS, Reading, lamp
-from cockpit.lamps.lookback import has_grown
+from cockpit.lamps.statistics import has_grown
 
 
 @lamp(

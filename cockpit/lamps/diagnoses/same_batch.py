@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Level, Reading, lamp
-from cockpit.lamps.lookback import samples
 
 FEW_VALUES = 0.5  # share of equal rows within a batch from which equal batches mean nothing
 WHOLE = 0.99  # epochs a step: then a batch is the whole data set
@@ -51,7 +50,7 @@ def same_batch(course: Course) -> Reading | None:
     few_values = course.fact("inputs.same_rows", 0.0) >= FEW_VALUES
     return Reading(
         2.0 if repeated >= 1 and not few_values else 0.0,
-        f"{repeated:.0%} of the {samples(course)} samples at step {course.now.step} were in the "
+        f"{repeated:.0%} of the {course.samples} samples at step {course.now.step} were in the "
         "tracked batch before, too (expected: not all).",
         {"repeated": repeated},
         level=_level(course),
@@ -67,6 +66,6 @@ def _level(course: Course) -> Level:
         rate = (epochs[-1][1] - epochs[0][1]) / (epochs[-1][0] - epochs[0][0])
         if rate >= WHOLE or rate <= PARTS:
             return "advisory" if rate >= WHOLE else "warning"
-    count = samples(course)
+    count = course.samples
     is_usual = count <= LARGEST and not count & (count - 1)
     return "caution" if is_usual else "advisory"

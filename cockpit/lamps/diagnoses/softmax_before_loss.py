@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import last_facts, shape_of
 from cockpit.lamps.losses import BINARY_LOGITS, CLASSES
 
 SIGMOID_STEPS = 16  # tracked, in which all outputs were between 0 and 1
@@ -35,7 +34,7 @@ def softmax_before_loss(course: Course) -> Reading | None:
     tracked steps were between 0 and 1 and filled more than half of that.
     """
     name, is_share = course.fact("loss.function"), course.fact("outputs.sum_to_one")
-    shape = shape_of(course, "outputs")
+    shape = course.shape_of("outputs")
     if name in BINARY_LOGITS:
         return _sigmoid(course)
     if is_share is None or name not in CLASSES or (len(shape) > 1 and shape[1] < 2):
@@ -49,7 +48,7 @@ def softmax_before_loss(course: Course) -> Reading | None:
 
 
 def _sigmoid(course: Course) -> Reading | None:
-    lows, highs = (last_facts(course, f"outputs.{end}", SIGMOID_STEPS) for end in ("min", "max"))
+    lows, highs = (course.last_facts(f"outputs.{end}", SIGMOID_STEPS) for end in ("min", "max"))
     if min(len(lows), len(highs)) < SIGMOID_STEPS:
         return None
     low, high = min(lows), max(highs)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import STATISTICAL, Reading, lamp
-from cockpit.lamps.lookback import MOST_NAMES, first_fact
+from cockpit.lamps.lamp import MOST_NAMES, STATISTICAL, Reading, lamp
 from cockpit.lamps.network import network
 
 SHARE = 0.5  # of the layers
@@ -30,11 +29,11 @@ def symmetric_initialization(course: Course) -> Reading | None:
     and attention layers are looked at: a scale for each channel, a gate or a position that begins
     at one value is as it should be. Random biases break the symmetry, but only a little.
     """
-    symmetric = first_fact(course, "model.symmetric")
+    symmetric = course.first_fact("model.symmetric")
     layers = network(course).weights
     if symmetric is None or not layers:
         return None
-    beside = {*symmetric, *first_fact(course, "model.zero_weights", ())}
+    beside = {*symmetric, *course.first_fact("model.zero_weights", ())}
     equal = [name for name in symmetric if name in layers]
     alike = [name for name in beside if name in layers]
     is_bad = bool(equal) and len(alike) >= max(2.0, SHARE * min(len(layers), MOST_NAMES))

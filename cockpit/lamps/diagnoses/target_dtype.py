@@ -8,8 +8,8 @@ from itertools import zip_longest
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import is_integer, samples
 from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE
+from cockpit.lamps.network import is_integer
 
 ROUNDING = 1e-3
 
@@ -61,7 +61,7 @@ def _shapes(
     course: Course, name: str, outputs: Sequence[int], targets: Sequence[int]
 ) -> Reading | None:
     """What is wrong with the shapes, if anything."""
-    if name in CLASSES and len(outputs) == 1 and samples(course) > 1 == len(targets):
+    if name in CLASSES and len(outputs) == 1 and course.samples > 1 == len(targets):
         return Reading(
             2.0,
             f"{name} got outputs {list(outputs)}: it takes the {outputs[0]} samples of the batch "

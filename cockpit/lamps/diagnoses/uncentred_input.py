@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import TOO_LONG, normalizes, samples
+from cockpit.lamps.lamp import TOO_LONG, Reading, above, lamp
+from cockpit.lamps.network import normalizes
 
 OFFSET = 5.0  # spreads; pixels in [0, 1]: MNIST 0.8, Fashion-MNIST 1.2, photographs 2
 FEWEST = 8  # samples: the mean of fewer is far from 0 by accident
@@ -33,7 +33,7 @@ def uncentred_input(course: Course) -> Reading | None:
     layer, it is an advisory. It may be wrong for pictures of text, nearly all of which is paper.
     """
     offset = course.fact("inputs.offset")
-    if offset is None or samples(course) < FEWEST:
+    if offset is None or course.samples < FEWEST:
         return None
     return Reading(
         above(offset, OFFSET),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.lookback import TOO_LONG, normalizes, samples, shape_of
+from cockpit.lamps.lamp import TOO_LONG, Reading, above, lamp
+from cockpit.lamps.network import normalizes
 
 RATIO = 50.0  # standardized tables stay below 10, also in small batches
 PIXELS = 150.0  # × √N: a pixel that one sample of N has at 1/255 against one that is black or white
@@ -37,10 +37,10 @@ def unequal_features(course: Course) -> Reading | None:
     lies a factor of up to 127 √N; so wide inputs, and those with features that are constant in this
     batch, light the lamp beyond 1,000 and 150 √N only.
     """
-    ratio, count = course.fact("inputs.scale_ratio"), samples(course)
+    ratio, count = course.fact("inputs.scale_ratio"), course.samples
     if ratio is None or count < FEWEST:
         return None
-    width = math.prod(shape_of(course, "inputs")[1:])
+    width = math.prod(course.shape_of("inputs")[1:])
     is_sparse = course.fact("inputs.constant", 0.0) > 0 or width >= WIDE
     threshold = max(SPARSE, PIXELS * math.sqrt(count)) if is_sparse else RATIO
     return Reading(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, above, below, lamp
-from cockpit.lamps.lookback import TOO_LONG, normalizes
+from cockpit.lamps.lamp import TOO_LONG, Reading, above, below, lamp
+from cockpit.lamps.network import normalizes
 
 LARGE = 20.0  # standard deviation: pixels from 0 to 255 have 60 to 90, scaled inputs up to 5
 TINY = 0.01  # largest of all elements: pixels that were divided by 255 twice end at 0.004

@@ -5,7 +5,8 @@ from __future__ import annotations
 from cockpit.lamps.course import Course
 from cockpit.lamps.depth import ends
 from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
-from cockpit.lamps.statistics import WINDOW, chance, left, median_loss
+from cockpit.lamps.losses import chance
+from cockpit.lamps.statistics import WINDOW, left, median_loss
 
 RATIO = 3e-3  # prototype: healthy at least 0.05, deep sigmoid 2e-6 to 7e-5
 HARMED = 0.9  # of the first loss, or of that of guessing

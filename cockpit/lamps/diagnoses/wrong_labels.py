@@ -6,7 +6,8 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, below, lamp
-from cockpit.lamps.statistics import chance, fact_series, jump, median, pooled_signal, progress
+from cockpit.lamps.losses import chance
+from cockpit.lamps.statistics import fact_series, jump, median, pooled_signal, progress
 
 WINDOW = 16  # tracked steps of which the loss is the median
 POOL = 32  # tracked steps whose signal is pooled

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cockpit.lamps.course import Course
 from cockpit.lamps.labels import Labels
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.lookback import is_integer, shape_of
 from cockpit.lamps.losses import CLASSES
+from cockpit.lamps.network import is_integer
 
 FACTOR = 2.0  # outputs for each class
 FEWEST, EACH = 200, 20  # samples, and samples for each class seen
@@ -32,7 +32,7 @@ def wrong_output_size(course: Course) -> Reading | None:
     makes the cross entropy 0 whatever happens: a warning. Fewer outputs than classes are an error
     in torch already.
     """
-    shape = shape_of(course, "outputs")
+    shape = course.shape_of("outputs")
     if course.fact("loss.function") not in CLASSES or len(shape) < 2:
         return None
     if shape[1] == 1:

@@ -6,7 +6,6 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STATISTICAL, Reading, Suggestion, lamp
-from cockpit.lamps.lookback import first_fact, last_facts
 
 OPPOSITE = -0.9  # cosine between .grad and the mean individual gradient
 STEPS = 8  # tracked
@@ -34,11 +33,11 @@ def wrong_sign(course: Course) -> Reading | None:
     the gradient in ``.grad`` itself is the opposite of the mean individual gradient, that says it
     at once. It is wrong where the loss that Cockpit sees is meant to grow.
     """
-    signs = [sign for sign in last_facts(course, "update.sign", STEPS) if math.isfinite(sign)]
+    signs = [sign for sign in course.last_facts("update.sign", STEPS) if math.isfinite(sign)]
     if "update.sign" not in course.now.facts or not signs:
         return None
     cosine = course.fact("gradient.cosine", math.nan)
-    first = first_fact(course, "update.sign", math.nan)
+    first = course.first_fact("update.sign", math.nan)
     is_up = course.first[0].step <= LATEST and first < 0 and max(signs) < 0
     against = f"; .grad has cosine {cosine:.2f} with it" if math.isfinite(cosine) else ""
     return Reading(

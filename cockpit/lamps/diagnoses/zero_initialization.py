@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cockpit.lamps.course import Course, StepView
-from cockpit.lamps.lamp import STATISTICAL, Reading, lamp
-from cockpit.lamps.lookback import MOST_NAMES, first_fact
+from cockpit.lamps.lamp import MOST_NAMES, STATISTICAL, Reading, lamp
 from cockpit.lamps.network import network
 
 
@@ -38,7 +37,7 @@ def zero_initialization(course: Course) -> Reading | None:
     layers or more are zero; or weights that began at zero have had a gradient of exactly zero at
     each tracked step since. It is wrong for layers at zero beside each other, on the same inputs.
     """
-    zero = first_fact(course, "model.zero_weights")
+    zero = course.first_fact("model.zero_weights")
     if zero is None:
         return None
     layers = network(course).weights
