@@ -313,7 +313,8 @@ def rates(course: Course) -> list[float]:
     Args:
         course: The run so far.
     """
-    return [max(step.lr) for step in [*course.first, *course.steps] if step.lr]
+    early = [step for step in course.first if step.step < course.steps[0].step]
+    return [max(step.lr) for step in [*early, *course.steps] if step.lr]
 
 
 def rate(step: StepView) -> float | None:
