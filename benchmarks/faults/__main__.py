@@ -1,14 +1,15 @@
 """The corpus of faults: train what is missing, hold the lamps against it.
 
 python -m benchmarks.faults run [--split setting held_out] [--jobs 2] [--only PROGRAM …]
-python -m benchmarks.faults score [--held-out]
+python -m benchmarks.faults score [--held-out] [--jobs 2]
 python -m benchmarks.faults list
 python -m benchmarks.faults pages
 
 An interrupted ``run`` is gone on with by the same command. Lamps are looked at by ``score`` alone,
 from the logs: after a change of them, nothing has to be trained again. Programs of ``held_out`` are
-scored when asked for by ``--held-out`` only, and that should be rare: whoever looks at their scores
-and then changes a threshold has set it by them.
+scored when asked for by ``--held-out`` only, all at once, and that should be rare: whoever looks at
+their scores and then changes a threshold has set it by them. Each time is written down beside the
+results.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.faults import pages, tables
+from benchmarks.faults import about, headline, pages, tables
 from benchmarks.faults.corpus import Run, selected
+from benchmarks.faults.harm import BrokenTwinError
 from benchmarks.faults.injections import FAULTS
 from benchmarks.faults.programs import PROGRAMS, Split
 from benchmarks.faults.runner import make_all
@@ -60,11 +62,17 @@ def judge(chosen: argparse.Namespace, console: Console) -> int:
     """Score what is there, and write it."""
     splits: list[Split] = ["setting", "held_out"] if chosen.held_out else ["setting"]
     content, texts = {}, []
+    if chosen.held_out:
+        about.note_held_out(chosen.out)
     for split in splits:
-        scores = _scored(_runs(chosen, [split]), chosen.runs, console)
+        try:
+            scores = _scored(_runs(chosen, [split]), chosen, console)
+        except BrokenTwinError as error:
+            console.print(str(error), markup=False)
+            return 1
         texts += [tables.page(scores, split), "## Programs\n\n" + tables.programs(split)]
         content[split] = tables.plain(scores)
-        console.print(f"\n{split}\n{tables.asked(scores)}", markup=False)
+        console.print(f"\n{split}\n{headline.asked(scores)}", markup=False)
     chosen.out.mkdir(parents=True, exist_ok=True)
     name = "faults" if chosen.held_out else "faults-setting"
     (chosen.out / f"{name}.md").write_text("\n".join(texts), encoding="utf-8")
@@ -73,10 +81,14 @@ def judge(chosen: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _scored(runs: list[Run], root: Path, console: Console) -> Scores:
+def _scored(runs: list[Run], chosen: argparse.Namespace, console: Console) -> Scores:
     with training_bar(console) as bar:
         task = bar.add_task("", total=len(runs))
-        return score(runs, root, lambda run: bar.update(task, advance=1, description=run.name))
+
+        def watch(run: Run) -> None:
+            bar.update(task, advance=1, description=run.name)
+
+        return score(runs, chosen.runs, watch, chosen.jobs)
 
 
 def describe(chosen: argparse.Namespace, console: Console) -> int:
@@ -117,6 +129,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         add("--runs", type=Path, default=RUNS, help="folder of the runs (%(default)s)")
         if name == "run":
             add("--split", nargs="+", choices=SPLITS, default=list(SPLITS))
+        if name in ("run", "score"):
             add("--jobs", type=int, default=1, help="processes (%(default)s)")
         if name == "score":
             add("--held-out", action="store_true", help="score these programs, too")
@@ -124,7 +137,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
             add("--out", type=Path, default=RESULTS, help="folder of the tables")
         if name == "pages":
             add("--docs", type=Path, default=DOCS, help="folder of the pages")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    if getattr(chosen, "held_out", False) and (chosen.only or chosen.faults):
+        parser.error("--held-out scores all programs and faults at once: no --only, no --faults")
+    return chosen
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,19 @@ from benchmarks.faults.programs import PROGRAMS, Program, Split
 from benchmarks.faults.setup import Setup
 from cockpit.quantities.base import Tier
 
-HEALTHY_SEEDS = {"setting": 8, "held_out": 12}
+HEALTHY_SEEDS = 10  # of each program, in both splits: harm is judged beside as many twins
 FIRST_SEED = {"setting": 0, "held_out": 100}
 RUNS_PER_FAULT = 4
 SEED_OF_FAULTS = 50
-VERSION = 1  # of the corpus: another one, and all runs are made anew
+VERSION = 2  # of the corpus: another one, and all runs are made anew
+HERE = Path(__file__).parent
+SOURCES = (
+    *sorted((HERE / "injections").glob("*.py")),
+    *(HERE / f"{name}.py" for name in ("loop", "tasks", "networks", "schedules", "setup")),
+    HERE / "measures.py",
+    *sorted((HERE.parents[1] / "cockpit" / "backward" / "facts").glob("*.py")),
+)
+"""What a run's course and its log depend on besides its program: other code, another recipe."""
 
 CURVED_FAULTS = (
     "learning_rate_too_large-x10",
@@ -73,6 +82,7 @@ class Run:
         """All that decides its course, as JSON takes it."""
         return {
             "version": VERSION,
+            "sources": fingerprint(),
             "program": PROGRAMS[self.program].describe(),
             "fault": self.fault,
             "seed": self.seed,
@@ -82,6 +92,15 @@ class Run:
     def folder(self, root: Path) -> Path:
         """Where it is kept."""
         return root / self.name
+
+
+@cache
+def fingerprint() -> str:
+    """A short hash of the sources that runs are made by, as they were at the first call."""
+    found = hashlib.sha256()
+    for source in SOURCES:
+        found.update(f"{source.name}\n".encode() + source.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def programs(split: Split) -> list[Program]:
@@ -103,14 +122,15 @@ def _draw(*names: str) -> str:
     return hashlib.sha256("/".join(names).encode()).hexdigest()
 
 
+def twins(program: Program) -> list[Run]:
+    """Its healthy runs."""
+    first = FIRST_SEED[program.split]
+    return [Run(program.name, None, first + seed) for seed in range(HEALTHY_SEEDS)]
+
+
 def runs(split: Split) -> list[Run]:
     """All runs of a split."""
-    first, count = FIRST_SEED[split], HEALTHY_SEEDS[split]
-    healthy = [
-        Run(program.name, None, first + seed)
-        for program in programs(split)
-        for seed in range(count)
-    ]
+    healthy = [run for program in programs(split) for run in twins(program)]
     faulty = [
         Run(program.name, fault.name, SEED_OF_FAULTS + number)
         for fault in FAULTS.values()

@@ -81,9 +81,11 @@ class Measures:
         return self._model.named_parameters()
 
     def _accuracy(self, outputs: Tensor, targets: Tensor) -> float | None:
-        if self._classes is None or targets.is_floating_point():
+        if self._classes is None:
             return None
         last = targets[-len(outputs) :]
+        if last.is_floating_point():  # a column for each class
+            last = last.argmax(1)
         return outputs.argmax(1).eq(last).float().mean().item()
 
     def _layer(self, name: str, parameter: nn.Parameter) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cockpit.problems.networks.recurrent import CharacterLSTM
 from cockpit.problems.networks.residual import WideBlock
@@ -83,6 +84,63 @@ def residual(widths: Sequence[int]) -> nn.Sequential:
 def recurrent(codes: int, width: int) -> CharacterLSTM:
     """P8 in small: an embedding, two LSTM layers, a dense layer."""
     return CharacterLSTM(codes, width)
+
+
+class CharacterGRU(nn.Module):
+    """An embedding, a GRU layer, a dense layer.
+
+    Args:
+        codes: Number of characters.
+        width: Of the embedding and of the layer.
+    """
+
+    def __init__(self, codes: int, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(codes, width)
+        self.gru = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, codes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [N, codes, length] of the character after each of x [N, length]."""
+        hidden, _ = self.gru(self.embedding(x))
+        logits: Tensor = self.head(hidden)
+        return logits.transpose(1, 2)
+
+
+def series(channels: Sequence[int], length: int, outputs: int) -> nn.Sequential:
+    """Convolutions over time with one pooling, then a dense layer, for [N, channels, length].
+
+    Args:
+        channels: Of the inputs and of each convolution.
+        length: Of the series.
+        outputs: Of the network.
+    """
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(channels):
+        layers += [nn.Conv1d(before, after, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(
+        *layers, nn.MaxPool1d(2), nn.Flatten(), nn.Linear(channels[-1] * (length // 2), outputs)
+    )
+
+
+def fine_tuned(images: Tensor, odd: Tensor, widths: Sequence[int]) -> nn.Sequential:
+    """Dense layers of which the first is frozen: it was trained to tell odd from even.
+
+    Args:
+        images: What it was trained on, all at once.
+        odd: 0 or 1 for each of them.
+        widths: Of the inputs, the frozen layer, the other layers, and the outputs.
+    """
+    whole = dense((*widths[:2], 2))
+    optimizer = torch.optim.Adam(whole.parameters(), lr=1e-2)
+    for _ in range(30):
+        optimizer.zero_grad()
+        functional.cross_entropy(whole(images), odd).backward()
+        optimizer.step()
+    trunk = list(whole)[:-1]
+    for module in trunk:
+        module.requires_grad_(requires_grad=False)
+    return nn.Sequential(*trunk, *dense(widths[1:], flatten=False))
 
 
 class Transformer(nn.Module):

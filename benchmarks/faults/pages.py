@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.injections import FAULTS
-from benchmarks.faults.score import Share
+from benchmarks.faults.shares import Share
 from benchmarks.faults.sight import ALARMS
 from cockpit.lamps import LEVELS, Lamp, all_lamps
 from cockpit.lamps.lamp import STATISTICAL
@@ -19,6 +19,7 @@ SPLITS = {
     "held_out": "on programs that set no threshold",
     "setting": "on the programs that thresholds were set by, so rather too well",
 }
+CORPUS, TABLES = "benchmarks/faults", "benchmarks/results/faults.md"
 LEVEL_WORDS = {
     "warning": "act now: the run is lost or wrong as it stands",
     "caution": "act soon",
@@ -35,7 +36,7 @@ def write(folder: Path, results: Path) -> list[Path]:
     """
     measured = measurements(results)
     texts = {f"{one.name}.md": page(one, measured) for one in all_lamps()}
-    texts["README.md"] = contents()
+    texts["README.md"] = contents(measured)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.md"):
         if old.name not in texts:
@@ -54,13 +55,29 @@ def measurements(results: Path) -> Mapping[str, Any]:
     return {}
 
 
-def contents() -> str:
-    """The list of all lamps."""
+def contents(measured: Mapping[str, Any]) -> str:
+    """The list of all lamps, and how well they work as a whole."""
     parts = ["# The lamps\n\nWhat each says, how it knows, and how often it is wrong.\n"]
     for level in LEVELS:
         parts.append(f"\n## {level.capitalize()}: {LEVEL_WORDS[level]}\n\n")
         parts += [f"- [{one.title}]({one.name}.md). {one.means}\n" for one in _of_level(level)]
+    parts.append(f"\n## How well it works\n\n{working(measured)}")
     return "".join(parts)
+
+
+def working(measured: Mapping[str, Any]) -> str:
+    """The measures of success on programs that set no threshold."""
+    found = measured.get("held_out")
+    if found is None:
+        return (
+            "Not measured yet: the programs that set no threshold were not scored. What is "
+            f"measured, and how: [{CORPUS}](../../{CORPUS}).\n"
+        )
+    return (
+        "Faults of many kinds were put into small programs that train well, and the lamps were "
+        f"looked at in both. This is {SPLITS['held_out']}; all tables, also against others' "
+        f"rules: [{TABLES}](../../{TABLES}).\n\n{found['headline']}\n{found['described']}"
+    )
 
 
 def _of_level(level: str) -> Sequence[Lamp]:
@@ -107,18 +124,22 @@ def wrong(one: Lamp, measured: Mapping[str, Any]) -> str:
         return "Not measured yet: the corpus of `benchmarks/faults/` was not scored as a whole."
     found = measured[split]
     false = Share.of(_alarmed(run, one.name) for run in found["healthy"])
-    lit = [run for run in found["faulty"] if _alarmed(run, one.name)]
+    lit = [run for run in found["faulty"] if _alarmed(run, one.name, alone=True)]
     right = Share.of(one.name in FAULTS[run["fault"]].accepted for run in lit)
     return (
         f"Measured {SPLITS[split]} (share, number, Wilson's interval of 95 %): it lit as a caution "
-        f"or warning in {false} of the healthy runs. Where it lit in a run with a harmful fault, "
-        f"it was an accepted cause in {right}."
+        f"or warning in {false} of the healthy runs. Where it lit in a run with a harmful fault "
+        f"and no other lamp explained it, it was an accepted cause in {right}."
     )
 
 
-def _alarmed(run: Mapping[str, Any], name: str) -> bool:
+def _alarmed(run: Mapping[str, Any], name: str, *, alone: bool = False) -> bool:
+    """Whether a lamp lit as a caution or warning; ``alone``: and stood for itself."""
     lit = run["lamps"]["all"]
-    return any(each[1] == name and each[2] in ALARMS for each in lit)
+    return any(
+        lamp == name and level in ALARMS and not (alone and cause is not None)
+        for _, lamp, level, cause in lit
+    )
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -141,6 +141,12 @@ class Program:
         }
 
 
+def _fine_tuned() -> nn.Module:
+    """Its first layer is frozen; it was trained on other answers about the same pictures."""
+    images, digits = tasks.get("digits-uneven").train.take(torch.arange(500))
+    return networks.fine_tuned(images, digits % 2, (64, 96, 48, 10))
+
+
 def _setting() -> list[Program]:
     """Those that thresholds are set by."""
 
@@ -194,6 +200,14 @@ def _setting() -> list[Program]:
                 lambda: dense((32, 64, 32), flatten=False), rmsprop(2e-3), 64, 150),
         program("cnn-parts", "CNN", "fashion-14-raw", lambda: conv((8, 16), 14, 32),
                 nesterov(0.1), 64, 150, schedules.cosine, parts=2),
+        program("mlp-tags", "MLP, tags", "digits-tags", lambda: dense((64, 64, 10)),
+                adam(5e-3), 32, 200),
+        program("mlp-converged", "MLP", "digits", lambda: dense((64, 64, 10)),
+                momentum(0.05), 32, 800),
+        program("cnn-smoothed", "CNN, Dropout", "fashion-14-smoothed",
+                lambda: conv((8, 16), 14, 48, dropout=0.5), adam(4e-3), 64, 200),
+        program("logistic-full-batch", "logistic regression", "digits-few",
+                lambda: dense((64, 10)), sgd(0.3), 256, 150),
     ]  # fmt: skip
 
 
@@ -258,6 +272,16 @@ def _held_out() -> list[Program]:
                 schedules.steps_down),
         program("mlp-parts", "MLP, table", "digits-flat",
                 lambda: dense((64, 64, 10), flatten=False), momentum(0.05), 64, 150, parts=4),
+        program("autoencoder", "autoencoder", "digits-itself",
+                lambda: dense((64, 48, 16, 48, 64), flatten=False), adam(8e-3), 64, 250),
+        program("gru-adam", "GRU", "bible", lambda: networks.CharacterGRU(tasks.CODES, 40),
+                adam(1e-2), 32, 200, schedules.cosine, clip=1.0),
+        program("series-adamw", "CNN, series", "digits-rows",
+                lambda: networks.series((8, 24, 32), 8, 10), adamw(4e-3), 32, 150),
+        program("regression-robust", "MLP, regression", "friedman-robust",
+                lambda: dense((10, 64, 32, 1), flatten=False), adam(5e-3), 64, 200),
+        program("fine-tuned", "MLP, fine-tuned", "digits-uneven", _fine_tuned,
+                adam(3e-3), 32, 150),
     ]  # fmt: skip
 
 

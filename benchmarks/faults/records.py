@@ -17,9 +17,8 @@ INDIVIDUAL = frozenset({
     "Alpha", "CABS", "EarlyStopping", "GradHist1d", "GradHist2d", "InnerTest", "MeanGSNR",
     "NormTest", "OrthoTest", "TICDiag", "TICTrace",
 })  # fmt: skip
-"""Quantities that need individual gradients."""
-INDIVIDUAL_FACTS = ("units.", "gradient.scale", "gradient.cosine", "gradient.before")
-"""Facts that do: their names begin so."""
+"""Quantities that need individual gradients. No fact does: the mean gradient and an ordinary hook
+give those of gradients and units as well."""
 CURVATURE = frozenset({"HessMaxEV", "HessTrace", "TICDiag", "TICTrace"})
 
 Keep = Callable[[str], bool]
@@ -31,7 +30,7 @@ def everything(name: str) -> bool:
 
 def without_individual(name: str) -> bool:
     """All but what needs individual gradients."""
-    return name not in INDIVIDUAL and not name.startswith(INDIVIDUAL_FACTS)
+    return name not in INDIVIDUAL
 
 
 def without_curvature(name: str) -> bool:

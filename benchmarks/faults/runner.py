@@ -25,7 +25,7 @@ RECIPE, OUTCOME = "recipe.json", "outcome.json"
 
 def make(run: Run, root: Path) -> dict[str, Any]:
     """Train a run, unless it is finished; how it ended, as JSON has it."""
-    folder, recipe = run.folder(root), json.loads(json.dumps(run.recipe()))
+    folder, recipe = run.folder(root), run.recipe()
     found = finished(folder, recipe)
     if found is not None:
         return found
@@ -45,11 +45,18 @@ def make(run: Run, root: Path) -> dict[str, Any]:
 
 
 def finished(folder: Path, recipe: dict[str, Any] | None = None) -> dict[str, Any] | None:
-    """How a run ended; None if it did not, or is of another recipe."""
+    """How a run ended; None if it did not, or is of another recipe.
+
+    Args:
+        folder: Of the run.
+        recipe: Of the run as it would be made now, ``run.recipe()``; None: any will do.
+    """
     if not (folder / OUTCOME).exists():
         return None
-    if recipe is not None and json.loads((folder / RECIPE).read_text("utf-8")) != recipe:
-        return None
+    if recipe is not None:
+        kept = json.loads((folder / RECIPE).read_text("utf-8"))
+        if kept != json.loads(json.dumps(recipe)):  # JSON has lists instead of tuples
+            return None
     found: dict[str, Any] = json.loads((folder / OUTCOME).read_text("utf-8"))
     return found
 

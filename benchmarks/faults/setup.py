@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,9 +89,14 @@ class Setup:
             yield self.load(*self.train.take(chosen))
 
     def epochs(self) -> Iterator[Tensor]:
-        """Numbers of samples, shuffled anew each epoch; what is left at its end is left out."""
+        """Numbers of samples, shuffled anew each epoch; what is left at its end is left out.
+
+        A batch of all samples is not shuffled.
+        """
         generator = torch.Generator().manual_seed(self.seed)
         count = len(self.train)
+        if self.batch_size >= count:
+            yield from itertools.repeat(torch.arange(count))
         while True:
             drawn = torch.randperm(count, generator=generator).split(self.batch_size)
             yield from (part for part in drawn if len(part) == min(self.batch_size, count))

@@ -7,8 +7,8 @@ scikit-learn does. Where one of these is missing, loading it says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -32,7 +32,8 @@ class Task:
         train: What is trained on.
         valid: What is not.
         loss: Makes the loss function, called with (outputs, targets).
-        classes: How many; None: a regression.
+        classes: How many; None: a regression. Targets are their numbers or, with a loss for tags,
+            floats with a column for each.
     """
 
     name: str
@@ -43,10 +44,15 @@ class Task:
 
     @property
     def kind(self) -> str:
-        """``images``, ``features`` or ``text``: what an input is."""
+        """``images``, ``features``, ``rows`` or ``text``: what an input is."""
         if not self.train.inputs.is_floating_point():
             return "text"
-        return "images" if self.train.inputs.ndim == 4 else "features"
+        return {4: "images", 3: "rows"}.get(self.train.inputs.ndim, "features")
+
+    @property
+    def tagged(self) -> bool:
+        """Whether targets are floats with a column for each class."""
+        return self.classes is not None and self.train.targets.is_floating_point()
 
 
 @cache
@@ -151,6 +157,59 @@ def bible(name: str) -> Task:
     return Task(name, Pairs(pieces, following), Pairs(others, answers), nn.CrossEntropyLoss, CODES)
 
 
+def smoothed(name: str) -> Task:
+    """Clothes, with smoothed labels."""
+    return replace(
+        get("fashion-14"), name=name, loss=partial(nn.CrossEntropyLoss, label_smoothing=0.1)
+    )
+
+
+def few(name: str) -> Task:
+    """The first 256 digits, to be taken all at once."""
+    found = get("digits")
+    return replace(found, name=name, train=Pairs(*found.train.take(torch.arange(256))))
+
+
+def tags(name: str) -> Task:
+    """Digits, with a yes or no for each class."""
+    found = get("digits")
+    train, valid = (
+        Pairs(part.inputs, functional.one_hot(part.targets, 10).float())
+        for part in (found.train, found.valid)
+    )
+    return Task(name, train, valid, nn.BCEWithLogitsLoss, 10)
+
+
+def itself(name: str) -> Task:
+    """A digit's pixels in [0, 1], to be told from a few numbers that are made of them."""
+    found = get("digits-raw")
+    train, valid = (part.inputs.flatten(1) for part in (found.train, found.valid))
+    return regressed(name, Pairs(train, train), Pairs(valid, valid))
+
+
+def rows(name: str) -> Task:
+    """Digits as series: eight channels, one for each row of pixels."""
+    found = get("digits")
+    train, valid = (Pairs(p.inputs.squeeze(1), p.targets) for p in (found.train, found.valid))
+    return replace(found, name=name, train=train, valid=valid)
+
+
+def robust(name: str) -> Task:
+    """Friedman's function, with a loss that minds outliers less."""
+    return replace(get("friedman"), name=name, loss=nn.SmoothL1Loss)
+
+
+def uneven(name: str) -> Task:
+    """Digits of which those from 5 on are there a third as often; the loss weighs them more."""
+    found = get("digits")
+    rare, kept = found.train.targets >= 5, torch.arange(len(found.train)) % 3 == 0
+    train = Pairs(*found.train.take((~rare | kept).nonzero().flatten()))
+    counts = train.targets.bincount(minlength=10)
+    weight = len(train) / (10 * counts)
+    loss = partial(nn.CrossEntropyLoss, weight=weight)
+    return replace(found, name=name, train=train, loss=loss)
+
+
 TASKS: dict[str, Callable[[str], Task]] = {
     "fashion": fashion,
     "fashion-raw": fashion,
@@ -159,6 +218,13 @@ TASKS: dict[str, Callable[[str], Task]] = {
     "digits": digits,
     "digits-raw": digits,
     "digits-flat": digits,
+    "fashion-14-smoothed": smoothed,
+    "digits-few": few,
+    "digits-tags": tags,
+    "digits-itself": itself,
+    "digits-rows": rows,
+    "digits-uneven": uneven,
+    "friedman-robust": robust,
     "halves": halves,
     "cancer": table,
     "diabetes": table,

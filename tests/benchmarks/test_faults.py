@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,25 +12,29 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks.faults import programs, tables
+from benchmarks.faults import about, corpus, programs, tables
 from benchmarks.faults.__main__ import main
-from benchmarks.faults.baselines import BASELINES, Evidence, autotrainer, sagemaker
+from benchmarks.faults.baselines import BASELINES, Alarm, Evidence, autotrainer, sagemaker
 from benchmarks.faults.corpus import Run, chosen, runs
-from benchmarks.faults.harm import worse
+from benchmarks.faults.harm import BrokenTwinError, Harm, healthy_ends, sound, worse
 from benchmarks.faults.injections import FAULTS
-from benchmarks.faults.loop import EVALUATIONS, evaluated_steps, tracked_steps
+from benchmarks.faults.loop import EVALUATIONS, evaluate, evaluated_steps, tracked_steps
 from benchmarks.faults.programs import PROGRAMS, Program
 from benchmarks.faults.records import read, without_curvature, without_individual
 from benchmarks.faults.runner import OUTCOME, make_all
-from benchmarks.faults.score import Scores, Share, score
+from benchmarks.faults.score import Scored, Scores, judged, score
 from benchmarks.faults.setup import Setup
-from benchmarks.faults.sight import look
+from benchmarks.faults.shares import Mean, Share
+from benchmarks.faults.sight import ALARMS, Lit, Sight, look
 from cockpit.lamps import StepView, all_lamps
 
 STEPS = 40
 TINY = ("regression-adam", "mlp-small-batch")
 BROKEN = ("bad_record-nan", "learning_rate_too_large-x100", "foreign_parameters")
-HERE = ("digits", "digits-raw", "digits-flat", "halves", "cancer", "diabetes", "friedman")
+HERE = (
+    "digits", "digits-raw", "digits-flat", "digits-few", "digits-tags", "digits-itself",
+    "digits-rows", "digits-uneven", "halves", "cancer", "diabetes", "friedman", "friedman-robust",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +73,25 @@ def test_a_run_of_another_recipe_is_trained_again(
         assert make_all([run], folder, 1, Console(quiet=True)) == 0
         assert (run.folder(folder) / OUTCOME).stat().st_mtime_ns > before
     assert make_all([run], folder, 1, Console(quiet=True)) == 0
+
+
+def test_healthy_runs_that_are_missing_or_broken_are_not_passed_over(
+    little: tuple[list[Run], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, folder = little
+    ends = healthy_ends(made, folder)
+    assert {name: len(found) for name, found in ends.items()} == dict.fromkeys(TINY, 3)
+    with pytest.raises(ValueError, match="missing or out of date"):
+        healthy_ends([run for run in made if run.fault], folder)  # the corpus has ten of each
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus, "fingerprint", lambda: "other sources")
+        with pytest.raises(ValueError, match="missing or out of date"):
+            healthy_ends(made, folder)
+    with pytest.raises(ValueError, match="ended by an error"):
+        sound(made[0], {"history": [], "error": "ValueError: oh"})
+    assert sound(made[-1], {"history": [], "error": "ValueError: oh"})["error"]
+    with pytest.raises(ValueError, match="no healthy run"):
+        worse(ends[TINY[0]][0], [])
 
 
 def test_the_log_holds_what_lamps_need(little: tuple[list[Run], Path]) -> None:
@@ -112,8 +136,8 @@ def test_published_rules_see_nan_as_well(scores: Scores) -> None:
 
 def test_the_page_has_all_tables(scores: Scores) -> None:
     page = tables.page(scores, "setting")
-    for fault in ("bad_record-nan", "foreign_parameters"):
-        assert fault in page
+    for kind in ("| bad_record |", "| foreign_parameters |"):
+        assert kind in page
     for name in BASELINES:
         assert name in page
     for table in page.split("\n\n"):
@@ -134,20 +158,25 @@ def test_what_is_dropped_makes_lamps_absent(little: tuple[list[Run], Path]) -> N
 
 def test_what_needs_individual_gradients_or_curvature() -> None:
     assert not without_individual("NormTest")
-    assert not without_individual("units.fc.dead")
+    assert without_individual("units.fc.dead")  # an ordinary hook sees it
     assert without_individual("update.decrease")
     assert not without_curvature("HessMaxEV")
     assert without_curvature("Alpha")
 
 
 def test_the_command_line(
-    little: tuple[list[Run], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    little: tuple[list[Run], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, folder = little
+    monkeypatch.setattr(corpus, "HEALTHY_SEEDS", 3)
     here = ["--only", TINY[0], "--runs", str(folder)]
     assert main(["score", *here, "--faults", "healthy", "--out", str(tmp_path)]) == 0
     assert "wanted" in capsys.readouterr().out
-    assert (tmp_path / "faults-setting.md").exists()
+    assert "at commit" in (tmp_path / "faults-setting.md").read_text()
+    assert not (tmp_path / about.HELD_OUT_LOG).exists()
     assert not (tmp_path / "faults.md").exists()  # nothing was held out
 
 
@@ -157,8 +186,12 @@ def test_each_fault_changes_a_program_that_still_computes(name: str) -> None:
     able = [p for p in PROGRAMS.values() if p.data in HERE and fault.applies(p)]
     if not able:
         pytest.skip("only programs on a text have it")
-    program = min(able, key=lambda p: p.batch_size)
-    setup = Setup.of(program, 0)
+    for program in {p.data: p for p in able}.values():
+        _changes_but_computes(name, program)
+
+
+def _changes_but_computes(name: str, program: Program) -> None:
+    fault, setup = FAULTS[name], Setup.of(program, 0)
     fault.inject(setup)
     inputs, targets = next(setup.batches())
     setup.model.train(setup.training)
@@ -178,15 +211,31 @@ def test_each_fault_changes_a_program_that_still_computes(name: str) -> None:
     assert setup.valid.inputs.isfinite().all()
 
 
-def test_each_fault_is_in_both_splits_and_named_by_a_lamp_of_the_contract() -> None:
+def test_each_fault_is_in_both_splits() -> None:
     for fault in FAULTS.values():
-        assert fault.root in fault.accepted
         for split in ("setting", "held_out"):
             assert chosen(fault, split), fault.name  # type: ignore[arg-type]
 
 
+RAISED = {"batch_too_small", "one_layer_fast"}
+"""Faults whose lamp is an advisory by itself, and is raised where there is harm."""
+
+
+def test_each_fault_is_named_by_lamps_that_exist() -> None:
+    levels = {lamp.name: lamp.level for lamp in all_lamps()}
+    for fault in FAULTS.values():
+        assert fault.root in fault.accepted
+        assert fault.accepted <= set(levels), fault.name
+        if levels[fault.root] == "advisory" and fault.kind not in RAISED:
+            assert fault.advisory, fault.name
+
+
+def test_what_may_be_meant_is_not_wrong() -> None:
+    assert not [fault.name for fault in FAULTS.values() if fault.advisory and fault.wrong]
+
+
 def test_the_splits_share_no_program_and_both_are_large() -> None:
-    for split, healthy in (("setting", 150), ("held_out", 200)):
+    for split, healthy in (("setting", 250), ("held_out", 250)):
         of_split = runs(split)  # type: ignore[arg-type]
         assert {run.split for run in of_split} == {split}
         assert len({run.name for run in of_split}) == len(of_split)
@@ -206,13 +255,45 @@ def test_both_splits_have_each_kind_of_architecture() -> None:
     assert kinds("setting") <= kinds("held_out") | {"linear regression"}
 
 
-@pytest.mark.parametrize("steps", [24, 120, 150, 200, 600])
+@pytest.mark.parametrize(
+    ("name", "outputs", "loss"),
+    [
+        # Logits 0: log 2 for each yes or no, log 10 for one of ten classes.
+        ("mlp-tags", 0.0, math.log(2)),
+        ("series-adamw", 0.0, math.log(10)),
+        # Huber's loss of outputs far beyond 1 is |x − y| − 1/2, and targets are around 0.
+        ("regression-robust", 1000.0, 999.5),
+    ],
+)
+def test_evaluation_is_by_the_tasks_own_loss(name: str, outputs: float, loss: float) -> None:
+    setup = Setup.of(PROGRAMS[name], 0)
+    head = list(setup.model.children())[-1]
+    assert isinstance(head, torch.nn.Linear)
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.constant_(head.bias, outputs)
+    assert evaluate(setup)[0] == pytest.approx(loss, abs=0.2 if outputs else 1e-5)
+
+
+def test_a_batch_of_all_samples_is_the_data_as_it_is() -> None:
+    setup = Setup.of(PROGRAMS["logistic-full-batch"], 0)
+    inputs, targets = next(setup.batches())
+    assert torch.equal(inputs, setup.train.inputs)
+    assert torch.equal(targets, setup.train.targets)
+
+
+def test_the_fine_tuned_network_keeps_its_first_layer() -> None:
+    frozen = [p.requires_grad for p in PROGRAMS["fine-tuned"].blank.parameters()]
+    assert frozen == [False, False, True, True, True, True]
+
+
+@pytest.mark.parametrize("steps", [24, 80, 81, 120, 150, 200, 800])
 def test_tracked_steps_begin_densely_and_come_in_pairs(steps: int) -> None:
     schedule = tracked_steps(steps)
     tracked = [step for step in range(steps) if schedule(step)]
-    assert tracked[:8] == list(range(8))
+    assert tracked[:40] == list(range(min(steps, 40)))
     assert tracked[-1] == steps - 1
-    assert len(tracked) <= 50
+    assert len(tracked) <= 80
+    assert all({step - 1, step + 1} & set(tracked) for step in tracked)
     assert len(evaluated_steps(steps)) == EVALUATIONS
     assert max(evaluated_steps(steps)) == steps - 1
 
@@ -228,6 +309,139 @@ def test_harm_is_an_end_outside_of_the_healthy_ones() -> None:
     assert worse(ended(math.inf, 0.80), twins)
     assert worse({"history": [], "error": "ValueError"}, twins)
     assert worse(ended(2.0), [ended(1.0), ended(1.0)])
+
+
+def seen(fault: str, *lit: Lit, cause: str | None = None, steps: int = 300) -> Scored:
+    """A run in which these lamps lit; ``cause``: what stood first in the end."""
+    alarms = [one for one in lit if one.level in ALARMS]
+    first = alarms[0] if alarms else None
+    sight = Sight(
+        list(lit),
+        first.step if first else None,
+        first.lamp if first else None,
+        [*([first.lamp] if first else []), *([cause] if cause else [])],
+    )
+    run = Run(TINY[0], fault, 50)
+    return Scored(run, {}, Harm(True, False), {"all": sight}, {}, list(range(steps)), steps)
+
+
+def caution(step: int, lamp: str, cause: str | None = None) -> Lit:
+    return Lit(step, lamp, "caution", cause)
+
+
+def test_the_root_is_what_was_named_first() -> None:
+    fault = FAULTS["learning_rate_too_large-x100"]
+    other = min(fault.accepted - {fault.root})
+    late = judged(
+        seen(fault.name, caution(3, other), caution(9, fault.root), cause=fault.root), "all"
+    )
+    assert late.first_right
+    assert not late.root_right
+    assert late.root_last
+    assert late.root_ever
+    assert late.found_at == late.accepted_at == 3 / 300
+    at_once = judged(seen(fault.name, caution(3, fault.root), cause=other), "all")
+    assert at_once.root_right
+    assert not at_once.root_last
+
+
+def test_a_miss_counts_as_the_whole_run_and_an_advisory_as_nothing() -> None:
+    fault = FAULTS["learning_rate_too_large-x100"]
+    missed = judged(seen(fault.name, Lit(3, fault.root, "advisory", None)), "all")
+    assert not missed.found
+    assert missed.found_at == missed.accepted_at == 1.0
+    wrong = judged(seen(fault.name, caution(30, "dead_units")), "all")
+    assert wrong.found
+    assert (wrong.found_at, wrong.accepted_at) == (0.1, 1.0)
+
+
+def test_what_is_said_before_the_fault_begins_is_false() -> None:
+    fault = next(f for f in FAULTS.values() if f.onset == 1 / 3)
+    early = judged(seen(fault.name, caution(50, fault.root), caution(103, fault.root)), "all")
+    assert not early.first_right
+    assert not early.root_right
+    assert early.found
+    assert early.soon
+    assert early.found_at == pytest.approx(3 / 300)
+    gone = judged(seen(fault.name, caution(50, fault.root)), "all")
+    assert not gone.found
+    assert not gone.soon
+
+
+def test_a_baselines_root_is_that_of_its_first_rule() -> None:
+    fault = FAULTS["learning_rate_too_large-x100"]
+    scored = seen(fault.name)
+    scored.alarms["SageMaker Debugger"] = [Alarm(2, "Overfit"), Alarm(5, "WeightUpdateRatio")]
+    found = judged(scored, "SageMaker Debugger")
+    assert found.first == "Overfit"
+    assert not found.root_right
+    assert found.root_last
+    assert found.accepted_at == 5 / 300
+
+
+def test_published_rules_are_looked_at_anew_from_the_fault_on() -> None:
+    given = replace(evidence([layer(1e-9), layer(1.0)], GOOD), begin=33)
+    assert [(a.step, a.rule) for a in sagemaker.alarms(given)] == [
+        (0, "VanishingGradient"), (35, "VanishingGradient"),
+    ]  # fmt: skip
+
+
+def test_healthy_runs_of_another_recipe_are_no_measure(
+    little: tuple[list[Run], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, folder = little
+    program = made[0].program
+    monkeypatch.setitem(PROGRAMS, program, replace(PROGRAMS[program], batch_size=16))
+    with pytest.raises(BrokenTwinError, match="out of date"):
+        score(made, folder)
+
+
+def test_a_healthy_run_that_failed_is_no_measure(
+    little: tuple[list[Run], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run, *_), folder = little
+    shutil.copytree(run.folder(folder), run.folder(tmp_path))
+    broken = json.dumps({"history": [], "error": "ValueError: no", "seconds": 0.0})
+    (run.folder(tmp_path) / OUTCOME).write_text(broken)
+    with pytest.raises(BrokenTwinError, match="ValueError: no"):
+        score([run], tmp_path)
+    arguments = ["score", "--only", run.program, "--runs", str(tmp_path), "--out", str(tmp_path)]
+    assert main(arguments) == 1
+    assert "ended by an error" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", [["--only", TINY[0]], ["--faults", "healthy"]])
+def test_no_part_of_what_is_held_out_can_be_scored(part: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["score", "--held-out", *part])
+
+
+def test_each_look_at_what_is_held_out_is_written_down(tmp_path: Path) -> None:
+    for _ in range(2):
+        about.note_held_out(tmp_path)
+    lines = (tmp_path / about.HELD_OUT_LOG).read_text().splitlines()
+    assert len(lines) == 2
+    assert all(len(line.split()) >= 2 for line in lines)
+
+
+def test_a_mean_over_groups() -> None:
+    groups = {"a": [True, True, True, True], "b": [False, True], "c": [False]}
+    assert Mean.of_shares(groups).value == 0.5
+    assert Mean.of_runs(groups).value == pytest.approx(5 / 7)
+    found = Mean.of_shares(groups)
+    assert (found.low, found.high) == (0.0, 1.0)
+    assert found == Mean.of_shares(groups)  # the same numbers are drawn each time
+    assert str(Mean.of_shares({})) == "–"
+
+
+def test_a_lamp_that_another_one_explains_does_not_stand_for_itself() -> None:
+    sight = Sight([caution(1, "diverged"), caution(2, "overfitting", "diverged")])
+    assert sight.lamps() == ["diverged", "overfitting"]
+    assert sight.lamps(alone=True) == ["diverged"]
+
+
+def test_small_shares_have_a_decimal() -> None:
+    assert str(Share(1, 40)) == "2.5% (1/40; 0.4%–13%)"
 
 
 def test_wilsons_interval() -> None:

@@ -29,8 +29,16 @@ def test_a_page_says_what_a_user_needs(tmp_path: Path) -> None:
     assert "Not measured yet" in text
 
 
+def test_the_list_says_how_well_they_work_on_what_set_no_threshold() -> None:
+    assert "Not measured yet" in pages.working({"setting": {}})
+    found = {"headline": "| measure |\n", "described": "200 healthy runs."}
+    text = pages.working({"held_out": found})
+    for part in ("| measure |", "200 healthy runs", "(../../benchmarks/results/faults.md)"):
+        assert part in text
+
+
 def test_how_often_a_lamp_is_wrong_is_counted_in_runs() -> None:
-    alarm, other = [3, "dead_units", "caution"], [4, "overfitting", "advisory"]
+    alarm, other = [3, "dead_units", "caution", None], [4, "overfitting", "advisory", None]
     measured = {
         "held_out": {
             "healthy": [{"lamps": {"all": lit}} for lit in ([alarm, alarm], [], [other], [])],

@@ -30,7 +30,13 @@ HUGE = 1e5  # of the validation loss
 MEANS = {
     "vanishing gradient": frozenset({"vanishing_gradients"}),
     "exploding gradient": frozenset(
-        {"exploding_gradients", "diverged", "nonfinite_loss", "nonfinite_gradient"}
+        {
+            "exploding_gradients",
+            "diverged",
+            "nonfinite_input",
+            "nonfinite_loss",
+            "nonfinite_gradient",
+        }
     ),
     "dying ReLU": frozenset({"dead_units"}),
     "oscillating loss": frozenset({"oscillation", "learning_rate_too_large"}),

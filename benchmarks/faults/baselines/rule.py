@@ -34,6 +34,7 @@ class Evidence:
         history: Step, loss and accuracy on the validation data.
         images: Whether inputs are pictures.
         planned: How many steps were planned.
+        begin: The step at which the run was broken: rules are looked at anew from there.
     """
 
     losses: list[float]
@@ -42,13 +43,17 @@ class Evidence:
     history: list[tuple[int, float, float | None]]
     images: bool
     planned: int
+    begin: int = 0
 
     @classmethod
-    def of(cls, folder: Path, outcome: dict[str, Any], *, images: bool, planned: int) -> Evidence:
+    def of(
+        cls, folder: Path, outcome: dict[str, Any], *, images: bool, planned: int, begin: int = 0
+    ) -> Evidence:
         """Of a finished run."""
         found = json.loads((folder / NAME).read_text(encoding="utf-8"))
         history = [(step, loss, accuracy) for step, loss, accuracy in outcome["history"]]
-        return cls(found["losses"], found["accuracies"], found["steps"], history, images, planned)
+        measured = found["losses"], found["accuracies"], found["steps"]
+        return cls(*measured, history, images, planned, begin)
 
     def between(self, values: list[Any], first: int, last: int) -> float:
         """Mean of a step's values after step ``first`` up to step ``last``."""

@@ -35,7 +35,17 @@ NONFINITE = frozenset({"nonfinite_input", "nonfinite_loss", "nonfinite_gradient"
 MEANS = {
     "VanishingGradient": frozenset({"vanishing_gradients", "half_underflow"}),
     "WeightUpdateRatio": frozenset(
-        {"update_ratio", "learning_rate_too_large", "learning_rate_too_small", "diverged"}
+        {
+            "update_ratio",
+            "learning_rate_too_large",
+            "learning_rate_too_small",
+            "diverged",
+            "optimizer_without_parameters",
+            "foreign_parameters",
+            "frozen_layers",
+            "detached_parameters",
+            "clipped_to_nothing",
+        }
     ),
     "DeadRelu": frozenset({"dead_units"}),
     "SaturatedActivation": frozenset({"saturated_units"}),
@@ -56,7 +66,8 @@ MEANS = {
 """Which lamps say the same."""
 
 LOUD = frozenset({"LossNotDecreasing", "Overfit"})
-"""Rules that fire on most healthy runs: without them the others can be seen."""
+"""Rules that fire on most healthy runs of the split that sets thresholds: without them the others
+can be seen."""
 QUIETER = {rule: means for rule, means in MEANS.items() if rule not in LOUD}
 
 
@@ -66,12 +77,12 @@ def quieter(evidence: Evidence) -> list[Alarm]:
 
 
 def alarms(evidence: Evidence) -> list[Alarm]:
-    """The first alarm of each rule, in the order of steps."""
+    """The first alarm of each rule, and its first after the fault began, in the order of steps."""
     found = []
     for rule, of in RULES.items():
-        step = next(of(evidence), None)
-        if step is not None:
-            found.append(Alarm(step, rule))
+        steps = list(of(evidence))
+        later = [step for step in steps if step >= evidence.begin]
+        found += [Alarm(step, rule) for step in sorted({*steps[:1], *later[:1]})]
     return sorted(found, key=lambda alarm: alarm.step)
 
 

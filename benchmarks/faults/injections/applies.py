@@ -27,7 +27,7 @@ def no(condition: Applies) -> Applies:
 
 
 def inputs(*kinds: str) -> Applies:
-    """Those with inputs of these kinds: ``images``, ``features``, ``text``."""
+    """Those with inputs of these kinds: ``images``, ``features``, ``rows``, ``text``."""
     return lambda program: program.task.kind in kinds
 
 
@@ -37,8 +37,9 @@ def optimizer(*names: str) -> Applies:
 
 
 def classification(program: Program) -> bool:
-    """Those that tell classes of pictures or rows apart (not characters)."""
-    return program.task.classes is not None and program.task.kind != "text"
+    """Those that tell one class of pictures or rows from the others (not characters, not tags)."""
+    task = program.task
+    return task.classes is not None and task.kind != "text" and not task.tagged
 
 
 def regression(program: Program) -> bool:
@@ -65,9 +66,9 @@ def accumulates(program: Program) -> bool:
     return program.parts > 1
 
 
-def long(program: Program) -> bool:
-    """Those of several hundred steps."""
-    return program.steps > 300
+def in_batches(program: Program) -> bool:
+    """Those that see a part of the data at each step, not all of it."""
+    return program.batch_size < len(program.task.train)
 
 
 def decays(program: Program) -> bool:
@@ -75,4 +76,14 @@ def decays(program: Program) -> bool:
     return program.schedule(0.99) < 0.1
 
 
-floats = inputs("images", "features")
+def warms_up(program: Program) -> bool:
+    """Those whose learning rate begins small."""
+    return program.schedule(0.0) < 0.5
+
+
+def reconstruction(program: Program) -> bool:
+    """Those whose targets are the inputs."""
+    return program.task.train.targets is program.task.train.inputs
+
+
+floats = inputs("images", "features", "rows")

@@ -31,8 +31,7 @@ def constant_output(setup: Setup, severity: float) -> None:
     before_last(setup.model, Made(lambda x: x[:1].expand_as(x)))
 
 
-@fault("detached_parameters", "frozen_layers", "optimizer_without_parameters", wrong=True,
-       applies=layered)  # fmt: skip
+@fault("detached_parameters", wrong=True, applies=layered)
 def detached_trunk(setup: Setup, severity: float) -> None:
     """A ``detach()`` before the last layer: what lies before it gets no gradient."""
     before_last(setup.model, Made(torch.Tensor.detach))

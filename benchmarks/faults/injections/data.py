@@ -15,10 +15,12 @@ from benchmarks.faults.injections.applies import (
     classification,
     every,
     floats,
+    in_batches,
     inputs,
     no,
 )
 from benchmarks.faults.injections.fault import fault
+from benchmarks.faults.programs import Program
 from benchmarks.faults.setup import Batch, Setup
 
 
@@ -28,7 +30,7 @@ def both(setup: Setup, change: Callable[[Tensor], Tensor]) -> None:
     setup.valid = replace(setup.valid, inputs=change(setup.valid.inputs))
 
 
-@fault("nonfinite_input", "nonfinite_loss", "nonfinite_gradient", wrong=True, applies=floats,
+@fault("nonfinite_input", wrong=True, applies=floats,
        severities={"nan": float("nan"), "inf": float("inf")})  # fmt: skip
 def bad_record(setup: Setup, severity: float) -> None:
     """One number of every tenth record is NaN, or infinite."""
@@ -37,8 +39,7 @@ def bad_record(setup: Setup, severity: float) -> None:
     setup.train = replace(setup.train, inputs=changed)
 
 
-@fault("nonfinite_input", "nonfinite_loss", "nonfinite_gradient", wrong=True, applies=floats,
-       onset=lambda severity: 1 / 3)  # fmt: skip
+@fault("nonfinite_input", wrong=True, applies=floats, onset=lambda severity: 1 / 3)
 def one_bad_record(setup: Setup, severity: float) -> None:
     """A single record has a NaN; the run meets it after a third of its steps."""
     epochs, third = setup.epochs(), setup.steps // 3
@@ -59,15 +60,14 @@ def one_bad_record(setup: Setup, severity: float) -> None:
     setup.order = order
 
 
-@fault("same_batch", "overfitting", wrong=True)
+@fault("same_batch", wrong=True, applies=in_batches)
 def same_batch(setup: Setup, severity: float) -> None:
     """``next(iter(loader))`` within the loop, with a fixed seed: the same batch at every step."""
     batch = next(setup.epochs())
     setup.order = lambda: itertools.repeat(batch)
 
 
-@fault("duplicate_samples", "same_batch", wrong=True,
-       severities={"all": 1e9, "eight": 8})  # fmt: skip
+@fault("duplicate_samples", wrong=True, severities={"all": 1e9, "eight": 8})
 def same_record(setup: Setup, severity: float) -> None:
     """The data set minds the index too little: each record comes several times in a row."""
     epochs, repeats = setup.epochs(), int(min(severity, setup.batch_size))
@@ -85,7 +85,7 @@ def one_record(setup: Setup, severity: float) -> None:
     setup.order = lambda: itertools.repeat(torch.full((setup.batch_size,), 7))
 
 
-@fault("unscaled_input", "uncentred_input", "unequal_features", applies=floats,
+@fault("unscaled_input", "uncentred_input", applies=floats,
        severities={"x100": 100.0, "x1000": 1000.0})  # fmt: skip
 def unscaled_input(setup: Setup, severity: float) -> None:
     """The inputs are in another unit, as pictures are with pixels up to 255."""
@@ -105,7 +105,7 @@ def uncentred_input(setup: Setup, severity: float) -> None:
     both(setup, lambda x: x + severity)
 
 
-@fault("unequal_features", "unscaled_input", "uncentred_input", applies=inputs("features"),
+@fault("unequal_features", "unscaled_input", applies=inputs("features"),
        severities={"x100": 2.0, "x10000": 4.0})  # fmt: skip
 def unequal_features(setup: Setup, severity: float) -> None:
     """Columns in units of their own: years beside millimetres."""
@@ -123,8 +123,7 @@ def constant_features(setup: Setup, severity: float) -> None:
     both(setup, lambda x: torch.where(lost, torch.full_like(x, 0.5), x))
 
 
-@fault("duplicate_samples", "constant_features", "constant_output", "same_batch", wrong=True,
-       applies=floats)  # fmt: skip
+@fault("duplicate_samples", "constant_features", wrong=True, applies=floats)
 def all_constant(setup: Setup, severity: float) -> None:
     """The preparation lost everything: all samples hold the same numbers."""
     both(setup, lambda x: torch.full_like(x, 0.5))
@@ -138,7 +137,13 @@ def duplicated_features(setup: Setup, severity: float) -> None:
     both(setup, lambda x: x[:, torch.arange(count) % kept])
 
 
-@fault("class_imbalance", applies=classification, severities={"1:50": 0.02, "1:500": 0.002})
+def _enough_of_one_class(program: Program) -> bool:
+    """Whether one class alone is several batches."""
+    return int((program.task.train.targets == 0).sum()) >= 4 * program.batch_size
+
+
+@fault("class_imbalance", applies=every(classification, _enough_of_one_class),
+       severities={"1:50": 0.02, "1:500": 0.002})  # fmt: skip
 def class_imbalance(setup: Setup, severity: float) -> None:
     """One class has nearly all samples; of the others there are a few for each thousand."""
     rare = setup.train.targets != 0
@@ -149,7 +154,7 @@ def class_imbalance(setup: Setup, severity: float) -> None:
     )
 
 
-@fault("sorted_data", "class_imbalance", applies=classification)
+@fault("sorted_data", "class_imbalance", applies=every(classification, in_batches))
 def sorted_data(setup: Setup, severity: float) -> None:
     """The data is in the order of its classes, and ``shuffle=True`` was forgotten."""
     ordered = setup.train.targets.argsort(stable=True)
@@ -170,26 +175,36 @@ def _couples(setup: Setup) -> bool:
     return any("BatchNorm" in type(module).__name__ for module in setup.model.modules())
 
 
-@fault("batch_too_large", "learning_rate_too_small", nature="statistical",
+@fault("batch_too_large", "learning_rate_too_small", nature="statistical", advisory=True,
        applies=lambda program: program.batch_size <= 64)  # fmt: skip
 def batch_too_large(setup: Setup, severity: float) -> None:
-    """A batch of up to 1,024 with as many epochs as before: there are far fewer steps."""
+    """A batch of up to 1,024 and as many epochs as before, which are far fewer steps.
+
+    Of 64 steps at least, so that there is a course to look at: those are more epochs.
+    """
     size = min(1024, len(setup.train) // 2)
-    setup.steps = max(24, setup.steps * setup.batch_size // size)
+    setup.steps = max(64, setup.steps * setup.batch_size // size)
     setup.batch_size = size
 
 
-@fault("overfitting", nature="statistical", applies=every(no(accumulates)),
+def _can_be_cut(program: Program) -> bool:
+    return 4 * program.batch_size <= len(program.task.train) / 2
+
+
+@fault("overfitting", nature="statistical", applies=every(no(accumulates), _can_be_cut),
        severities={"64": 64, "200": 200})  # fmt: skip
 def few_samples(setup: Setup, severity: float) -> None:
-    """A slice of the data that was meant for a trial: there is little to learn from."""
-    count = max(int(severity), setup.batch_size)
+    """A slice of the data that was meant for a trial: there is little to learn from.
+
+    Of four batches at least: else each step has the same one, which is another fault.
+    """
+    count = max(int(severity), 4 * setup.batch_size)
     setup.train = replace(
         setup.train, inputs=setup.train.inputs[:count], targets=setup.train.targets[:count]
     )
 
 
-@fault("loader_bound", wrong=True, nature="statistical",
+@fault("loader_bound", advisory=True, nature="statistical",
        applies=lambda program: program.steps <= 150)  # fmt: skip
 def slow_loader(setup: Setup, severity: float) -> None:
     """Loading a batch takes several times as long as a step."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from benchmarks.faults.injections.applies import regression
+from benchmarks.faults.injections.applies import every, no, reconstruction, regression
 from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.setup import Setup
 
@@ -21,14 +21,15 @@ def shuffled(targets: Tensor, share: float, generator: torch.Generator) -> Tenso
     return changed
 
 
-@fault("wrong_labels", "noisy_labels", nature="statistical", wrong=True)
+@fault("wrong_labels", "noisy_labels", nature="statistical", wrong=True,
+       applies=no(reconstruction))  # fmt: skip
 def shuffled_labels(setup: Setup, severity: float) -> None:
     """Inputs and targets were shuffled apart: no target belongs to its input."""
     targets = shuffled(setup.train.targets, 1.0, setup.generator())
     setup.train = replace(setup.train, targets=targets)
 
 
-@fault("noisy_labels", "wrong_labels", nature="statistical",
+@fault("noisy_labels", "wrong_labels", nature="statistical", applies=no(reconstruction),
        severities={"40%": 0.4, "60%": 0.6})  # fmt: skip
 def noisy_labels(setup: Setup, severity: float) -> None:
     """A good part of the targets belongs to other samples."""
@@ -36,7 +37,12 @@ def noisy_labels(setup: Setup, severity: float) -> None:
     setup.train = replace(setup.train, targets=targets)
 
 
-@fault("nonfinite_loss", "nonfinite_gradient", wrong=True, applies=regression)
+@fault(
+    "nonfinite_loss",
+    "nonfinite_gradient",
+    wrong=True,
+    applies=every(regression, no(reconstruction)),
+)
 def bad_target(setup: Setup, severity: float) -> None:
     """Every tenth target is NaN, as gaps in a table are."""
     targets = setup.train.targets.clone()
@@ -44,7 +50,7 @@ def bad_target(setup: Setup, severity: float) -> None:
     setup.train = replace(setup.train, targets=targets)
 
 
-@fault("target_dtype", "noisy_labels", wrong=True, applies=regression)
+@fault("target_dtype", wrong=True, applies=every(regression, no(reconstruction)))
 def rounded_targets(setup: Setup, severity: float) -> None:
     """Targets of a regression were made integers on the way, as the table's column was one."""
     setup.train = replace(setup.train, targets=setup.train.targets.long())

@@ -16,13 +16,12 @@ from benchmarks.faults.injections.applies import (
     layered,
     no,
     optimizer,
+    warms_up,
 )
 from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.injections.modules import matrices
 from benchmarks.faults.programs import Program
 from benchmarks.faults.setup import Setup
-
-TOO_LONG = ("diverged", "edge_of_stability", "oscillation", "no_warm_up", "exploding_gradients")
 
 
 def scale_lr(setup: Setup, factor: float) -> None:
@@ -30,21 +29,21 @@ def scale_lr(setup: Setup, factor: float) -> None:
     setup.optimizer = replace(setup.optimizer, lr=setup.optimizer.lr * factor)
 
 
-@fault("learning_rate_too_large", *TOO_LONG, "update_ratio", nature="statistical",
-       severities={"x10": 10.0, "x30": 30.0, "x100": 100.0})  # fmt: skip
+@fault("learning_rate_too_large", "diverged", "oscillation", "no_warm_up", "update_ratio",
+       nature="statistical", severities={"x10": 10.0, "x30": 30.0, "x100": 100.0})  # fmt: skip
 def learning_rate_too_large(setup: Setup, severity: float) -> None:
     """The learning rate is many times what suits the program."""
     scale_lr(setup, severity)
 
 
-@fault("learning_rate_too_small", "decayed_too_early", "update_ratio", nature="statistical",
+@fault("learning_rate_too_small", nature="statistical",
        severities={"/30": 1 / 30, "/100": 0.01, "/1000": 0.001})  # fmt: skip
 def learning_rate_too_small(setup: Setup, severity: float) -> None:
     """The learning rate is a small part of what suits the program."""
     scale_lr(setup, severity)
 
 
-@fault("decayed_too_early", "learning_rate_too_small", "update_ratio", nature="statistical",
+@fault("decayed_too_early", "learning_rate_too_small", nature="statistical",
        onset=lambda severity: severity, severities={"5%": 0.05, "15%": 0.15})  # fmt: skip
 def decayed_too_early(setup: Setup, severity: float) -> None:
     """The schedule counts epochs where it is asked in steps: soon the learning rate is nearly 0."""
@@ -53,19 +52,19 @@ def decayed_too_early(setup: Setup, severity: float) -> None:
 
 
 def _can_end_by_noise(program: Program) -> bool:
-    return program.steps >= 150 and program.schedule(0.99) < 0.1
+    return program.steps >= 150 and decays(program)
 
 
-@fault("noise_floor", *TOO_LONG, "learning_rate_too_large", nature="statistical",
-       applies=_can_end_by_noise)  # fmt: skip
+@fault("noise_floor", "learning_rate_too_large", "no_warm_up", "diverged", "oscillation",
+       nature="statistical", advisory=True, applies=_can_end_by_noise)  # fmt: skip
 def never_annealed(setup: Setup, severity: float) -> None:
-    """The schedule is never called, and the learning rate stays above what the end can bear."""
-    setup.schedule = schedules.constant
+    """The learning rate stays above what the end can bear; a warm-up there is all the same."""
+    setup.schedule = schedules.warm_up if warms_up(setup.program) else schedules.constant
     scale_lr(setup, 2.0)
 
 
-@fault("no_warm_up", "learning_rate_too_large", *TOO_LONG, nature="statistical",
-       applies=every(inputs("text"), optimizer("Adam", "AdamW"), decays),
+@fault("no_warm_up", "learning_rate_too_large", "diverged", nature="statistical",
+       applies=every(inputs("text"), optimizer("Adam", "AdamW"), decays, warms_up),
        severities={"x1": 1.0, "x5": 5.0})  # fmt: skip
 def no_warm_up(setup: Setup, severity: float) -> None:
     """A transformer with Adam begins at its full learning rate, which would do after a warm-up."""
@@ -73,7 +72,7 @@ def no_warm_up(setup: Setup, severity: float) -> None:
     scale_lr(setup, severity)
 
 
-@fault("oscillation", "learning_rate_too_large", *TOO_LONG, "momentum_too_high",
+@fault("learning_rate_too_large", "oscillation", "momentum_too_high", "diverged",
        nature="statistical", applies=optimizer("SGD"))  # fmt: skip
 def oscillation(setup: Setup, severity: float) -> None:
     """Much momentum and long steps: the loss swings to and fro."""
@@ -81,14 +80,14 @@ def oscillation(setup: Setup, severity: float) -> None:
     setup.optimizer = replace(setup.optimizer, lr=setup.optimizer.lr * 3, others=others)
 
 
-@fault("update_ratio", "learning_rate_too_large", *TOO_LONG, nature="statistical",
+@fault("update_ratio", "learning_rate_too_large", "diverged", nature="statistical",
        applies=every(layered, no(accumulates)))  # fmt: skip
 def one_layer_fast(setup: Setup, severity: float) -> None:
     """One layer is in a parameter group of its own, with a hundred times the learning rate."""
     _one_layer(setup, 100.0)
 
 
-@fault("update_ratio", "learning_rate_too_small", "vanishing_gradients", nature="statistical",
+@fault("update_ratio", "learning_rate_too_small", nature="statistical", advisory=True,
        applies=every(layered, no(accumulates)))  # fmt: skip
 def others_slow(setup: Setup, severity: float) -> None:
     """All layers but the last are in a group with a thousandth of the learning rate."""
@@ -111,7 +110,7 @@ def _one_layer(setup: Setup, factor: float) -> None:
     setup.parameters = parameters
 
 
-@fault("converged", "overfitting", nature="statistical", advisory=True,
+@fault("overfitting", "converged", nature="statistical", advisory=True,
        applies=lambda program: program.data in ("cancer", "diabetes"))  # fmt: skip
 def goes_on_for_nothing(setup: Setup, severity: float) -> None:
     """The run goes on long after there is nothing to gain any more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmarks.faults.injections.applies import classification, every, regression
+from benchmarks.faults.injections.applies import classification, every, no, regression
 from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.injections.modules import Made, last, put
 from benchmarks.faults.programs import Program
@@ -18,7 +18,7 @@ def after_model(setup: Setup, what: nn.Module) -> None:
 
 
 def _has_classes(program: Program) -> bool:
-    return program.task.classes is not None
+    return program.task.classes is not None and not program.task.tagged
 
 
 @fault("softmax_before_loss", wrong=True, applies=_has_classes)
@@ -27,26 +27,33 @@ def softmax_before_loss(setup: Setup, severity: float) -> None:
     after_model(setup, nn.Softmax(dim=1))
 
 
-@fault("clamped_output", "dead_units", "constant_output", wrong=True, applies=regression)
+@fault("clamped_output", "dead_units", wrong=True, applies=regression)
 def relu_at_the_end(setup: Setup, severity: float) -> None:
     """A regression's outputs go through a ReLU, and half of the targets are negative."""
     after_model(setup, nn.ReLU())
 
 
-@fault("clamped_output", wrong=True, applies=classification, severities={"1": 1.0, "0.1": 0.1})
+@fault("clamped_output", wrong=True, applies=classification, severities={"0.3": 0.3, "0.1": 0.1})
 def clamped_logits(setup: Setup, severity: float) -> None:
     """The logits are clamped to a short range."""
     after_model(setup, Made(lambda x: x.clamp(-severity, severity)))
 
 
-@fault("wrong_output_size", wrong=True,
-       applies=lambda program: program.data in ("diabetes", "friedman"))  # fmt: skip
+def _has_one_output(program: Program) -> bool:
+    return program.task.train.targets.shape[1:] == (1,)
+
+
+@fault("target_dtype", "wrong_output_size", wrong=True, applies=every(regression, _has_one_output))
 def broadcast_targets(setup: Setup, severity: float) -> None:
     """Outputs [N, 1] against targets [N]: the loss compares each with each."""
     setup.train = type(setup.train)(setup.train.inputs, setup.train.targets.flatten())
 
 
-@fault("wrong_output_size", applies=every(classification), advisory=True)
+def _weighs_classes(program: Program) -> bool:
+    return getattr(program.task.loss(), "weight", None) is not None
+
+
+@fault("wrong_output_size", applies=every(classification, no(_weighs_classes)), advisory=True)
 def too_many_outputs(setup: Setup, severity: float) -> None:
     """A head for a thousand classes, where there are ten or two."""
     name, layer = last(setup.model)
@@ -65,7 +72,7 @@ def divided_twice(setup: Setup, severity: float) -> None:
     setup.differentiate = lambda loss: loss / setup.batch_size
 
 
-@fault("wrong_sign", "diverged", wrong=True)
+@fault("wrong_sign", wrong=True)
 def wrong_sign(setup: Setup, severity: float) -> None:
     """The negative loss is differentiated: the loss goes up."""
     setup.differentiate = lambda loss: -loss

@@ -15,7 +15,7 @@ from benchmarks.faults.injections.modules import Made, matrices, weighted
 from benchmarks.faults.setup import Setup
 
 
-@fault("wrong_sign", "diverged", wrong=True, applies=optimizer("SGD", "Adam", "AdamW", "RMSprop"))
+@fault("wrong_sign", wrong=True, applies=optimizer("SGD", "Adam", "AdamW", "RMSprop"))
 def maximizes(setup: Setup, severity: float) -> None:
     """``maximize=True``, as for a reward, with a loss."""
     setup.optimizer = replace(setup.optimizer, others=setup.optimizer.others | {"maximize": True})
@@ -27,8 +27,8 @@ def gradients_not_zeroed(setup: Setup, severity: float) -> None:
     setup.zero_grad = False
 
 
-@fault("optimizer_without_parameters", "frozen_layers", "detached_parameters", wrong=True,
-       applies=layered, severities={"head": 1, "missing": 0})  # fmt: skip
+@fault("optimizer_without_parameters", wrong=True, applies=layered,
+       severities={"head": 1, "missing": 0})  # fmt: skip
 def optimizer_without_parameters(setup: Setup, severity: float) -> None:
     """The optimizer was given the head alone, or was made before a layer was added."""
 
@@ -36,7 +36,7 @@ def optimizer_without_parameters(setup: Setup, severity: float) -> None:
         head = list(weighted(model)[-1][1].parameters())
         if severity:
             return head
-        first = matrices(model)[0]
+        first = next(p for p in matrices(model) if p.requires_grad)
         return [p for p in model.parameters() if p is not first]
 
     setup.parameters = parameters
@@ -56,7 +56,6 @@ def clipped_to_nothing(setup: Setup, severity: float) -> None:
 
 
 @fault("momentum_too_high", "oscillation", "learning_rate_too_large", "diverged",
-       "edge_of_stability",
        applies=optimizer("SGD", "Adam", "AdamW"), severities={"0.995": 0.995, "0.999": 0.999},
 )  # fmt: skip
 def momentum_too_high(setup: Setup, severity: float) -> None:
@@ -78,8 +77,8 @@ def weight_decay_dominates(setup: Setup, severity: float) -> None:
     setup.optimizer = replace(setup.optimizer, others=others)
 
 
-@fault("frozen_layers", "optimizer_without_parameters", "detached_parameters", wrong=True,
-       advisory=True, applies=layered, severities={"all but the last": 1, "half": 0})  # fmt: skip
+@fault("frozen_layers", advisory=True, applies=layered,
+       severities={"all but the last": 1, "half": 0})  # fmt: skip
 def frozen_layers(setup: Setup, severity: float) -> None:
     """Layers were frozen for a trial and never thawed."""
     named = list(setup.model.parameters())
@@ -89,7 +88,7 @@ def frozen_layers(setup: Setup, severity: float) -> None:
             parameter.requires_grad_(False)
 
 
-@fault("half_underflow", "learning_rate_too_small", "vanishing_gradients")
+@fault("half_underflow")
 def half_precision(setup: Setup, severity: float) -> None:
     """Weights, activations and gradients in half precision, and no scaling of the loss."""
     # The loss is computed in single precision, as torch's autocast does it.

@@ -33,15 +33,15 @@ def _plain(program: Program) -> bool:
     return sequential(program) and layered(program) and not contains(*NORM)(program)
 
 
-@fault("zero_initialization", "symmetric_initialization", "constant_output", wrong=True,
-       applies=every(layered, no(contains(nn.LSTM))))  # fmt: skip
+@fault("zero_initialization", "symmetric_initialization", wrong=True,
+       applies=every(layered, no(contains(nn.RNNBase))))  # fmt: skip
 def zero_initialization(setup: Setup, severity: float) -> None:
     """All weights and biases are 0 at the start."""
     multiply(matrices(setup.model), 0.0)
     _without_biases(setup)
 
 
-@fault("symmetric_initialization", "zero_initialization", wrong=True, applies=_plain)
+@fault("symmetric_initialization", wrong=True, applies=_plain)
 def symmetric_initialization(setup: Setup, severity: float) -> None:
     """All weights of a layer are the same number at the start: its units stay alike."""
     for parameter in matrices(setup.model):
@@ -73,8 +73,8 @@ def deep_sigmoid(setup: Setup, severity: float) -> None:
     put(setup.model, name, nn.Sequential(*more, layer))
 
 
-@fault("exploding_gradients", "first_loss_too_high", "learning_rate_too_large", "diverged",
-       nature="statistical", applies=_plain, severities={"x1.5": 1.5, "x3": 3.0})  # fmt: skip
+@fault("exploding_gradients", "first_loss_too_high", nature="statistical", applies=_plain,
+       severities={"x1.5": 1.5, "x3": 3.0})  # fmt: skip
 def deep_and_large(setup: Setup, severity: float) -> None:
     """Six more layers whose weights make the gradient grow at each of them."""
     name, layer = weighted(setup.model)[-1]
@@ -88,7 +88,7 @@ def deep_and_large(setup: Setup, severity: float) -> None:
     put(setup.model, name, nn.Sequential(*more, layer))
 
 
-@fault("dead_units", "constant_output", "vanishing_gradients", nature="statistical",
+@fault("dead_units", "constant_output", nature="statistical",
        applies=every(_plain, contains(nn.ReLU)),
        severities={"all": 1.0, "most": 0.75})  # fmt: skip
 def dead_units(setup: Setup, severity: float) -> None:
@@ -101,7 +101,7 @@ def dead_units(setup: Setup, severity: float) -> None:
         bias[: round(severity * len(bias))] = -100.0
 
 
-@fault("saturated_units", "vanishing_gradients", "first_loss_too_high", "unscaled_input",
+@fault("saturated_units", "first_loss_too_high", "vanishing_gradients",
        nature="statistical", applies=every(_plain, floats),
        severities={"x10": 10.0, "x50": 50.0})  # fmt: skip
 def saturated_units(setup: Setup, severity: float) -> None:

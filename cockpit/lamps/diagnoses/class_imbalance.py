@@ -31,16 +31,15 @@ def class_imbalance(course: Course) -> Reading | None:
     """Entropy of the labels so far, relative to that of as many classes that are equally frequent.
 
     Classes that never came are left out, so that a large head does no harm. The threshold, 0.4, is
-    92 to 8 with two classes; words and characters of a text have about 0.75. The first batches
-    of sorted data have one class only, too: which of both it is, ``sorted_data`` says when the next
-    class comes. Where each sample has many labels (pixels, words) a large background class is
-    usual: an advisory.
+    92 to 8 with two classes; words and characters of a text have about 0.75. While there is one
+    class only, ``sorted_data`` speaks. Where each sample has many labels (pixels, words) a large
+    background class is usual: an advisory.
     """
     labels = Labels.of(course)
     if course.fact("loss.function") in ELEMENTWISE or labels is None or labels.samples < FEWEST:
         return None
-    if shape_of(course, "outputs")[1:] == (1,):  # no loss of classes, or wrong_output_size
-        return None
+    if labels.seen == 1 or shape_of(course, "outputs")[1:] == (1,):
+        return None  # sorted_data and wrong_output_size speak of that
     largest = int(np.argmax(labels.totals))
     share = labels.totals[largest] / labels.samples
     evenness = labels.evenness

@@ -9,7 +9,7 @@ from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
 from cockpit.lamps.lookback import first_fact, is_adaptive
 from cockpit.lamps.network import network
 
-SHARE = 0.02  # of the gradient; at the start, usual bounds leave a tenth
+SHARE = 0.05  # of the gradient; at the start, usual bounds leave a tenth
 NOTHING = 1e-6
 EPSILON = 1e-8  # of Adam and its kin
 ROOM = 10.0
@@ -31,7 +31,7 @@ ROOM = 10.0
               "wrong_labels", "weight_decay_dominates"),
 )  # fmt: skip
 def clipped_to_nothing(course: Course) -> Reading | None:
-    """The norm of ``.grad`` at the optimizer's step over that after the backward pass, below 2 %.
+    """The norm of ``.grad`` at the optimizer's step over that after the backward pass, below 5 %.
 
     It has to be so from the first tracked step on: where it becomes so, the gradient explodes,
     which has a lamp of its own. Optimizers that divide the gradient by its own size (Adam and its

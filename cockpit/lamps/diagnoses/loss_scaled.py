@@ -16,7 +16,7 @@ FACTOR = 4.0  # weights of a loss are usually nearer to 1
 MATCH = 0.1  # how near to N or 1/N, as a logarithm
 FEWEST = 4  # samples
 RECENT = 8  # tracked steps
-LEAP = 0.3  # share of the loss that a step removes, to first order: too far
+LEAP = 0.3  # share of the loss that a step removes, to first order; healthy: at most 0.2
 
 
 @lamp(
@@ -68,7 +68,7 @@ def _summed(course: Course, count: int) -> Reading | None:
     recent = decreases(course, RECENT)
     if not recent.size or count < FEWEST:
         return None
-    share = float(np.median(recent))
+    share = float(np.minimum(recent, 1.0).mean())  # steps that leap are followed by small ones
     return Reading(
         0.0 if is_adaptive(course) else above(max(share, 0.0), LEAP),
         f"The loss is a sum over the {count} samples, and a step removes {share:.0%} of it to "

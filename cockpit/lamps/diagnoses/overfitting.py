@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
-from cockpit.lamps.statistics import median_loss
+from cockpit.lamps.lamp import Reading, Suggestion, above, below, lamp
+from cockpit.lamps.statistics import first_loss, median_loss
 from cockpit.lamps.validation import evaluations, no_evaluations
 
 RISE = 1.2  # of the best validation loss: prototype
 GAP = 0.5  # of the validation loss: the training loss is below; prototype
-ROW = 2  # evaluations in a row
-FEW = 4  # evaluations
+ROW = 3  # evaluations in a row: running averages of BatchNorm can lag for two
+FEW = 5  # evaluations
+SMALL = 0.03  # of the first training loss: a rise by less is of no account
+APART = 0.25  # of the validation loss: healthy runs that leave so much have 0.6 and more
+MUCH = 0.3  # of the first training loss is left to learn
+BETTER = 0.97  # of the best validation loss before
 
 
 @lamp(
@@ -27,27 +31,47 @@ FEW = 4  # evaluations
     unfit=no_evaluations,
 )
 def overfitting(course: Course) -> Reading | None:
-    """The validation loss has been better, and the training loss leaves it behind.
+    """The validation loss was better, or gets no better, and the training loss leaves it behind.
 
-    The last two validation losses are above 1.2 times the best one before, and the training loss
-    (median of the last 8 tracked steps) is below half of the validation loss.
+    Either the last three validation losses are above 1.2 times the best one before, and the
+    training loss (median of the last 8 tracked steps) is below half of the validation loss. A rise
+    by less than 3 % of the first training loss is only something to know. Or they are no better
+    than before, while more than 0.3 of the first loss is left and the training loss is below a
+    quarter of that: the model has learned its samples, and nothing else.
 
-    From four evaluations on. A single bad evaluation is not enough, and neither is a validation
+    From five evaluations on. One or two bad evaluations are not enough, and neither is a validation
     loss that is high from the beginning: that is another kind of data, or of computing it.
     """
-    found, train = evaluations(course), median_loss(course)
-    if found is None or train is None or not found.is_loss or len(found.values) < FEW:
+    found, train, begin = evaluations(course), median_loss(course), first_loss(course)
+    if found is None or train is None or begin is None or not found.is_loss:
         return None
-    best, recent = found.values[:-ROW].min(), found.values[-ROW:].min()
-    if best <= 0:
+    before, recent = found.values[:-ROW], found.values[-ROW:]
+    if len(found.values) < FEW or before.min() <= 0:
         return None
-    rise, gap = float(recent / best), float(train / found.values[-1])
-    when = found.steps[:-ROW][found.values[:-ROW].argmin()]
+    best, now = float(before.min()), float(recent.min())
+    gap = float(train / found.values[-1])
+    rise = Reading(
+        above(now / best, RISE) if gap < GAP else 0.0,
+        f"{found.name} has been at least {now / best:.2f} × its best value (over {RISE}) for {ROW} "
+        f"evaluations; the best was at step {found.steps[before.argmin()]:.0f}. The training loss "
+        f"is {gap:.2f} × of it (below {GAP}).",
+        {"rise": now / best, "threshold": RISE, "gap": gap,
+         "best_step": float(found.steps[before.argmin()])},
+        level="advisory" if now - best < SMALL * begin else None,
+        suggestion=Suggestion("stop"),
+    )  # fmt: skip
+    rests = now > BETTER * best and float(recent[-1]) > MUCH * begin
+    if (rise.severity >= 1 and rise.level is None) or not rests:
+        return rise
+    return _apart(found.name, gap, float(recent[-1]) / begin)
+
+
+def _apart(name: str, gap: float, rest: float) -> Reading:
+    """A validation loss that rests far above the training loss."""
     return Reading(
-        above(rise, RISE) if gap < GAP else 0.0,
-        f"{found.name} has been at least {rise:.2f} × its best value (over {RISE}) for {ROW} "
-        f"evaluations; the best was at step {when:.0f}. The training loss is {gap:.2f} × of it "
-        f"(below {GAP}).",
-        {"rise": rise, "threshold": RISE, "gap": gap, "best_step": float(when)},
+        below(max(gap, 0.0), APART),
+        f"The training loss is {gap:.2f} × {name} (below {APART}), which has got no better for "
+        f"{ROW} evaluations and is {rest:.2f} of the first loss (over {MUCH}).",
+        {"gap": gap, "threshold": APART, "left": rest},
         suggestion=Suggestion("stop"),
     )

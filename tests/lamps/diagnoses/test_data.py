@@ -147,8 +147,8 @@ def test_copies_count_among_the_features_that_vary(duplicates, constant, expecte
         ([45, 19], None),
         ([57, 7], None),
         ([63, 1], "caution"),
-        ([64, 0, 0, 0], "caution"),
-        ([0, 0, 0, 64], "caution"),
+        ([64, 0, 0, 0], None),
+        ([1, 0, 0, 63], "caution"),
         ([32, 0, 0, 32], None),
         ([55, *[1] * 9], "caution"),
         ([28, *[4] * 9], None),
@@ -159,16 +159,24 @@ def test_imbalance_is_entropy_of_the_classes_seen(counts, expected):
 
 
 def test_a_few_labels_say_nothing_of_imbalance():
-    facts = {"targets.counts": [1], "inputs.shape": [1, 20], "targets.shape": [1]}
+    rare = {"targets.counts": lambda step: [1] if step else [0, 1]}
+    facts = rare | {"inputs.shape": [1, 20], "targets.shape": [1]}
     assert level("class_imbalance", facts, count=31) is None
-    assert level("class_imbalance", facts, count=40) == "caution"
+    assert level("class_imbalance", facts, count=80) == "caution"
     assert (
         level("class_imbalance", {"targets.counts": [60, 4, 0], "loss.function": "MSELoss"}) is None
     )
 
 
+def test_one_class_alone_is_sorted_rather_than_all_there_is():
+    found = episode("sorted_data", {"targets.counts": [32]}, count=12)
+    assert found is not None
+    assert (found.since, found.step) == (3, 4)  # 128 samples, twice
+    assert level("class_imbalance", {"targets.counts": [32]}, count=12) is None
+
+
 def test_sorted_data_is_known_when_the_second_class_comes():
-    facts = {"targets.counts": lambda step: [64] if step < 6 else [0, 64]}
+    facts = {"targets.counts": lambda step: [16] if step < 6 else [0, 16]}
     found = episode("sorted_data", facts, count=12)
     assert found is not None
     assert (found.since, found.step) == (6, 7)

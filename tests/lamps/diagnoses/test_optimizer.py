@@ -65,9 +65,9 @@ def test_frozen_layers_are_never_more_than_an_advisory():
     ("stepped", "run", "expected"),
     [
         (1.0, {}, None),
-        (0.021, {}, None),
-        (0.019, {}, "caution"),
-        (0.019, WITH_ADAM, "advisory"),
+        (0.051, {}, None),
+        (0.049, {}, "caution"),
+        (0.049, WITH_ADAM, "advisory"),
         (1e-5, WITH_ADAM | {"gradient": 1e-2}, "caution"),
         (0.0, WITH_ADAM, "warning"),
         (lambda step: 1.0 if step == 0 else 0.001, {}, None),

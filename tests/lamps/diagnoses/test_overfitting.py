@@ -7,31 +7,50 @@ from tests.lamps.hand_made import board_of, only, shone, views
 NAME = "overfitting"
 
 
-def board(valid, train=0.1, name="valid_loss", count=64):
-    """An evaluation after each 8 steps."""
+def board(valid, train=0.15, name="valid_loss", count=80):
+    """An evaluation after each 8 steps; the training loss falls from 1 to ``train``."""
     user = {name: {8 * (i + 1): value for i, value in enumerate(valid)}}
-    return board_of(NAME, views({"Loss": train}, count=count), user=user)
+    losses = views({"Loss": lambda i: max(train, 1 - i / 10)}, count=count)
+    return board_of(NAME, losses, user=user)
 
 
 SICK = [1.0, 0.6, 0.5, 0.55, 0.7, 0.8, 0.9]
+APART = [1.0, 0.9, 0.8, 0.8, 0.79, 0.8, 0.79]
 
 
 def test_sick():
     episode = only(board(SICK))
     assert episode.level == "caution"
-    assert episode.since == 48  # 0.7 and 0.8 are both above 1.2 × 0.5
-    assert episode.reading.numbers["best_step"] == 24
+    assert episode.since == 48  # no better than 0.5; 0.7, 0.8 and 0.9 are above 1.2 × that
     assert episode.reading.suggestion.change == "stop"
+
+
+def test_a_rise_says_when_the_best_was():
+    episode = only(board(SICK, train=0.3))
+    assert (episode.since, episode.reading.numbers["best_step"]) == (56, 24)
+
+
+def test_samples_that_were_learned_and_nothing_else():
+    episode = only(board(APART))
+    assert (episode.level, episode.since) == ("caution", 48)  # 0.79 is no better than 0.8
+    assert episode.reading.numbers["gap"] == pytest.approx(0.15 / 0.8)
+
+
+def test_a_rise_of_little_account():
+    valid = [0.5, 0.05, 0.04, 0.05, 0.055, 0.055, 0.06]
+    assert only(board(valid, train=0.01)).level == "advisory"
 
 
 @pytest.mark.parametrize(
     ("why", "kwargs"),
     [
         ("still falling", {"valid": [1.0, 0.8, 0.7, 0.6, 0.5, 0.45]}),
-        ("a single bad evaluation", {"valid": [1.0, 0.6, 0.5, 0.9, 0.5, 0.5]}),
+        ("two bad evaluations", {"valid": [1.0, 0.6, 0.5, 0.9, 0.8, 0.5], "train": 0.2}),
         ("the training loss is no lower", {"valid": SICK, "train": 0.6}),
-        ("high from the beginning", {"valid": [2.0, 2.0, 2.0, 2.1, 2.0]}),
-        ("too few", {"valid": [0.5, 0.9, 0.9]}),
+        ("high from the beginning", {"valid": [2.0, 2.0, 2.0, 2.1, 2.0], "train": 0.6}),
+        ("it rests, near the training loss", {"valid": APART, "train": 0.3}),
+        ("it rests, with little left to learn", {"valid": [0.25] * 8, "train": 0.01}),
+        ("too few", {"valid": [0.5, 0.9, 0.9, 0.9]}),
         ("accuracies do not show it", {"valid": SICK, "name": "valid_accuracy"}),
     ],
 )
