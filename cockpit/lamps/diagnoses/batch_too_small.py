@@ -27,8 +27,8 @@ AT_CHANCE = 0.95  # of the loss of chance: there, the targets may be at fault
 MOST = 16.0  # times as large at once
 FEW = 2  # samples of a step; for classes: labels
 POSITIONS = 1024  # of a picture: then its own mean and variance are good enough
-BEGINNING = 8  # tracked steps, whose mean loss is where the run began
-BEGUN, UNPLANNED = 0.1, 64  # of the planned steps; tracked steps where none are planned
+BEGINNING, LATER = 8, 12  # tracked steps whose mean loss is where the run began, or where it is
+BEGUN, UNPLANNED = 0.15, 64  # of the planned steps; tracked steps where none are planned
 UNLEARNED = 0.95  # of that loss
 
 
@@ -66,9 +66,9 @@ def batch_too_small(course: Course) -> Reading | None:
 
     - batch normalization is in training mode: mean and variance of two samples are noise, unless
       each has more than 1024 positions of its own; or
-    - after a tenth of the run the mean loss of 16 tracked steps is still above 0.95 of that of the
-      first 8 (runs with the learning rate of a larger batch: 0.95 to 1.7), and the model was not
-      trained before. Runs with single samples that learn stay dark.
+    - after 15 % of the run the mean loss of 12 to 16 tracked steps is still above 0.95 of that of
+      the first 8 (runs with the learning rate of a larger batch: 0.95 to 1.7), and the model was
+      not trained before. Runs with single samples that learn stay dark.
     """
     return _tiny(course) or _noisy(course)
 
@@ -144,7 +144,8 @@ def _kept(course: Course) -> float | None:
     if course.now.step < BEGUN * planned if planned else course.count < UNPLANNED:
         return None
     began = [s.values["Loss"] for s in course.first if "Loss" in s.values]
-    if len(began) < BEGINNING or course.count < 2 * BEGINNING or begins_trained(course):
+    later = min(course.count - BEGINNING, WINDOW)
+    if len(began) < BEGINNING or later < LATER or begins_trained(course):
         return None
-    start, now = float(np.mean(began)), float(np.mean(course.last("Loss", WINDOW)))
+    start, now = float(np.mean(began)), float(np.mean(course.last("Loss", later)))
     return now / start if start > 0 and math.isfinite(now) else None

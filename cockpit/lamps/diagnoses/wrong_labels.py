@@ -14,7 +14,7 @@ POOL = 32  # tracked steps whose signal is pooled
 PATIENCE, FEW = 24, 12  # tracked steps at chance; if the outputs say nothing of the labels
 SURE = 0.2  # of the planned steps at chance: then less noise, but more of chance, will do
 SIGNAL_IF_SURE, LOW_IF_SURE = 0.35, 0.97
-LONG = 0.05  # of the planned steps: recurrent networks rest at chance before they learn
+LONG = 0.15  # of the planned steps: deep networks rest at chance, in noise, for up to a tenth
 SIGNAL = 0.08  # wrong pairs: -0.11 to 0.05; slow starts with batches of 8: 0.13 and more
 LOW, HIGH = 0.93, 1.3  # of the loss of chance
 FLAT = 0.05  # logarithm of the loss's change: otherwise it is only passing by
@@ -54,7 +54,7 @@ def wrong_labels(course: Course) -> Reading | None:
 
     So the loss stays at that of the best output that does not look at the input (the entropy of the
     classes, or the variance of the targets, of all tracked batches), without moving, for 24 tracked
-    steps and 5 % of the planned ones; and s, the signal's share of the batch gradients of 32
+    steps and 15 % of the planned ones; and s, the signal's share of the batch gradients of 32
     tracked steps together, is no larger than noise makes it: below 0.08, or 0.35 after 20 % of the
     planned steps. Where there are classes, the outputs say more (the fact ``labels.quarters``): if
     after 17 % of the run no more labels are in the quarter of the classes that the model finds most

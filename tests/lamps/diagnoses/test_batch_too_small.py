@@ -49,7 +49,7 @@ TEXT = {"targets.dtype": "int64", "targets.shape": lambda i: [1, 512]}
 
 def test_single_samples_that_teach_nothing():
     episode = only(board_of(NAME, tiny(noise)))
-    assert (episode.level, episode.step) == ("caution", 43)  # a tenth of 400, four readings
+    assert (episode.level, episode.step) == ("caution", 63)  # 15 % of 400, four readings
     assert episode.reading.numbers["loss_left"] == pytest.approx(1)
     assert episode.reading.suggestion.factor == 16
 
@@ -75,7 +75,7 @@ def test_explains_what_comes_of_it():
         ("single samples, and it learns", {"loss": lambda i: noise(i) * 0.98**i}),
         ("three samples", {"loss": noise, "size": 3}),
         ("a text has labels enough", {"loss": noise, "facts": TEXT}),
-        ("too early", {"loss": noise, "count": 42}),
+        ("too early", {"loss": noise, "count": 62}),
         ("large pictures", {"size": 2, "count": 8,
                             "facts": COUPLED | {"inputs.shape": lambda i: [2, 3, 256, 256]}}),
         ("batch normalization at rest", {"size": 2, "count": 8,

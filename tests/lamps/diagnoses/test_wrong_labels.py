@@ -17,7 +17,7 @@ def steps(**changed):
         "spread": 0.3,
         "counts": [16, 16, 16, 16],
         "function": "CrossEntropyLoss",
-        "count": 60,
+        "count": 80,
     } | changed
     return views(
         {"Loss": given["loss"], "NormTest": given["noise"]},
@@ -36,7 +36,7 @@ def steps(**changed):
 
 def test_sick():
     episode = only(board_of(NAME, steps()))
-    assert (episode.level, episode.step) == ("caution", 25)  # 24 tracked steps, three readings
+    assert (episode.level, episode.step) == ("caution", 62)  # 15 % of the run, three readings
     assert episode.reading.numbers["chance"] == pytest.approx(CHANCE)
     assert episode.reading.numbers["signal"] == pytest.approx(1 - 0.99**2)
 
@@ -91,8 +91,8 @@ def test_passing_by_chance():
 
 
 def test_long_runs_rest_at_chance_for_longer():
-    assert shone(board_of(NAME, steps(), {"planned_steps": 4000})) == []  # 5 %: 200 steps
-    assert only(board_of(NAME, steps(count=210), {"planned_steps": 4000})).step == 202
+    assert shone(board_of(NAME, steps(), {"planned_steps": 4000})) == []  # 15 %: 600 steps
+    assert only(board_of(NAME, steps(count=610), {"planned_steps": 4000})).step == 602
 
 
 def blind(i):
