@@ -11,6 +11,7 @@ from cockpit.lamps.statistics import chance, fact_series, jump, median, pooled_s
 
 WINDOW = 16  # tracked steps of which the loss is the median
 POOL = 32  # tracked steps whose signal is pooled
+LEAST = 8  # of the second half of what the run has done: the first steps may all be tracked
 PATIENCE, FEW = 24, 12  # tracked steps at chance; if the outputs say nothing of the labels
 SURE = 0.2  # of the planned steps at chance: then less noise, but more of chance, will do
 SIGNAL_IF_SURE, LOW_IF_SURE = 0.35, 0.97
@@ -62,12 +63,17 @@ def wrong_labels(course: Course) -> Reading | None:
     them, whatever the noise. Healthy runs are at 0.14 after a quarter of the run and at 0.32 after
     a third; shuffled labels never come above 0.04.
 
+    Where the first steps were tracked densely, only those of the second half of the run so far are
+    looked at (8 at least): a plateau that is over says nothing any more.
+
     Nothing is said of models that cannot learn: whose weights are frozen for the greater part, or
     would not move by a quarter of their length in all planned steps. A learning rate that is too
     small has a large s, or such steps; outputs that are constant (dead units, zero weights) are
     left to other lamps.
     """
-    share, step = pooled_signal(course, POOL), course.now.step - course.first[0].step
+    recent = sum(2 * s.step >= course.now.step for s in course.steps)
+    share = pooled_signal(course, min(max(recent, LEAST), POOL))
+    step = course.now.step - course.first[0].step
     blind = _blind(course)
     patience = FEW if blind else PATIENCE
     if course.count < patience or step < LONG * (course.planned_steps or 0) or math.isnan(share):
@@ -76,7 +82,7 @@ def wrong_labels(course: Course) -> Reading | None:
         return None
     if share >= SIGNAL_IF_SURE and not blind:
         return Reading(0.0, f"The signal share of the batch gradient is {share:.2f}.")
-    guess, loss = chance(course), _mean(course)
+    guess, loss = chance(course), _recently(course, recent)
     if not guess or loss is None:
         return None
     threshold = SIGNAL_IF_SURE if _rested(course, guess) else SIGNAL
@@ -112,6 +118,12 @@ def _blind(course: Course) -> bool:
         return False
     quarters = [s.facts["labels.quarters"] for s in steps]
     return sum(found[0] - found[3] for found in quarters) / BATCHES < BLIND
+
+
+def _recently(course: Course, count: int) -> float | None:
+    """Mean of the last losses, no older than half of the run so far if there are enough."""
+    losses = course.last("Loss", min(max(count, LEAST), WINDOW))
+    return float(losses.mean()) if len(losses) >= LEAST else None
 
 
 def _mean(course: Course, skip: int = 0) -> float | None:

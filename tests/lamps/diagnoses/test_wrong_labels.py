@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -116,3 +117,10 @@ def test_outputs_that_say_nothing_of_the_labels():
 def test_outputs_that_know_something(why, changed):
     board = board_of(NAME, steps(noise=0.5, **changed), {"planned_steps": 200})
     assert shone(board) == [], why
+
+
+def test_a_plateau_that_is_over_does_not_count():
+    """Forty first steps in noise, all tracked; then pairs of steps, whose samples agree."""
+    made = steps(count=60, noise=lambda i: 0.99 if i < 40 else 0.7)
+    later = [dataclasses.replace(s, step=40 + 20 * (s.step - 40)) for s in made[40:]]
+    assert shone(board_of(NAME, [*made[:40], *later], {"planned_steps": 600})) == []
