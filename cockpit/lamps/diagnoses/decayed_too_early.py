@@ -10,6 +10,8 @@ from cockpit.lamps.lamp import Reading, Suggestion, below, lamp
 from cockpit.lamps.statistics import WINDOW, decreases, left, median, rates, signal
 
 DECAYED = 0.03  # of the largest learning rate: a usual step of a schedule is 0.1
+STEADY = 0.5  # lowest over highest rate since then: it stays there; 8 tracked steps will do, too
+FEW = 3  # tracked steps since then
 REMAINING = 0.3  # of the planned steps
 REMOVABLE = 0.06  # share of the loss in the steps that remain: as for a rate that is too small
 SIGNAL = 0.1  # of s: there is something left to do
@@ -26,8 +28,14 @@ HIGH = 0.3  # of the first loss
     do="Look at the schedule's length: does it count epochs where steps are meant, or twice a "
     "step?",
     source="our own measurements",
-    sustain=3,
-    inhibits=("batch_too_small", "learning_rate_too_small", "noise_floor"),
+    sustain=2,
+    inhibits=(
+        "batch_too_small",
+        "learning_rate_too_small",
+        "noise_floor",
+        "noisy_labels",
+        "wrong_labels",
+    ),
 )
 def decayed_too_early(course: Course) -> Reading | None:
     """With a learning rate of next to nothing, what is left of the run is wasted.
@@ -35,6 +43,8 @@ def decayed_too_early(course: Course) -> Reading | None:
     Either the learning rate has been exactly 0 for 8 tracked steps; or it is below 0.03 of its
     largest value with 30 % of the planned steps to come, these would remove less than 6 % of the
     loss, the batch gradient has signal (s above 0.1), and the loss is above 0.3 of its first value.
+    That is judged on the tracked steps since it fell so low: 3 of them if the rate stays where it
+    is, 8 if it falls on, as at the end of a cycle.
     """
     history = rates(course)
     if len(history) < WINDOW or course.count < WINDOW:
@@ -50,9 +60,12 @@ def decayed_too_early(course: Course) -> Reading | None:
     if planned is None:
         return None
     remaining = 1 - course.now.step / planned
-    arrive = planned * remaining * median(decreases(course, WINDOW), WINDOW // 2)
+    since = _since(history)
+    arrive = planned * remaining * median(decreases(course, since), min(since, FEW))
     loss, share = left(course), signal(course)
     decayed = now < DECAYED and not _returns(history)
+    if decayed and since < FEW:
+        return None
     if decayed and remaining <= REMAINING:
         return None  # as planned, or too late to say otherwise
     if not decayed or loss is None or math.isnan(arrive):
@@ -66,6 +79,15 @@ def decayed_too_early(course: Course) -> Reading | None:
         {"lr": now, "remaining": remaining, "removable": arrive, "threshold": REMOVABLE},
         suggestion=Suggestion("lr", value=max(history)),
     )
+
+
+def _since(history: list[float]) -> int:
+    """For how many tracked steps, 8 at most, the rate has rested below; 0: it is still falling."""
+    low = DECAYED * max(history)
+    recent = list(itertools.takewhile(lambda lr: lr < low, reversed(history[-WINDOW:])))
+    if len(recent) < WINDOW and recent and min(recent) < STEADY * max(recent):
+        return 0
+    return len(recent)
 
 
 def _returns(history: list[float]) -> bool:

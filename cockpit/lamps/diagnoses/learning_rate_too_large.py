@@ -9,6 +9,7 @@ from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
 from cockpit.lamps.losses import chance
 from cockpit.lamps.statistics import (
     WINDOW,
+    first_loss,
     left,
     median,
     median_loss,
@@ -25,6 +26,8 @@ HIGH = 0.8  # of the first loss; below, a loss that stands still may be at its n
 PROMISE = 0.3  # of the loss, in the steps from one window to the next: what noise can't hide
 FALL = 0.1  # logarithm of the fall that comes of it, at least
 LEAP = 0.5  # q·s of one step that ended higher than it began
+BURST, BURST_WITHIN = 3.0, 24  # times the first loss and that of chance; tracked steps
+SHORT = 3  # tracked losses of which the median is
 UNRECOVERED = 0.95  # of the first loss, or of that of chance
 DIED = 0.5  # of a layer's units
 KICK = 0.1  # q·s of one of the 8 tracked steps before: where units die of noise, it is about 0
@@ -68,10 +71,14 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     A run may also be thrown off by its very first steps and stay at the loss of chance, where
     nothing overshoots any more: one of the first 8 tracked steps with α above 1 and q·s above 0.5,
     and a loss that has not recovered; or half of the units of a layer died after steps with q·s
-    above 0.1, and the loss is still above 0.7 of its first value.
+    above 0.1, and the loss is still above 0.7 of its first value. Or the loss explodes at once:
+    within 24 tracked steps it is above 3 times its first value, and that of chance, after one of
+    the first 8 had q·s above 0.5. Then this lamp lights no later than *Diverged*, and explains it.
     """
-    loss = left(course)
-    if loss is None or course.count < PATIENCE:
+    loss, burst = left(course), _burst(course)
+    if (burst is not None and burst.severity >= 1) or course.count < PATIENCE:
+        return burst
+    if loss is None:
         return None
     found = [r for r in (_no_gain(course, loss), _leapt(course, loss), _died(course, loss)) if r]
     return max(found, key=lambda reading: reading.severity, default=None)
@@ -93,6 +100,24 @@ def _no_gain(course: Course, loss: float) -> Reading | None:
         f"and not falling; over the last {WINDOW} tracked steps.",
         {"alpha": alpha, "share": share, "threshold": threshold, "loss_left": loss},
         suggestion=Suggestion("lr", factor=1 / 3),
+    )
+
+
+def _burst(course: Course) -> Reading | None:
+    """Whether the loss exploded at once, after first steps that were far too long."""
+    first, recent = first_loss(course), course.last("Loss", SHORT)
+    if first is None or not 0 < first < math.inf or not SHORT <= course.count <= BURST_WITHIN:
+        return None
+    largest = max(useful_at(course, course.first), default=0.0)
+    start = max(first, chance(course) or 0.0)
+    loss = median([math.inf if x != x else x for x in recent]) / start
+    return Reading(
+        above(loss, BURST) if largest >= LEAP else 0.0,
+        f"One of the first steps promised to remove {largest:.0%} of the loss (over {LEAP:.0%}), "
+        f"and after {course.count} tracked steps the loss is {loss:.3g} × its first value, or that "
+        f"of chance (over {BURST}).",
+        {"share": largest, "threshold": LEAP, "loss_left": loss},
+        suggestion=Suggestion("lr", factor=1 / 10),
     )
 
 

@@ -15,6 +15,7 @@ NOISE = 0.18  # healthy: up to 0.14 (text), classes of pictures 0.02; a third of
 LEVEL = 0.5  # last quarter over third: healthy up to 0.35, wrong labels 0.58 to 1.04
 LEARNED = 0.36  # in the first quarter; 0.25 is chance
 STAYS, SETTLED = 0.7, 0.08  # the last quarter does not empty, the first does not fill any more
+SAMPLES = 4  # of a batch: among fewer, it does not show how frequent a class is
 CLASSES = 4.0  # as many equally frequent ones; of fewer, quarters say little
 
 
@@ -45,10 +46,11 @@ def noisy_labels(course: Course) -> Reading | None:
     It is judged after a quarter of the run, on two windows of 8 tracked steps: 0.18 and more say
     nothing, the last quarter has at least half of the third one, and is not emptying; and the model
     has learned something (0.36 of all in the first quarter). A network that learns the wrong labels
-    by heart later puts the lamp out. There have to be four classes or more.
+    by heart later puts the lamp out. There have to be four classes or more, and as many
+    samples in a batch.
     """
     found = [s.facts["labels.quarters"] for s in course.steps if "labels.quarters" in s.facts]
-    if len(found) < 2 * WINDOW or not _late(course):
+    if len(found) < 2 * WINDOW or not _late(course) or (course.now.batch_size or 0) < SAMPLES:
         return None
     labels = Labels.of(course)
     if labels is None or labels.width < CLASSES:

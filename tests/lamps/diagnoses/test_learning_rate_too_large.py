@@ -98,6 +98,44 @@ def test_chance_may_be_below_the_start():
     assert only(board_of(NAME, leap(after=1.5, guess=1.5)))
 
 
+def exploding(losses, promise=4.0, guess=None, count=12):
+    return views(
+        {"Loss": losses, "Alpha": 0.3, "NormTest": 0.2},
+        {
+            "update.decrease": promise,
+            "loss.function": "MSELoss",
+            "targets.variance": guess,
+        },
+        count=count,
+    )
+
+
+def doubling(i):
+    return 2.0 * 2**i
+
+
+def test_a_loss_that_explodes_at_once():
+    """The cause is lit no later than its consequence."""
+    board = board_of([NAME, "diverged"], exploding(doubling))
+    (cause,) = [e for e in board.lit if e.lamp == NAME]
+    (effect,) = [e for e in board.lit if e.lamp == "diverged"]
+    assert (cause.step, cause.level) == (5, "warning")  # the median of three: 3 ×, three readings
+    assert cause.step <= effect.step
+    assert effect.cause == NAME
+
+
+@pytest.mark.parametrize(
+    ("why", "kwargs"),
+    [
+        ("short steps: something else", {"losses": doubling, "promise": 0.01}),
+        ("the first record was an easy one", {"losses": lambda i: 2.0 + 6 * (i > 0), "guess": 8.0}),
+        ("a single spike", {"losses": lambda i: 50.0 if i == 3 else 2.0}),
+    ],
+)
+def test_does_not_explode(why, kwargs):
+    assert shone(board_of(NAME, exploding(**kwargs))) == [], why
+
+
 def dying(loss, promise=1.0):
     return views(
         {"Loss": loss, "Alpha": -0.5, "NormTest": 0.3},

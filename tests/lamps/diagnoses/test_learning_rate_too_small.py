@@ -7,16 +7,20 @@ from tests.lamps.hand_made import board_of, only, shone, views
 NAME = "learning_rate_too_small"
 
 
-def steps(decrease=1e-4, loss=2.0, noise=0.3, lr=1e-4, count=48):
+def steps(decrease=1e-4, loss=2.0, noise=0.3, lr=1e-4, count=48, ratio=None, variance=None):
     """1e-4 of a loss of 2 in each of 400 steps: R = 400 · 5e-5 = 0.02."""
-    return views(
-        {"Loss": loss, "NormTest": noise}, {"update.decrease": decrease}, lr=lr, count=count
-    )
+    facts = {
+        "update.decrease": decrease,
+        "update.ratio_max": ratio,
+        "loss.function": variance and "MSELoss",
+        "targets.variance": variance,
+    }
+    return views({"Loss": loss, "NormTest": noise}, facts, lr=lr, count=count)
 
 
 def test_sick():
     episode = only(board_of(NAME, steps()))
-    assert (episode.level, episode.step) == ("caution", 13)  # 12 tracked steps, three readings
+    assert (episode.level, episode.step) == ("caution", 14)  # 3 % of 400 steps, three readings
     assert episode.reading.numbers["removable"] == pytest.approx(0.02)
     assert episode.reading.suggestion.factor == pytest.approx(50)
 
@@ -28,10 +32,25 @@ def test_sick():
         ("steps uphill: another fault", {"decrease": -1e-4}),
         ("nothing but noise", {"noise": 1.0}),
         ("the loss has fallen already", {"loss": lambda i: 2.0 if i < 4 else 0.5}),
+        ("a plateau at the beginning: R = 0.4", {"decrease": 2e-3, "noise": 0.8, "ratio": 2e-3}),
+        ("noise, but the weights move", {"noise": 1.0, "ratio": 1e-3}),
+        (
+            "noise, and the loss has fallen",
+            {
+                "noise": 1.0,
+                "ratio": 1e-5,
+                "loss": lambda i: 2.0 if i < 4 else 1.6,
+            },
+        ),
+        ("trained before: the loss of chance is 4", {"variance": 4.0}),
         ("a warm-up", {"lr": lambda i: 1e-5 * (i + 1)}),
         (
             "a schedule that decays",
             {"lr": lambda i: 0.8**i, "decrease": lambda i: 5e-3 * 0.8**i},
+        ),
+        (
+            "a decay: at its height R was 4, and is",
+            {"lr": lambda i: 0.9**i, "decrease": lambda i: 2e-2 * 0.9**i},
         ),
     ],
 )
@@ -48,3 +67,27 @@ def test_absent_without_a_plan():
     board = board_of(NAME, steps(), {"planned_steps": None})
     assert shone(board) == []
     assert "planned_steps" in board.absent[NAME]
+
+
+@pytest.mark.parametrize(
+    ("why", "kwargs", "since"),
+    [
+        ("nothing but noise, and the weights rest", {"noise": 1.0, "ratio": 1e-5}, 12),
+        ("R = 0.4, and the weights hardly move", {
+            "decrease": 2e-3, "noise": 0.8, "ratio": 5e-4,
+        }, 12),
+        ("R = 0.6, all agree, and the loss falls slowly", {
+            "decrease": 3e-3, "loss": lambda i: 2 * 0.999**i, "ratio": 1.0,
+        }, 34),
+    ],
+)  # fmt: skip
+def test_less_slow(why, kwargs, since):
+    assert only(board_of(NAME, steps(**kwargs))).since == since, why
+
+
+def test_a_warm_up_that_is_over():
+    """Steps of the warm-up count as if they had the rate at its end."""
+    rising = {"lr": lambda i: min(i + 1, 20) * 1e-5, "decrease": lambda i: min(i + 1, 20) * 5e-6}
+    episode = only(board_of(NAME, steps(**rising)))
+    assert episode.since == 20
+    assert episode.reading.numbers["removable"] == pytest.approx(0.02)

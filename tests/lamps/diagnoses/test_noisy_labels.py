@@ -21,6 +21,7 @@ def steps(**changed):
             "targets.counts": lambda i: given["counts"],
         },
         count=given["count"],
+        batch_size=given.get("size", 64),
     )
 
 
@@ -50,6 +51,7 @@ def fills(i):
         ("it learns", {"quarters": fills}),
         ("three classes", {"counts": [16, 16, 16]}),
         ("two frequent ones", {"counts": [100, 100, 1, 1, 1]}),
+        ("batches of two", {"size": 2}),
         ("too early", {"count": 26}),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -17,7 +18,7 @@ def steps(**changed):
         "spread": 0.3,
         "counts": [16, 16, 16, 16],
         "function": "CrossEntropyLoss",
-        "count": 60,
+        "count": 80,
     } | changed
     return views(
         {"Loss": given["loss"], "NormTest": given["noise"]},
@@ -26,6 +27,9 @@ def steps(**changed):
             "targets.counts": given["counts"] and (lambda i: given["counts"]),
             "targets.variance": given.get("variance"),
             "outputs.spread": given["spread"],
+            "labels.quarters": given.get("quarters"),
+            "update.ratio_max": given.get("ratio"),
+            "model.frozen_share": given.get("frozen"),
         },
         count=given["count"],
     )
@@ -33,7 +37,7 @@ def steps(**changed):
 
 def test_sick():
     episode = only(board_of(NAME, steps()))
-    assert (episode.level, episode.step) == ("caution", 25)  # 24 tracked steps, three readings
+    assert (episode.level, episode.step) == ("caution", 62)  # 15 % of the run, three readings
     assert episode.reading.numbers["chance"] == pytest.approx(CHANCE)
     assert episode.reading.numbers["signal"] == pytest.approx(1 - 0.99**2)
 
@@ -67,6 +71,8 @@ def test_one_class_is_more_frequent():
         ("constant outputs: dead", {"spread": 0.0}),
         ("a loss of which chance is not known", {"function": "HuberLoss"}),
         ("not yet for long", {"count": 24}),
+        ("steps that learn nothing from any labels", {"ratio": 1e-4}),
+        ("frozen for the greater part", {"frozen": 0.9}),
     ],
 )
 def test_healthy(why, changed):
@@ -86,5 +92,35 @@ def test_passing_by_chance():
 
 
 def test_long_runs_rest_at_chance_for_longer():
-    assert shone(board_of(NAME, steps(), {"planned_steps": 4000})) == []  # 5 %: 200 steps
-    assert only(board_of(NAME, steps(count=210), {"planned_steps": 4000})).step == 202
+    assert shone(board_of(NAME, steps(), {"planned_steps": 4000})) == []  # 15 %: 600 steps
+    assert only(board_of(NAME, steps(count=610), {"planned_steps": 4000})).step == 602
+
+
+def blind(i):
+    """Labels anywhere among the outputs, as far as 64 of them show it."""
+    return [0.25 + 0.02 * (-1) ** i, 0.25, 0.25, 0.25 - 0.02 * (-1) ** i]
+
+
+def test_outputs_that_say_nothing_of_the_labels():
+    """Then the signal is no matter: long steps on few weights make a large one."""
+    episode = only(board_of(NAME, steps(noise=0.5, quarters=blind), {"planned_steps": 200}))
+    assert episode.step == 36  # 17 % of the run, three readings
+
+
+@pytest.mark.parametrize(
+    ("why", "changed"),
+    [
+        ("too early", {"quarters": blind, "count": 36}),
+        ("a long start, but it learns", {"quarters": lambda i: [0.33, 0.25, 0.24, 0.18]}),
+    ],
+)
+def test_outputs_that_know_something(why, changed):
+    board = board_of(NAME, steps(noise=0.5, **changed), {"planned_steps": 200})
+    assert shone(board) == [], why
+
+
+def test_a_plateau_that_is_over_does_not_count():
+    """Forty first steps in noise, all tracked; then pairs of steps, whose samples agree."""
+    made = steps(count=60, noise=lambda i: 0.99 if i < 40 else 0.7)
+    later = [dataclasses.replace(s, step=40 + 20 * (s.step - 40)) for s in made[40:]]
+    assert shone(board_of(NAME, [*made[:40], *later], {"planned_steps": 600})) == []
