@@ -14,6 +14,7 @@ WINDOW = 4  # tracked steps
 MANY, MOST = 0.7, 0.9  # of the units: a caution, a warning
 BY_CHANCE, DEVIATIONS = 0.5, 3.0  # of the units that start dead; how far a layer may be above
 HIGH = 0.7  # of the first loss: healthy runs that learn may have many dead units
+STILL = 0.9  # of the first loss, in wide layers
 PATIENCE = 20  # tracked steps, for units that died: then the learning rate has its say first
 SAMPLES = 8  # in the batch: with fewer, a unit may easily be unused
 WIDE = 4  # units for each sample: in wider layers, sparse ones may be meant
@@ -56,9 +57,10 @@ def dead_units(course: Course) -> Reading | None:
     0.7, and more than three standard deviations above one half (0.77 of 32 units, 0.88 of 16),
     while the loss is still above 0.7 of its first value: a caution; over 0.9: a warning. Below 0.7
     it is something to know if they were dead from the start, and nothing if they died since:
-    trained networks are sparse. Units that died, and layers of more than 4 units for each sample
-    of the batch (a batch does not use all features of a sparse code), count from the 20th tracked
-    step on.
+    trained networks are sparse. Units that died count from the 20th tracked step on. So do layers
+    of more than 4 units for each sample of the batch, and only while the loss is above 0.9 of its
+    first value: a batch does not use all features of a sparse code (seen: 0.75 of 1,024, of which
+    each sample takes 8, in an autoencoder that learned well).
 
     A layer that is dead in full (share exactly 1) blocks all that lies before it. If it was so from
     the first tracked step on, and a hidden layer behind it is alive, it takes only 3 steps, and is
@@ -76,12 +78,13 @@ def dead_units(course: Course) -> Reading | None:
     share, was = hidden[name], float(course.first[0].facts.get(f"units.{name}.dead", 0.0))
     threshold = _most(course, name)
     is_born = min(share, was) >= threshold
+    is_wide = _is_wide(course, name)
     is_blocked = share == was == BLOCKED and name != layers[-1][0]
-    early = WINDOW if is_born and not _is_wide(course, name) else PATIENCE
+    early = WINDOW if is_born and not is_wide else PATIENCE
     if not is_blocked and course.count < early:
         return None
     loss = 1.0 if loss is None else loss
-    if loss < HIGH and not is_born:
+    if loss < (STILL if is_wide else HIGH) and (is_wide or not is_born):
         share = 0.0
     level: Level = "advisory" if loss < HIGH else "warning" if share > MOST else "caution"
     return Reading(
