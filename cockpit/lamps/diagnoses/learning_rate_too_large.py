@@ -27,7 +27,7 @@ PROMISE = 0.3  # of the loss, in the steps from one window to the next: what noi
 FALL = 0.1  # logarithm of the fall that comes of it, at least
 LEAP = 0.5  # q·s of one step that ended higher than it began
 BURST, BURST_WITHIN = 3.0, 24  # times the first loss and that of chance; tracked steps
-SHORT = 3  # tracked losses of which the median is
+SHORT = 3  # tracked steps of which a median is, too: what a single leap shows is over by then
 UNRECOVERED = 0.95  # of the first loss, or of that of chance
 DIED = 0.5  # of a layer's units
 KICK = 0.1  # q·s of one of the 8 tracked steps before: where units die of noise, it is about 0
@@ -68,6 +68,9 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     than 10 % in 8 tracked steps, though steps promise more than 2 % each and the median α is above
     −0.1 (or 1 % with α above 1: steps end higher than they began).
 
+    The last 3 steps must promise as much: a run that leapt once, fell back to chance and learns
+    again (a healthy network at its first descent, with all steps tracked) shows it in the 8 only.
+
     A run may also be thrown off by its very first steps and stay at the loss of chance, where
     nothing overshoots any more: one of the first 8 tracked steps with α above 1 and q·s above 0.5,
     and a loss that has not recovered; or half of the units of a layer died after steps with q·s
@@ -87,7 +90,8 @@ def learning_rate_too_large(course: Course) -> Reading | None:
 def _no_gain(course: Course, loss: float) -> Reading | None:
     """Whether the steps promise much, overshoot, and the loss stays high."""
     alpha = median(course.last("Alpha", WINDOW), WINDOW // 2)
-    share = median(useful(course), WINDOW // 2)
+    promises = useful(course)
+    share = min(median(promises, WINDOW // 2), median(promises[-SHORT:]))
     if math.isnan(alpha) or math.isnan(share):
         return None
     threshold = SHARE_IF_FAR if alpha > FAR else SHARE

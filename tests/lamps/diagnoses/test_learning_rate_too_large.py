@@ -37,6 +37,9 @@ def test_a_loss_that_stands_still_below_its_start():
     assert "0.85 × its first value" in only(board).reading.evidence
 
 
+LEAP = [2.1, 2.1, 2.0, 1.9, 1.8, 1.5, 1.6, 2.4, 4.3]
+
+
 @pytest.mark.parametrize(
     ("why", "kwargs"),
     [
@@ -46,6 +49,13 @@ def test_a_loss_that_stands_still_below_its_start():
         ("nothing but noise: the samples agree on nothing", {"loss": 2.1, "noise": 1.05}),
         ("far below the start: the noise floor", {"loss": lambda i: 2.0 if i < 2 else 1.2}),
         ("a negative loss has no shares", {"loss": lambda i: -2.0}),
+        (
+            "a single leap, back to the start",
+            {
+                "loss": lambda i: LEAP[i - 16] if 16 <= i < 16 + len(LEAP) else 2.3,
+                "decrease": lambda i: 0.8 if 19 <= i < 25 else 0.001,
+            },
+        ),
         ("too few", {"loss": 2.1, "count": 17}),
         (
             "a loss that is no number: another lamp",
