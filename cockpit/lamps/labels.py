@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from cockpit.lamps.course import Course
+from cockpit.lamps.lookback import samples, shape_of
 
-__all__ = ["Labels"]
+__all__ = ["Labels", "several_each"]
 
 RECENT = 32  # tracked batches, besides the first ones
 PRIOR = 2.0  # samples that are added, so that a few say little
@@ -104,6 +106,17 @@ class Labels:
         alike = (totals * (totals - 1)).sum() / (samples * (samples - 1))
         within = (self.counts * (self.counts - 1)).sum() / (2 * self.pairs)
         return float((within - alike) / (1 - alike)) if alike < 1 else float("nan")
+
+
+def several_each(course: Course) -> bool:
+    """Whether each sample has several labels (pixels, words), as axes or flattened.
+
+    Args:
+        course: The run so far.
+    """
+    count, *others = shape_of(course, "targets") or (0,)
+    size = samples(course)
+    return math.prod(others) > 1 or (0 < size < count and count % size == 0)
 
 
 _last: WeakKeyDictionary[Course, tuple[int, Labels | None]] = WeakKeyDictionary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from cockpit.lamps.network import network
 __all__ = [
     "MOST_NAMES",
     "TOO_LONG",
+    "are_moved",
     "first_fact",
     "has_grown",
     "is_adaptive",
     "is_half",
     "is_integer",
+    "is_mask",
     "last_facts",
     "normalizes",
     "samples",
@@ -39,6 +42,7 @@ MOST_NAMES = 20
 """So many names a list of facts has at most; there may be more, then."""
 
 RECENT = 4  # tracked losses
+MOVES = 8  # tracked steps
 GROWN = 3.0  # times the first loss: what is wrong beyond that is a consequence
 ADAPTIVE = ("ada", "lamb", "lion", "muon", "prodigy", "prop", "sophia")
 
@@ -106,6 +110,26 @@ def is_integer(dtype: Any) -> bool:
     """Whether a type has whole numbers only; bool is none of them."""
     word = str(dtype).rpartition(".")[2]
     return word.startswith(("int", "uint", "long", "short"))
+
+
+def is_mask(course: Course) -> bool:
+    """Whether the first tensor that the model was given has flags only, as an attention mask."""
+    dtype = course.fact("inputs.dtype")
+    low, high = course.fact("inputs.min"), course.fact("inputs.max")
+    if dtype == "bool":
+        return True
+    return is_integer(dtype) and low is not None and 0 <= low <= high <= 1
+
+
+def are_moved(course: Course, names: Sequence[str]) -> bool:
+    """Whether most of these parameters were changed by one of the last steps, whoever did it."""
+    wanted = {*names}
+    places = [place for place, name in enumerate(course.layer_names) if name in wanted]
+    rows = [s.layers["UpdateSize"] for s in list(course.steps)[-MOVES:] if "UpdateSize" in s.layers]
+    return any(
+        sum(place < len(row) and row[place] > 0 for place in places) > len(places) / 2
+        for row in rows
+    )
 
 
 def normalizes(course: Course) -> bool:

@@ -15,6 +15,7 @@ __all__ = [
     "CLASSES",
     "ELEMENTWISE",
     "SQUARES",
+    "terms_of_a_sample",
     "untrained_loss",
 ]
 
@@ -22,6 +23,7 @@ CLASSES = ("CrossEntropyLoss", "NLLLoss")
 BINARY_LOGITS = ("BCEWithLogitsLoss",)
 BINARY_SHARES = ("BCELoss",)
 SQUARES = ("MSELoss",)
+KNOWN = ("mean", "std", "variance", "min", "max")  # of targets
 DISTANCES = ("L1Loss", "SmoothL1Loss", "HuberLoss")
 ELEMENTWISE = (*SQUARES, *DISTANCES)
 """Those that compare outputs and targets element by element, and expand either to the other."""
@@ -30,31 +32,46 @@ ELEMENTWISE = (*SQUARES, *DISTANCES)
 def untrained_loss(course: Course) -> float | None:
     """About the loss of a well-initialized model, whose first outputs are all near 0.
 
-    Cross entropy of C classes: ln C; of two: ln 2. Squares: the mean square of the targets, taken
-    from their variance and the middle of their range; distances: its root. ``None`` for other
-    losses, or where it is not known.
+    Cross entropy of C classes: ln C; of two: ln 2. Squares: the mean square of the targets, from
+    their mean and deviation, or, of a log without these, from their variance over the samples and
+    the middle of their range; distances: its root. ``None`` for other losses, or where it is not
+    known, or there was one sample only, which may be near 0 by chance.
 
     Args:
         course: The run so far.
     """
     name = first_fact(course, "loss.function")
     if name in (*BINARY_LOGITS, *BINARY_SHARES):
-        return math.log(2) * _per_sample(course)
+        return math.log(2) * terms_of_a_sample(course)
     if name in CLASSES:
         shape: Sequence[int] = first_fact(course, "outputs.shape") or ()
         classes = shape[1] if len(shape) > 1 else 0
-        return math.log(classes) * _per_sample(course) if classes > 1 else None
+        return math.log(classes) * terms_of_a_sample(course) if classes > 1 else None
     if name not in ELEMENTWISE:
         return None
-    found = [first_fact(course, f"targets.{what}") for what in ("variance", "min", "max")]
-    if any(not _is_number(value) for value in found):
+    square = _mean_square(course)
+    if square is None:
         return None
-    variance, low, high = found
-    square = variance + ((low + high) / 2) ** 2
-    return float(square if name in SQUARES else math.sqrt(square)) * _per_sample(course)
+    return float(square if name in SQUARES else math.sqrt(square)) * terms_of_a_sample(course)
 
 
-def _per_sample(course: Course) -> int:
+def _mean_square(course: Course) -> float | None:
+    """Of the targets of the first tracked step; ``None`` if unknown."""
+    about = {what: first_fact(course, f"targets.{what}") for what in KNOWN}
+    numbers = {what: float(value) for what, value in about.items() if _is_number(value)}
+    shape: Sequence[int] = first_fact(course, "targets.shape") or ()
+    count = next(iter(shape), math.inf)
+    if "variance" not in numbers or count < 2:
+        return None
+    if {"mean", "std"} <= numbers.keys():
+        return numbers["mean"] ** 2 + numbers["std"] ** 2
+    if not {"min", "max"} <= numbers.keys():
+        return None
+    middle = (numbers["min"] + numbers["max"]) / 2
+    return numbers["variance"] / (1 - 1 / count) + middle**2
+
+
+def terms_of_a_sample(course: Course) -> int:
     """How many terms of the loss a sample has: 1, if the loss is their mean."""
     if first_fact(course, "loss.reduction", course.header.get("reduction")) != "sum":
         return 1

@@ -28,7 +28,7 @@ class Network:
         weights: Shapes of the trained matrices and filters of layers, by name. Left out are
             embeddings, norms, and parameters of modules of the user's own, whose part in the model
             is not known.
-        size: Number of elements of all parameters.
+        size: Number of elements of those that are trained.
     """
 
     shapes: Mapping[str, Shape]
@@ -50,7 +50,7 @@ class Network:
             if len(shapes[name]) >= 2 and any(word in kinds[name] for word in LAYERS)
         }
         sizes = {name: math.prod(shapes[name]) for name in trained}
-        return cls(shapes, kinds, sizes, weights, sum(map(math.prod, shapes.values())))
+        return cls(shapes, kinds, sizes, weights, sum(sizes.values()))
 
     @property
     def begins_with_norm(self) -> bool:
@@ -59,17 +59,21 @@ class Network:
 
     def share_of(self, names: Collection[str]) -> float:
         """How much of the trained elements these parameters have; NaN if there are none."""
-        total = sum(self.sizes.values())
-        return sum(self.sizes.get(name, 0) for name in names) / total if total else math.nan
+        found = sum(self.sizes.get(name, 0) for name in names)
+        return found / self.size if self.size else math.nan
 
     def weight_of(self, module: str) -> Shape | None:
         """Shape of a layer's weight: outputs (or channels), inputs, places of a filter."""
         for name, shape in self.shapes.items():
             if name.startswith(f"{module}.") and len(shape) >= 2:
                 first, second, *places = shape
-                is_transposed = "Transpose" in self.kinds[name]
-                return (second, first, *places) if is_transposed else shape
+                return (second, first, *places) if self.is_transposed(module) else shape
         return None
+
+    def is_transposed(self, module: str) -> bool:
+        """Whether a layer is a transposed convolution."""
+        found = (kind for name, kind in self.kinds.items() if name.startswith(f"{module}."))
+        return "Transpose" in next(found, "")
 
 
 _networks: WeakKeyDictionary[Course, Network] = WeakKeyDictionary()

@@ -366,7 +366,7 @@ def chance(course: Course) -> float | None:
     if function in CROSS_ENTROPY:
         entropy = _entropy(course)
         return None if entropy is None else entropy * _terms(course)
-    variances = fact_series(course, "targets.variance", POOL)
+    variances = _newest(course.steps, _variance, POOL)
     if not variances or function not in (*SQUARES, *BINARY):
         return None
     variance = float(np.mean(variances))
@@ -374,6 +374,15 @@ def chance(course: Course) -> float | None:
         return variance * _terms(course)
     p = (1 - math.sqrt(max(0.0, 1 - 4 * variance))) / 2  # p (1 − p) is the variance
     return -sum(x * math.log(x) for x in (p, 1 - p) if x > 0) * _terms(course)
+
+
+def _variance(step: StepView) -> float | None:
+    """Of the targets, without the bias that their batch's own mean makes: × N / (N − 1)."""
+    variance = step.facts.get("targets.variance")
+    count = next(iter(step.facts.get("targets.shape") or ()), math.inf)
+    if variance is None or count < 2:
+        return None
+    return float(variance) / (1 - 1 / count)
 
 
 def _terms(course: Course) -> int:

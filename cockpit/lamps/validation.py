@@ -35,14 +35,16 @@ class Evaluations:
 def evaluations(course: Course) -> Evaluations | None:
     """The best series there is: losses before other errors, these before scores.
 
+    Of several the one with the shortest name: ``val_loss`` is the whole, ``val_box_loss`` a part.
+
     Args:
         course: The run so far.
     """
     named = {name: _kind(name) for name in course.user}
-    ranked = sorted((kind, name) for name, kind in named.items() if kind is not None)
+    ranked = sorted((kind, len(name), name) for name, kind in named.items() if kind is not None)
     if not ranked:
         return None
-    name = ranked[0][1]
+    name = ranked[0][2]
     pairs = [pair for pair in course.user[name] if np.isfinite(pair[1])]
     if not pairs:
         return None

@@ -20,7 +20,9 @@ def untrained(**facts):
 
 CLASSES = {"loss_function": "CrossEntropyLoss", "outputs_shape": [8, 10], "targets_shape": [8]}
 SQUARES = {"loss_function": "MSELoss", "outputs_shape": [8, 3], "targets_shape": [8, 3],
-           "targets_variance": 4.0, "targets_min": -1.0, "targets_max": 7.0}  # fmt: skip
+           "targets_variance": 4.0, "targets_mean": 3.0, "targets_std": 2.0}  # fmt: skip
+OLD = {"loss_function": "MSELoss", "targets_shape": [8, 3], "targets_variance": 3.5,
+       "targets_min": -1.0, "targets_max": 7.0}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,8 @@ SQUARES = {"loss_function": "MSELoss", "outputs_shape": [8, 3], "targets_shape":
         ({"loss_function": "BCELoss", "targets_shape": [8, 5], "loss_reduction": "sum"},
          5 * math.log(2)),
         (SQUARES, 13.0),
+        (SQUARES | {"targets_min": -1.0, "targets_max": 100.0}, 13.0),
+        (OLD, 13.0),
         (SQUARES | {"loss_reduction": "sum"}, 39.0),
         (SQUARES | {"loss_function": "L1Loss"}, math.sqrt(13)),
     ],
@@ -52,7 +56,9 @@ def test_by_hand(facts, expected):
         CLASSES | {"outputs_shape": [8]},
         CLASSES | {"outputs_shape": [8, 1]},
         SQUARES | {"targets_variance": None},
-        SQUARES | {"targets_max": math.inf},
+        SQUARES | {"targets_shape": [1, 3]},
+        OLD | {"targets_max": math.inf},
+        OLD | {"targets_shape": [1, 3]},
     ],
 )
 def test_unknown(facts):
@@ -72,8 +78,9 @@ def test_outputs_of_zero_have_it(name, reduction):
     }[name]
     loss = getattr(torch.nn, name)(reduction=reduction)(torch.zeros(shape), targets)
     facts = {"loss_function": name, "loss_reduction": reduction, "outputs_shape": shape,
-             "targets_shape": list(targets.shape), "targets_min": targets.min().item(),
-             "targets_max": targets.max().item(),
+             "targets_shape": list(targets.shape),
+             "targets_mean": targets.double().mean().item(),
+             "targets_std": targets.double().std(correction=0).item(),
              "targets_variance": targets.float().var(0).mean().item()}  # fmt: skip
     expected = loss.item() / (400 if reduction == "sum" else 1)
     assert untrained(**facts) == pytest.approx(expected, rel=0.03)

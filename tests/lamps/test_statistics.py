@@ -132,6 +132,13 @@ def test_chance_of_other_losses(function, variance, expected):
     assert found == (expected if expected is None else pytest.approx(expected))
 
 
+@pytest.mark.parametrize(("size", "expected"), [(2, 5.0), (5, 3.125), (1, None)])
+def test_the_variance_within_a_batch_is_too_small(size, expected):
+    facts = {"targets.variance": 2.5, "targets.shape": lambda i: [size, 1],
+             "loss.function": "MSELoss"}  # fmt: skip
+    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == expected
+
+
 def test_chance_of_a_loss_that_is_summed_over_several_outputs():
     facts = {
         "targets.variance": 0.5,
@@ -139,7 +146,8 @@ def test_chance_of_a_loss_that_is_summed_over_several_outputs():
         "loss.reduction": "sum",
         "targets.shape": lambda i: [64, 3, 2],
     }
-    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(3.0)
+    found = chance(course_of({"Loss": 1.0}, facts, count=6))
+    assert found == pytest.approx(3.0 * 64 / 63)
 
 
 def test_weights_that_have_a_place_in_the_depth():

@@ -57,6 +57,9 @@ def inputs_facts(x: Tensor, before: Tensor | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if x.is_floating_point():
         found |= _numbers(x)
+    else:
+        codes = [int(code) for code in x.flatten().tolist()]
+        found |= {"inputs.min": min(codes), "inputs.max": max(codes)}
     rows = Counter(map(str, rows_of(x)))  # as words NaN equals NaN
     found["inputs.same_rows"] = sum(n for n in rows.values() if n > 1) / len(x)
     if before is not None:
@@ -97,6 +100,10 @@ def targets_facts(target: Tensor) -> dict[str, Any]:
     """All facts of targets, integers or floats."""
     found = extremes("targets", target)
     if target.is_floating_point():
+        good = finite(target.flatten().tolist())
+        if good:
+            found["targets.mean"] = mean(good)
+            found["targets.std"] = math.sqrt(variance(good))
         if len(target) > 1:
             outputs = [finite(column) for column in zip(*rows_of(target), strict=True)]
             found["targets.variance"] = mean([variance(o) if o else 0.0 for o in outputs])

@@ -7,6 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cockpit.backward.facts import scan
@@ -16,9 +17,10 @@ from cockpit.backward.facts.hashes import fingerprints
 from cockpit.backward.facts.moments import Columns, sums_of, table
 from cockpit.backward.stats import Absent
 
-__all__ = ["Inputs", "features_facts", "inputs_facts", "samples_facts"]
+__all__ = ["Inputs", "codes_facts", "features_facts", "inputs_facts", "samples_facts"]
 
 Array = Tensor | np.ndarray
+WITHOUT_ORDER = (torch.uint16, torch.uint32, torch.uint64)  # torch does not compare them
 
 
 def inputs_facts(x: Tensor, *compared: Array) -> Found:
@@ -53,6 +55,16 @@ def features_facts(size: int, *given: np.ndarray) -> Found:
         if columns.varying:
             found["inputs.scale_ratio"] = math.sqrt(columns.largest / columns.smallest)
     return found
+
+
+def codes_facts(x: Tensor) -> Found:
+    """Extremes of a batch of integers or flags.
+
+    Args:
+        x: Any shape, not empty.
+    """
+    low, high = (x.long() if x.dtype in WITHOUT_ORDER else x).aminmax()
+    return {"inputs.min": Then([low], int), "inputs.max": Then([high], int)}
 
 
 def samples_facts(hashes: Array, before: Array | None) -> Found:
@@ -97,6 +109,8 @@ class Inputs(Group):
         hashes, *compared = fingerprints(x.reshape(len(x), -1), of_columns)
         if x.is_floating_point():
             found |= inputs_facts(x, *compared)
+        else:
+            found |= codes_facts(x)
         if len(x) == seen.batch_size:
             self._before = hashes
             found |= samples_facts(hashes, before)

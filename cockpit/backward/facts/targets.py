@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,9 +30,10 @@ def values_facts(target: Tensor) -> Found:
 
     def make(*sums: np.ndarray) -> Found:
         columns = Columns.of(*sums)
-        return columns.facts("targets", size) | (
-            {"targets.variance": columns.spread} if several else {}
-        )
+        found = columns.facts("targets", size)
+        if columns.finite:
+            found |= {"targets.mean": columns.mean, "targets.std": math.sqrt(columns.variance)}
+        return found | ({"targets.variance": columns.spread} if several else {})
 
     return {"targets": Then(sums_of(rows), make)}
 

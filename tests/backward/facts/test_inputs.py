@@ -91,19 +91,25 @@ def test_tokens(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     group, first = Inputs(), torch.tensor([[1, 2, 3], [4, 5, 6], [1, 2, 3], [0, 0, 0]])
     second = torch.tensor([[4, 5, 6], [3, 2, 1]])
     assert seen(group, inputs=first) == {
-        "inputs.dtype": "int64", "inputs.shape": [4, 3], "inputs.same_rows": 0.5
+        "inputs.dtype": "int64", "inputs.shape": [4, 3], "inputs.min": 0, "inputs.max": 6,
+        "inputs.same_rows": 0.5,
     }  # fmt: skip
     assert seen(group, inputs=second) == {
-        "inputs.dtype": "int64", "inputs.shape": [2, 3],
+        "inputs.dtype": "int64", "inputs.shape": [2, 3], "inputs.min": 1, "inputs.max": 6,
         "inputs.same_rows": 0.0, "inputs.repeated": 0.5,
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.bool])
+@pytest.mark.parametrize(
+    "dtype", [torch.uint8, torch.uint16, torch.int16, torch.int32, torch.uint64, torch.bool]
+)
 def test_other_integers(dtype: torch.dtype) -> None:
     x = torch.tensor([[1, 0, 1], [0, 0, 1], [1, 0, 1], [1, 1, 1]]).to(dtype)
     group = Inputs()
-    assert seen(group, inputs=x)["inputs.same_rows"] == 0.5
+    found = seen(group, inputs=x)
+    assert found.pop("inputs.dtype") == str(dtype).removeprefix("torch.")
+    assert found.pop("inputs.shape") == [4, 3]
+    assert_close(found, naive.inputs_facts(x))
     assert seen(group, inputs=x[:2])["inputs.repeated"] == 1.0
 
 
@@ -118,7 +124,7 @@ def test_what_was_there_in_the_batch_before() -> None:
 
 def test_positions_that_are_no_samples_are_not_compared() -> None:
     found = seen(Inputs(), inputs=torch.zeros(7, 2, dtype=torch.long), batch_size=2)
-    assert found == {"inputs.dtype": "int64", "inputs.shape": [7, 2]}
+    assert list(found) == ["inputs.dtype", "inputs.shape", "inputs.min", "inputs.max"]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ def test_numbers_by_hand() -> None:
         "targets.nonfinite": 0,
         "targets.min": 1.0,
         "targets.max": 5.0,
+        "targets.mean": 3.5,
+        "targets.std": 1.658312,  # √(11 / 4)
         "targets.variance": 0.5,  # of 1 and of 0
     }
 
@@ -82,7 +84,7 @@ def test_what_is_no_tensor_has_no_facts(target: Any) -> None:
         (torch.tensor(3), ["targets.dtype", "targets.shape", "targets.nonfinite",
                            "targets.min", "targets.max", "targets.counts"]),
         (torch.tensor(3.0), ["targets.dtype", "targets.shape", "targets.nonfinite",
-                             "targets.min", "targets.max"]),
+                             "targets.min", "targets.max", "targets.mean", "targets.std"]),
     ],
     ids=["empty", "complex", "one integer", "one number"],
 )  # fmt: skip
