@@ -246,8 +246,8 @@ class Board:
 
 def _is_too_little(cause: _Watch, effect: _Watch) -> bool:
     """Whether one is unsure, or nothing to act on and the other is: it would be hidden beneath."""
-    if cause.episode is not None and cause.episode.reading.unsure:
-        if effect.lamp.kind == "statistical":
-            return True
+    unsure = cause.episode is not None and cause.episode.reading.unsure
+    if unsure and effect.lamp.kind == "statistical":
+        return True
     levels = [watch.episode.level for watch in (cause, effect) if watch.episode is not None]
     return levels[0] == "advisory" != levels[-1]
