@@ -195,7 +195,7 @@ class Board:
             return []
         level = min(episode.level, reading.level or watch.lamp.level, key=LEVELS.index)
         worse = level != episode.level
-        if reading.severity > episode.reading.severity:
+        if worse or reading.severity > episode.reading.severity:
             episode = replace(episode, reading=reading)
         watch.episode = replace(episode, level=level, last=self.course.now.step)
         return [Change("update", watch.episode)] if worse else []
@@ -248,7 +248,7 @@ class Board:
     def _cause(self, watch: _Watch) -> str | None:
         """The lit lamp that explains this one: the oldest of several."""
         lit = [w for w in self._watches if w.episode is not None and w is not watch]
-        causes = [w for w in lit if w.lamp.explains(watch.lamp) and not _is_minor(w, watch)]
+        causes = [w for w in lit if w.lamp.explains(watch.lamp) and not _is_too_little(w, watch)]
         # Two that explain each other: the older one is the cause.
         age = (watch.since, watch.lamp.name)
         causes = [
@@ -257,7 +257,10 @@ class Board:
         return min(causes, key=lambda w: (w.since, w.lamp.name)).lamp.name if causes else None
 
 
-def _is_minor(cause: _Watch, effect: _Watch) -> bool:
-    """Whether one is nothing to act on, and the other is: it would be hidden beneath."""
+def _is_too_little(cause: _Watch, effect: _Watch) -> bool:
+    """Whether one is unsure, or nothing to act on and the other is: it would be hidden beneath."""
+    unsure = cause.episode is not None and cause.episode.reading.unsure
+    if unsure and effect.lamp.kind == "statistical":
+        return True
     levels = [watch.episode.level for watch in (cause, effect) if watch.episode is not None]
     return levels[0] == "advisory" != levels[-1]

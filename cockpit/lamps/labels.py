@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from cockpit.lamps.course import Course, once_a_step
 
-__all__ = ["Labels"]
+__all__ = ["Labels", "several_each"]
 
 RECENT = 32  # tracked batches, besides the first ones
 PRIOR = 2.0  # samples that are added, so that a few say little
@@ -100,3 +101,14 @@ def _counted(course: Course) -> Labels | None:
     for row, counts in zip(table, given, strict=True):
         row[: len(counts)] = counts
     return Labels(table)
+
+
+def several_each(course: Course) -> bool:
+    """Whether each sample has several labels (pixels, words), as axes or flattened.
+
+    Args:
+        course: The run so far.
+    """
+    count, *others = course.shape_of("targets") or (0,)
+    size = course.samples
+    return math.prod(others) > 1 or (0 < size < count and count % size == 0)

@@ -82,6 +82,8 @@ class Reading:
         layers: Parameters or modules that it is about.
         level: Instead of the lamp's own, if this case is another one.
         suggestion: What a program could do about it.
+        unsure: Whether it explains no statistical lamp, whatever the lamp's ``inhibits`` says: it
+            is not sure enough to hide all of them.
     """
 
     severity: float
@@ -90,6 +92,7 @@ class Reading:
     layers: tuple[str, ...] = ()
     level: Level | None = None
     suggestion: Suggestion | None = None
+    unsure: bool = False
 
 
 Diagnosis = Callable[["Course"], Reading | None]

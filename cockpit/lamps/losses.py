@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cockpit.lamps.course import Course, once_a_step
+from cockpit.lamps.course import Course, StepView, once_a_step
 from cockpit.lamps.labels import Labels
-from cockpit.lamps.statistics import fact_series
 
 __all__ = [
     "BINARY_LOGITS",
@@ -27,6 +26,7 @@ CLASSES = ("CrossEntropyLoss", "NLLLoss")
 BINARY_LOGITS = ("BCEWithLogitsLoss",)
 BINARY_SHARES = ("BCELoss",)
 SQUARES = ("MSELoss",)
+KNOWN = ("mean", "std", "variance", "min", "max")  # of targets
 DISTANCES = ("L1Loss", "SmoothL1Loss", "HuberLoss")
 BINARY = (*BINARY_LOGITS, *BINARY_SHARES)
 ELEMENTWISE = (*SQUARES, *DISTANCES)
@@ -38,9 +38,10 @@ POOL = 32  # tracked steps whose targets stand for all
 def untrained_loss(course: Course) -> float | None:
     """About the loss of a well-initialized model, whose first outputs are all near 0.
 
-    Cross entropy of C classes: ln C; of two: ln 2. Squares: the mean square of the targets, taken
-    from their variance and the middle of their range; distances: its root. ``None`` for other
-    losses, or where it is not known.
+    Cross entropy of C classes: ln C; of two: ln 2. Squares: the mean square of the targets, from
+    their mean and deviation, or, of a log without these, from their variance over the samples and
+    the middle of their range; distances: its root. ``None`` for other losses, or where it is not
+    known, or there was one sample only, which may be near 0 by chance.
 
     Args:
         course: The run so far.
@@ -54,12 +55,26 @@ def untrained_loss(course: Course) -> float | None:
         return math.log(classes) * terms(course) if classes > 1 else None
     if name not in ELEMENTWISE:
         return None
-    found = [course.first_fact(f"targets.{what}") for what in ("variance", "min", "max")]
-    if any(not _is_number(value) for value in found):
+    square = _mean_square(course)
+    if square is None:
         return None
-    variance, low, high = found
-    square = variance + ((low + high) / 2) ** 2
     return float(square if name in SQUARES else math.sqrt(square)) * terms(course)
+
+
+def _mean_square(course: Course) -> float | None:
+    """Of the targets of the first tracked step; ``None`` if unknown."""
+    about = {what: course.first_fact(f"targets.{what}") for what in KNOWN}
+    numbers = {what: float(value) for what, value in about.items() if _is_number(value)}
+    shape: Sequence[int] = course.first_fact("targets.shape") or ()
+    count = next(iter(shape), math.inf)
+    if "variance" not in numbers or count < 2:
+        return None
+    if {"mean", "std"} <= numbers.keys():
+        return numbers["mean"] ** 2 + numbers["std"] ** 2
+    if not {"min", "max"} <= numbers.keys():
+        return None
+    middle = (numbers["min"] + numbers["max"]) / 2
+    return numbers["variance"] / (1 - 1 / count) + middle**2
 
 
 @once_a_step
@@ -77,7 +92,7 @@ def chance(course: Course) -> float | None:
     if function in CLASSES:
         labels = Labels.of(course)
         return _entropy(labels.totals) * terms(course) if labels and labels.samples else None
-    variances = fact_series(course, "targets.variance", POOL)
+    variances = [x for x in map(_variance, list(course.steps)[-POOL:]) if x is not None]
     if not variances or function not in (*SQUARES, *BINARY):
         return None
     variance = float(np.mean(variances))
@@ -85,6 +100,15 @@ def chance(course: Course) -> float | None:
         return variance * terms(course)
     p = (1 - math.sqrt(max(0.0, 1 - 4 * variance))) / 2  # p (1 − p) is the variance
     return _entropy(np.array([p, 1 - p])) * terms(course)
+
+
+def _variance(step: StepView) -> float | None:
+    """Of the targets, without the bias that their batch's own mean makes: × N / (N − 1)."""
+    variance = step.facts.get("targets.variance")
+    count = next(iter(step.facts.get("targets.shape") or ()), math.inf)
+    if variance is None or count < 2:
+        return None
+    return float(variance) / (1 - 1 / count)
 
 
 def terms(course: Course) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,17 @@ from cockpit.lamps.course import Course, once_a_run
 
 __all__ = [
     "Network",
+    "are_moved",
     "is_adaptive",
     "is_half",
     "is_integer",
+    "is_mask",
     "network",
     "normalizes",
     "weight_layers",
 ]
 
+MOVES = 8  # tracked steps
 ADAPTIVE = ("ada", "lamb", "lion", "muon", "prodigy", "prop", "sophia")
 LAYERS = ("Linear", "Conv", "LSTM", "GRU", "RNN", "Attention")
 
@@ -37,7 +40,7 @@ class Network:
             out are embeddings, whose weights are of another scale and of which a batch uses a few
             rows only, norms, and parameters of modules of the user's own, whose part in the model
             is not known.
-        size: Number of elements of all parameters.
+        size: Number of elements of those that are trained.
     """
 
     shapes: Mapping[str, Shape]
@@ -59,7 +62,7 @@ class Network:
             if len(shapes[name]) >= 2 and any(word in kinds[name] for word in LAYERS)
         }
         sizes = {name: math.prod(shapes[name]) for name in trained}
-        return cls(shapes, kinds, sizes, weights, sum(map(math.prod, shapes.values())))
+        return cls(shapes, kinds, sizes, weights, sum(sizes.values()))
 
     @property
     def begins_with_norm(self) -> bool:
@@ -68,17 +71,21 @@ class Network:
 
     def share_of(self, names: Collection[str]) -> float:
         """How much of the trained elements these parameters have; NaN if there are none."""
-        total = sum(self.sizes.values())
-        return sum(self.sizes.get(name, 0) for name in names) / total if total else math.nan
+        found = sum(self.sizes.get(name, 0) for name in names)
+        return found / self.size if self.size else math.nan
 
     def weight_of(self, module: str) -> Shape | None:
         """Shape of a layer's weight: outputs (or channels), inputs, places of a filter."""
         for name, shape in self.shapes.items():
             if name.startswith(f"{module}.") and len(shape) >= 2:
                 first, second, *places = shape
-                is_transposed = "Transpose" in self.kinds[name]
-                return (second, first, *places) if is_transposed else shape
+                return (second, first, *places) if self.is_transposed(module) else shape
         return None
+
+    def is_transposed(self, module: str) -> bool:
+        """Whether a layer is a transposed convolution."""
+        found = (kind for name, kind in self.kinds.items() if name.startswith(f"{module}."))
+        return "Transpose" in next(found, "")
 
 
 @once_a_run
@@ -121,3 +128,23 @@ def is_integer(dtype: Any) -> bool:
     """Whether a type has whole numbers only; bool is none of them."""
     word = str(dtype).rpartition(".")[2]
     return word.startswith(("int", "uint", "long", "short"))
+
+
+def is_mask(course: Course) -> bool:
+    """Whether the first tensor that the model was given has flags only, as an attention mask."""
+    dtype = course.fact("inputs.dtype")
+    low, high = course.fact("inputs.min"), course.fact("inputs.max")
+    if dtype == "bool":
+        return True
+    return is_integer(dtype) and low is not None and 0 <= low <= high <= 1
+
+
+def are_moved(course: Course, names: Sequence[str]) -> bool:
+    """Whether most of these parameters were changed by one of the last steps, whoever did it."""
+    wanted = {*names}
+    places = [place for place, name in enumerate(course.layer_names) if name in wanted]
+    rows = [s.layers["UpdateSize"] for s in list(course.steps)[-MOVES:] if "UpdateSize" in s.layers]
+    return any(
+        sum(place < len(row) and row[place] > 0 for place in places) > len(places) / 2
+        for row in rows
+    )

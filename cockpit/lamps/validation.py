@@ -38,14 +38,16 @@ class Evaluations:
 def evaluations(course: Course) -> Evaluations | None:
     """The best series there is: losses before other errors, these before scores.
 
+    Of several the one with the shortest name: ``val_loss`` is the whole, ``val_box_loss`` a part.
+
     Args:
         course: The run so far.
     """
     named = {name: _kind(name) for name in course.user}
-    ranked = sorted((kind, name) for name, kind in named.items() if kind is not None)
+    ranked = sorted((kind, len(name), name) for name, kind in named.items() if kind is not None)
     if not ranked:
         return None
-    rank, name = ranked[0]
+    rank, _, name = ranked[0]
     if name not in course.extremes:
         return None
     is_score = rank >= len(LOSSES)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.lamps import Course, StepView
-from cockpit.lamps.labels import Labels
+from cockpit.lamps.labels import Labels, several_each
 
 
 def labels(*batches):
@@ -106,3 +106,23 @@ def test_clustering_of_random_batches_is_zero_on_average(seed, classes, size):
     if len(found) > 30:
         mean, error = np.mean(found), np.std(found) / math.sqrt(len(found))
         assert abs(mean) < 5 * error + 0.05
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "expected"),
+    [
+        ([8, 20], [8], False),
+        ([8, 20], [8, 1], False),
+        ([8, 3, 4, 4], [8, 4, 4], True),
+        ([1, 3, 4, 4], [1, 4, 4], True),
+        ([8, 32], [256], True),
+        ([8, 20], [4], False),
+        ([8, 20], [12], False),
+        ([8, 20], None, False),
+    ],
+)
+def test_samples_with_several_labels(inputs, targets, expected):
+    course = Course({})
+    facts = {"inputs.shape": inputs, "targets.shape": targets}
+    course.take(StepView(0, facts=facts))
+    assert several_each(course) == expected

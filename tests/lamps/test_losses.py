@@ -22,7 +22,9 @@ def untrained(**facts):
 
 CLASSES = {"loss_function": "CrossEntropyLoss", "outputs_shape": [8, 10], "targets_shape": [8]}
 SQUARES = {"loss_function": "MSELoss", "outputs_shape": [8, 3], "targets_shape": [8, 3],
-           "targets_variance": 4.0, "targets_min": -1.0, "targets_max": 7.0}  # fmt: skip
+           "targets_variance": 4.0, "targets_mean": 3.0, "targets_std": 2.0}  # fmt: skip
+OLD = {"loss_function": "MSELoss", "targets_shape": [8, 3], "targets_variance": 3.5,
+       "targets_min": -1.0, "targets_max": 7.0}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,8 @@ SQUARES = {"loss_function": "MSELoss", "outputs_shape": [8, 3], "targets_shape":
         ({"loss_function": "BCELoss", "targets_shape": [8, 5], "loss_reduction": "sum"},
          5 * math.log(2)),
         (SQUARES, 13.0),
+        (SQUARES | {"targets_min": -1.0, "targets_max": 100.0}, 13.0),
+        (OLD, 13.0),
         (SQUARES | {"loss_reduction": "sum"}, 39.0),
         (SQUARES | {"loss_function": "L1Loss"}, math.sqrt(13)),
     ],
@@ -73,7 +77,9 @@ def test_the_shares_of_a_samples_classes_are_one_term(facts, expected):
         CLASSES | {"outputs_shape": [8]},
         CLASSES | {"outputs_shape": [8, 1]},
         SQUARES | {"targets_variance": None},
-        SQUARES | {"targets_max": math.inf},
+        SQUARES | {"targets_shape": [1, 3]},
+        OLD | {"targets_max": math.inf},
+        OLD | {"targets_shape": [1, 3]},
     ],
 )
 def test_unknown(facts):
@@ -93,8 +99,9 @@ def test_outputs_of_zero_have_it(name, reduction):
     }[name]
     loss = getattr(torch.nn, name)(reduction=reduction)(torch.zeros(shape), targets)
     facts = {"loss_function": name, "loss_reduction": reduction, "outputs_shape": shape,
-             "targets_shape": list(targets.shape), "targets_min": targets.min().item(),
-             "targets_max": targets.max().item(),
+             "targets_shape": list(targets.shape),
+             "targets_mean": targets.double().mean().item(),
+             "targets_std": targets.double().std(correction=0).item(),
              "targets_variance": targets.float().var(0).mean().item()}  # fmt: skip
     expected = loss.item() / (400 if reduction == "sum" else 1)
     assert untrained(**facts) == pytest.approx(expected, rel=0.03)
@@ -140,4 +147,11 @@ def test_chance_of_a_loss_that_is_summed_over_several_outputs():
         "loss.reduction": "sum",
         "targets.shape": lambda i: [64, 3, 2],
     }
-    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(3.0)
+    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == pytest.approx(3.0 * 64 / 63)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(2, 5.0), (5, 3.125), (1, None)])
+def test_the_variance_within_a_batch_is_too_small(size, expected):
+    facts = {"targets.variance": 2.5, "targets.shape": lambda i: [size, 1],
+             "loss.function": "MSELoss"}  # fmt: skip
+    assert chance(course_of({"Loss": 1.0}, facts, count=6)) == expected

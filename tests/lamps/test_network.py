@@ -46,7 +46,7 @@ def test_weights_of_layers_that_are_trained():
 def test_sizes_and_shares():
     found = Network.of(HEADER)
     total = 400 + 96 + 4 + 4 + 96 + 8 + 9
-    assert found.size == total + 72
+    assert found.size == total
     assert found.share_of(["conv.weight", "conv.bias"]) == pytest.approx(100 / total)
     assert found.share_of(["up.weight", "unknown"]) == 0
     assert math.isnan(Network.of({}).share_of(["a"]))

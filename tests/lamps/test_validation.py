@@ -26,6 +26,11 @@ def test_a_loss_comes_before_other_errors_and_these_before_scores():
     assert evaluations(course_of(**every)) is None
 
 
+def test_the_whole_loss_comes_before_its_parts():
+    parts = course_of(val_box_loss=[0.3], val_loss=[1.0], val_acc_loss=[0.2])
+    assert evaluations(parts).name == "val_loss"
+
+
 def test_only_losses_compare_with_the_training_loss():
     assert evaluations(course_of(val_loss=[1.0])).is_loss
     assert not evaluations(course_of(val_error=[1.0])).is_loss

@@ -6,7 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE
+from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE, terms
 
 SHARE = 0.1  # of the elements
 FEWEST = 64  # elements
@@ -93,7 +93,8 @@ def _is_wrong(course: Course, low: float, high: float, share: float) -> bool | N
     if name in (*CLASSES, *BINARY_LOGITS):
         return low > MASK and (_is_written(low) or _is_written(high))
     if name in BINARY_SHARES:
-        return course.now.values.get("Loss", math.inf) > UNSURE
+        loss = course.now.values.get("Loss", math.inf)
+        return loss > UNSURE * terms(course)
     least, most = course.fact("targets.min"), course.fact("targets.max")
     if name not in ELEMENTWISE or least is None or most is None:
         return None

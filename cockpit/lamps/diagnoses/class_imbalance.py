@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.labels import Labels
+from cockpit.lamps.labels import Labels, several_each
 from cockpit.lamps.lamp import Reading, below, lamp
 from cockpit.lamps.losses import ELEMENTWISE
 
@@ -47,5 +47,5 @@ def class_imbalance(course: Course) -> Reading | None:
         f"{share:.1%} of the {labels.samples} labels so far are class {largest}; the entropy of "
         f"the {labels.seen} classes seen is {evenness:.2f} of its maximum (under {EVENNESS}).",
         {"evenness": evenness, "threshold": EVENNESS, "largest_share": float(share)},
-        level="advisory" if len(course.shape_of("targets")) > 1 else None,
+        level="advisory" if several_each(course) else None,
     )

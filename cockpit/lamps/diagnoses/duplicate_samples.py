@@ -6,7 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STATISTICAL, Reading, above, lamp
-from cockpit.lamps.network import is_integer
+from cockpit.lamps.network import is_integer, is_mask
 
 SHARE = 0.5  # of the batch; oversampling a rare class stays below, unless it is very rare
 FEW_NUMBERS, FEW_CODES, FEW_FLAGS = 2, 16, 32  # elements of a sample, below which equality is usual
@@ -39,9 +39,10 @@ def duplicate_samples(course: Course) -> Reading | None:
     """Half of the batch or more equals another sample of it, in all elements, twice in a row.
 
     Samples that can only have few values are equal by nature, and are left out: one or two numbers,
-    fewer than 16 whole numbers, fewer than 32 numbers between 0 and 1, one-hot rows. Drawing a rare
-    class more often makes copies as well, but seldom half a batch; where it does, the lamp is right
-    that the batch says less than its size.
+    fewer than 16 whole numbers, fewer than 32 numbers between 0 and 1, one-hot rows, flags (whole
+    numbers from 0 to 1: an attention mask). Drawing a rare class more often makes copies as well,
+    but seldom half a batch; where it does, the lamp is right that the batch says less than its
+    size.
     """
     share, shape = course.fact("inputs.same_rows"), course.fact("inputs.shape")
     if share is None or not shape or course.samples < 2 or _is_equal_by_nature(course, shape):
@@ -55,6 +56,8 @@ def duplicate_samples(course: Course) -> Reading | None:
 
 
 def _is_equal_by_nature(course: Course, shape: list[int]) -> bool:
+    if is_mask(course):
+        return True
     size = math.prod(shape[1:])
     if size <= FEW_NUMBERS or (is_integer(course.fact("inputs.dtype")) and size < FEW_CODES):
         return True

@@ -31,8 +31,8 @@ def first_loss_too_high(course: Course) -> Reading | None:
     """The first tracked loss against that of outputs which are all about zero.
 
     Cross entropy of C classes: ln C, for two: ln 2; for squares: the mean square of the targets.
-    torch's initializations begin at 1.0 to 1.3 times that; 3 times (5 times for numbers, whose mean
-    square is estimated from the range) is an initialization far too large. A pretrained model
+    torch's initializations begin at 1.0 to 1.3 times that; 3 times (5 times for numbers, of which
+    a small batch says less) is an initialization far too large. A pretrained model
     begins below, and does not count. Only a first tracked step 0 or 1 is judged. From the fourth
     tracked step on the lamp goes out as the loss comes down. It is wrong for weights of classes or
     positive samples far above 1.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import MOST_NAMES, Level, Reading, lamp
-from cockpit.lamps.network import network
+from cockpit.lamps.network import are_moved, network
 
 MOST = 0.5  # of the model
 
@@ -27,7 +27,8 @@ def foreign_parameters(course: Course) -> Reading | None:
 
     Where it lacks most of the model's own, it belongs to another copy of the model: a warning.
     Where it lacks some, layers were replaced after it was made: a caution. Where it lacks none, it
-    trains a second model, or parameters of the loss, along with this one: an advisory.
+    trains a second model, or parameters of the loss, along with this one: an advisory. So it is
+    where the model's weights move all the same: the optimizer has copies of them in full precision.
     """
     foreign, without = course.fact("optimizer.foreign"), course.fact("optimizer.without")
     if foreign is None or without is None:
@@ -35,6 +36,8 @@ def foreign_parameters(course: Course) -> Reading | None:
     share = network(course).share_of(without) if without else 0.0
     is_most = share > MOST or len(without) >= MOST_NAMES
     level: Level = "warning" if is_most else "caution" if without else "advisory"
+    if are_moved(course, without):
+        level = "advisory"
     return Reading(
         2.0 if foreign else 0.0,
         f"{foreign} parameters of the optimizer are not the model's (expected: none), and it lacks "

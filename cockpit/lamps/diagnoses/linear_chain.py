@@ -13,7 +13,8 @@ from cockpit.lamps.network import network
     group="model",
     kind="exact",
     needs=("model.linear_chain",),
-    means="A linear layer gets exactly what another one returned: together they are one.",
+    means="A linear layer gets exactly what another one returned: together they are one linear "
+    "map, as if there were a single layer.",
     do="Put the activation between them that was forgotten, or merge the two.",
     source="DeepLocalize, NeuraLint: a missing activation is among the usual faults",
 )
@@ -22,7 +23,11 @@ def linear_chain(course: Course) -> Reading | None:
 
     Some chains are meant: where the space between is narrower than what comes in and what goes out
     (a factorization of low rank, an adapter, the code of an autoencoder), and where a convolution
-    of each channel by itself meets one of single pixels. These do not count. Dropout and
+    of each channel by itself meets one of single pixels. These do not count. Two convolutions in
+    a row are an advisory, because some networks have them (the lateral and the output convolutions
+    of a feature pyramid, a transposed one that enlarges scores): together they are one with a
+    larger filter. It is a caution if both look at single pixels, where that one is no larger; or if
+    their filters are alike and half of the model's layers follow each other so. Dropout and
     normalization in between are not linear, strictly, so a forgotten activation beside them is not
     seen.
     """
@@ -30,6 +35,8 @@ def linear_chain(course: Course) -> Reading | None:
     if chains is None:
         return None
     found = [chain for chain in chains if not _is_meant(course, chain)]
+    serious = [chain for chain in found if not _is_usual(course, chain, len(found))]
+    found.sort(key=lambda chain: chain not in serious)
     which = f": {', '.join(found[:3])}" if found else ""
     layers = tuple(dict.fromkeys(name for chain in found for name in _ends(chain)))
     return Reading(
@@ -37,12 +44,31 @@ def linear_chain(course: Course) -> Reading | None:
         f"{len(found)} pairs of linear layers follow each other directly (expected: none){which}.",
         {"pairs": len(found)},
         layers=layers,
+        level=None if serious else "advisory",
     )
 
 
 def _ends(chain: str) -> tuple[str, str]:
     before, _, after = chain.partition(" -> ")
     return before, after
+
+
+def _is_usual(course: Course, chain: str, count: int) -> bool:
+    """Whether two convolutions follow each other as they do in some networks.
+
+    Args:
+        course: The run so far.
+        chain: The names of both.
+        count: Of all chains of the network.
+    """
+    model, names = network(course), _ends(chain)
+    before, after = (model.weight_of(name) for name in names)
+    if before is None or after is None or min(len(before), len(after)) < 3:
+        return False
+    if {*before[2:], *after[2:]} == {1}:
+        return False
+    transposed = any(model.is_transposed(name) for name in names)
+    return transposed or before[2:] != after[2:] or 2 * count < len(model.weights) - 1
 
 
 def _is_meant(course: Course, chain: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, lamp
-from cockpit.lamps.network import network
+from cockpit.lamps.network import are_moved, network
 
 ALL = 0.999
 NAMED = 5
@@ -26,9 +26,11 @@ NAMED = 5
 def optimizer_without_parameters(course: Course) -> Reading | None:
     """Parameters that require a gradient, and are in no group of any of the optimizers.
 
-    It is wrong where an optimizer trains them that was not given to Cockpit, and where only the
-    head of a pretrained model is trained without freezing the rest, which costs time and memory for
-    gradients that nobody uses. If no parameter at all has an optimizer, it is a warning.
+    Where they move all the same, something else trains them: an optimizer that was not given to
+    Cockpit, or one that has copies of them in full precision; then it is an advisory. It is wrong
+    where only the head of a pretrained model is trained without freezing the rest, which costs time
+    and memory for gradients that nobody uses. If no parameter at all has an optimizer, it is a
+    warning.
     """
     names = course.fact("optimizer.without")
     if names is None:
@@ -41,5 +43,5 @@ def optimizer_without_parameters(course: Course) -> Reading | None:
         f"(expected: none){which}.",
         {"parameters": len(names), "share": share},
         layers=tuple(names),
-        level="warning" if share >= ALL else None,
+        level="advisory" if are_moved(course, names) else "warning" if share >= ALL else None,
     )

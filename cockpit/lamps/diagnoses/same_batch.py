@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Level, Reading, lamp
+from cockpit.lamps.network import is_mask
 
 FEW_VALUES = 0.5  # share of equal rows within a batch from which equal batches mean nothing
 WHOLE = 0.99  # epochs a step: then a batch is the whole data set
@@ -41,11 +42,11 @@ def same_batch(course: Course) -> Reading | None:
     one step an epoch the batch is the whole data set (advisory); with several it is a mistake
     (warning). If not, a power of 2 (up to 4,096) is taken for a loader's batch (caution), and any
     other number for a data set, as all of it is for LBFGS (advisory). Data whose samples have few
-    different values (half of the batch equal to another sample of it) repeat themselves by nature;
-    so they don't count.
+    different values (half of the batch equal to another sample of it) repeat themselves by nature,
+    and so do flags, as an attention mask has; so they don't count.
     """
     repeated = course.fact("inputs.repeated")
-    if repeated is None:
+    if repeated is None or is_mask(course):
         return None
     few_values = course.fact("inputs.same_rows", 0.0) >= FEW_VALUES
     return Reading(

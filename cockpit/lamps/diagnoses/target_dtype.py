@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, lamp
+from cockpit.lamps.lamp import STAYS, Reading, lamp
 from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE
 from cockpit.lamps.network import is_integer
 
 ROUNDING = 1e-3
+WIDE = 10  # range of whole numbers that are meant to be
+ENOUGH, LATEST = 32, 5  # targets, or tracked steps, after which their range is known
 
 
 @lamp(
@@ -34,8 +36,10 @@ def target_dtype(course: Course) -> Reading | None:
     Outputs [N] against targets [N, 1] in a loss of single elements: it compares each sample with
     each, and learns their mean. A vector of outputs in CrossEntropyLoss: the batch is taken for
     classes. Numbers beyond [0, 1] where probabilities are asked for (labels −1 and 1, or classes
-    from 1 on). Whole numbers as targets of a regression (caution): they may have lost what came
-    after the point. Targets with a gradient (advisory): a detach() is missing, or it is a loss
+    from 1 on). Whole numbers as targets of a regression, which may have lost what came after the
+    point: a caution if they go over less than ten numbers, 0 or negative ones among them, as what
+    is left of standardized targets; else they are counts, ages or ratings, and it is an advisory.
+    Targets with a gradient (advisory): a detach() is missing, or it is a loss
     between two networks. Probabilities and one-hot rows for CrossEntropyLoss are fine, and so is
     a single target for all.
     """
@@ -89,13 +93,7 @@ def _values(course: Course, name: str) -> Reading | None:
     whole = is_integer(course.fact("targets.dtype"))
     low, high = course.fact("targets.min"), course.fact("targets.max")
     if name in ELEMENTWISE and whole:
-        return Reading(
-            2.0,
-            f"The targets of {name} are whole numbers ({course.fact('targets.dtype')}, from {low} "
-            f"to {high}; expected: floats).",
-            {"min": _number(low), "max": _number(high)},
-            level="caution",
-        )
+        return _whole_numbers(course, name)
     asks_for_shares = name in (*BINARY_LOGITS, *BINARY_SHARES) or (name in CLASSES and not whole)
     if not asks_for_shares or low is None or high is None:
         return None
@@ -105,6 +103,23 @@ def _values(course: Course, name: str) -> Reading | None:
         2.0,
         f"The targets of {name} go from {low:.4g} to {high:.4g} (expected: within 0 and 1).",
         {"min": low, "max": high},
+    )
+
+
+def _whole_numbers(course: Course, name: str) -> Reading:
+    """Of targets that are integers; from a few of them nobody can tell how far they go."""
+    steps = [*course.first, *course.steps]
+    lows, highs = ([s.facts.get(f"targets.{end}") for s in steps] for end in ("min", "max"))
+    low = min((number for number in lows if number is not None), default=None)
+    high = max((number for number in highs if number is not None), default=None)
+    is_count = low is not None and high is not None and (high - low >= WIDE or low > 0)
+    seen = course.count * math.prod(course.fact("targets.shape"))
+    return Reading(
+        2.0 if is_count or course.count >= LATEST or seen >= ENOUGH else STAYS,
+        f"The targets of {name} are whole numbers ({course.fact('targets.dtype')}, from {low} "
+        f"to {high}; expected: floats, or a range of {WIDE} or more).",
+        {"min": _number(low), "max": _number(high)},
+        level="advisory" if is_count else "caution",
     )
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import TOO_LONG, Reading, above, below, lamp
-from cockpit.lamps.network import normalizes
+from cockpit.lamps.losses import untrained_loss
+from cockpit.lamps.network import network, normalizes, weight_layers
+from cockpit.lamps.statistics import first_loss
 
 LARGE = 20.0  # standard deviation: pixels from 0 to 255 have 60 to 90, scaled inputs up to 5
 TINY = 0.01  # largest of all elements: pixels that were divided by 255 twice end at 0.004
+PIXELS = 100.0  # largest element: above, they are pixels up to 255
+GUESSING = 1.5  # times the loss of guessing
+MODERATE = 10.0  # root mean square
 
 
 @lamp(
@@ -38,8 +45,9 @@ def unscaled_input(course: Course) -> Reading | None:
     allows a learning rate 6,400 times smaller only. The lamp looks at the inputs themselves: a
     standard deviation over 20, or no element beyond ±0.01. One-hot and other sparse inputs have a
     small standard deviation and elements of 1: they are fine. A model with BatchNorm, or that
-    begins with a norm, takes the scale out again, so that it is an advisory. It is wrong for a
-    model that divides by 255 itself, by hand.
+    begins with a norm, takes the scale out again, so that it is an advisory. So it is for a model
+    that divides pixels by 255 itself: its first loss is about that of guessing, and the gradients
+    of its first layer's weight and bias say how large that layer's inputs are.
     """
     std = course.fact("inputs.std")
     if std is None:
@@ -51,5 +59,33 @@ def unscaled_input(course: Course) -> Reading | None:
         f"The inputs have standard deviation {std:.3g} (1 is usual, over {LARGE:.0f} is too much), "
         f"the largest is {largest:.3g} (under {TINY} is too little).",
         {"std": std, "largest": largest, "large": LARGE, "tiny": TINY},
-        level="advisory" if normalizes(course) else None,
+        level="advisory" if normalizes(course) or _is_scaled_inside(course) else None,
     )
+
+
+def _is_scaled_inside(course: Course) -> bool:
+    """Whether the inputs are pixels that the model divides itself, as far as it shows."""
+    if course.fact("inputs.min", -1.0) < 0 or not PIXELS < course.fact("inputs.max", 0.0) <= 255:
+        return False
+    first, untrained = first_loss(course), untrained_loss(course)
+    if first is not None and untrained is not None and not first <= GUESSING * untrained:
+        return False
+    size = _size_in_first_layer(course)
+    if not math.isnan(size):
+        return size < MODERATE
+    return untrained is not None and not course.first_fact("model.zero_weights")
+
+
+def _size_in_first_layer(course: Course) -> float:
+    """About the root mean square of what the first layer gets; NaN if that is not known.
+
+    The gradient of its weight is Σ δ xᵀ, that of its bias Σ δ: their norms differ by ‖x‖.
+    """
+    places, norms = weight_layers(course), course.first[0].layers.get("GradNorm", ())
+    weight = course.layer_names[places[0]] if places else ""
+    bias = weight.replace("weight", "bias")
+    if bias == weight or bias not in course.layer_names or len(norms) != len(course.layer_names):
+        return math.nan
+    inputs = math.prod(network(course).shapes[weight][1:])
+    ratio = norms[places[0]] / norms[course.layer_names.index(bias)]
+    return float(ratio / math.sqrt(inputs))

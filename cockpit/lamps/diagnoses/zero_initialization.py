@@ -14,7 +14,7 @@ from cockpit.lamps.network import network
     level="warning",
     group="model",
     kind="exact",
-    needs=("model.zero_weights",),
+    needs=("model.zero_weights", "GradNorm"),
     means="Several layers begin with weights that are all zero, so that no gradient gets through "
     "them, or the same one for all units.",
     do="Leave the initialization to torch (or draw from torch.nn.init); only the last layer, or "
@@ -33,15 +33,16 @@ def zero_initialization(course: Course) -> Reading | None:
     """One layer at zero is common and good; two in a row are stuck.
 
     A last layer, or the last one of a residual branch, of an adapter, of a gate, may begin at zero:
-    it gets a gradient and moves. So the lamp lights in two cases: all weights of a network of two
-    layers or more are zero; or weights that began at zero have had a gradient of exactly zero at
-    each tracked step since. It is wrong for layers at zero beside each other, on the same inputs.
+    it gets a gradient and moves. So the lamp lights in two cases: all trained weights of two layers
+    or more are zero, and one of them gets no gradient at first, because it lies before another
+    (heads beside each other, on a frozen trunk, all get one); or weights that began at zero have
+    had a gradient of exactly zero at each tracked step since.
     """
     zero = course.first_fact("model.zero_weights")
     if zero is None:
         return None
     layers = network(course).weights
-    is_all = len(layers) > 1 and _has_all(zero, list(layers))
+    is_all = len(layers) > 1 and _has_all(zero, list(layers)) and _is_chain(course, list(layers))
     found = tuple(layers) if is_all else tuple(name for name in zero if _is_stuck(course, name))
     words = "the whole network" if is_all else "stuck: their gradient is exactly 0 since"
     return Reading(
@@ -59,6 +60,12 @@ def _has_all(zero: list[str], layers: list[str]) -> bool:
     if len(zero) >= MOST_NAMES:
         listed = layers[: sum(name in zero for name in layers)]
     return bool(listed) and set(listed) <= set(zero)
+
+
+def _is_chain(course: Course, layers: list[str]) -> bool:
+    """Whether one of these layers, all of them at zero, lies before another one."""
+    places = [place for place, name in enumerate(course.layer_names) if name in layers]
+    return any(_gradient(course.first[0], place) == 0 for place in places)
 
 
 def _is_stuck(course: Course, name: str) -> bool:

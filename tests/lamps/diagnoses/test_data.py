@@ -6,7 +6,9 @@ import math
 
 import pytest
 
-from tests.lamps.runs import episode, level
+from cockpit.lamps import get
+from tests.lamps.made import lit_at
+from tests.lamps.runs import board, episode, level
 
 
 def test_bad_inputs_that_spoil_the_gradient_alone_are_a_warning():
@@ -46,8 +48,14 @@ def test_the_same_batch_is_all_of_it_three_times_in_a_row():
     assert level("same_batch", {"inputs.repeated": 0.99}) is None
     assert level("same_batch", {"inputs.repeated": lambda step: float(step % 3 > 0)}) is None
     assert level("same_batch", {"inputs.repeated": 1.0, "inputs.same_rows": 0.5}) is None
+    mask = {"inputs.dtype": "int64", "inputs.min": 0, "inputs.max": 1}
+    assert level("same_batch", {"inputs.repeated": 1.0} | mask) is None
+    assert level("same_batch", {"inputs.repeated": 1.0} | mask | {"inputs.max": 7}) == "caution"
     lbfgs = {"optimizer": {"name": "LBFGS"}}
     assert level("same_batch", {"inputs.repeated": 1.0}, header=lbfgs) == "advisory"
+
+
+CODES = {"inputs.shape": [8, 64], "inputs.dtype": "int64"}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +73,10 @@ def test_the_same_batch_is_all_of_it_three_times_in_a_row():
         ({"inputs.min": 0.0, "inputs.max": 1.0, "inputs.shape": [64, 8, 50],
           "inputs.mean": 0.02}, None),
         ({"inputs.shape": [1, 20]}, None),
+        (CODES | {"inputs.min": 1, "inputs.max": 1}, None),
+        (CODES | {"inputs.min": 0, "inputs.max": 1}, None),
+        (CODES | {"inputs.dtype": "bool", "inputs.min": None}, None),
+        (CODES | {"inputs.min": 0, "inputs.max": 2}, "caution"),
     ],
 )  # fmt: skip
 def test_samples_that_are_equal_by_nature(facts, expected):
@@ -87,7 +99,31 @@ def test_samples_that_are_equal_by_nature(facts, expected):
 )
 def test_scale_of_the_inputs(std, low, high, expected):
     facts = {"inputs.std": std, "inputs.min": low, "inputs.max": high}
-    assert level("unscaled_input", facts) == expected
+    assert level("unscaled_input", facts, layers=(450.0, 1.0, 0.8, 0.2)) == expected
+
+
+PIXELS = {"inputs.std": 75.0, "inputs.min": 0.0, "inputs.max": 255.0}
+
+
+@pytest.mark.parametrize(
+    ("facts", "run", "expected"),
+    [
+        ({}, {}, "caution"),  # 100 * √20 between weight and bias
+        ({}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "advisory"),
+        ({}, {"layers": (2.0, 0.5, 0.8, 0.2), "loss": 3.6}, "caution"),
+        ({"inputs.max": 80.0}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "caution"),
+        ({"inputs.max": 2550.0}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "caution"),
+        ({"inputs.min": -9.0}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "caution"),
+        ({"loss.function": "TheirLoss"}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "advisory"),
+        ({"loss.function": "TheirLoss"}, {"layers": ()}, "caution"),
+        ({}, {"layers": ()}, "advisory"),
+        ({}, {"layers": (), "loss": math.nan}, "caution"),
+        ({"model.zero_weights": ["2.weight"]}, {"layers": ()}, "caution"),
+    ],
+)
+def test_pixels_that_the_model_divides_itself(facts, run, expected):
+    run = {"layers": (450.0, 1.0, 0.8, 0.2)} | run
+    assert level("unscaled_input", PIXELS | facts, **run) == expected
 
 
 def test_offset_of_the_inputs_needs_eight_samples():
@@ -142,6 +178,23 @@ def test_copies_count_among_the_features_that_vary(duplicates, constant, expecte
 
 
 @pytest.mark.parametrize(
+    ("size", "mean", "std", "low", "expected"),
+    [
+        (32, 0.03, 0.17, 0.0, None),  # one element of each feature
+        (256, 0.03, 0.17, 0.0, "caution"),
+        (32, -0.94, 0.34, -1.0, None),
+        (32, 0.97, 0.17, 0.0, None),  # nearly all at the largest
+        (16, 0.286, 0.353, 0.0, "caution"),
+    ],
+)
+def test_sparse_features_are_equal_by_accident(size, mean, std, low, expected):
+    facts = {"inputs.shape": [size, 512], "inputs.mean": mean, "inputs.std": std,
+             "inputs.min": low, "inputs.max": 1.0}  # fmt: skip
+    found = level("duplicated_features", facts | {"inputs.duplicates": 0.4, "inputs.constant": 0.2})
+    assert found == expected
+
+
+@pytest.mark.parametrize(
     ("counts", "expected"),
     [
         ([45, 19], None),
@@ -168,6 +221,37 @@ def test_a_few_labels_say_nothing_of_imbalance():
     )
 
 
+@pytest.mark.parametrize("shape", [[8, 32], [256]])
+def test_words_are_mostly_of_no_class(shape):
+    facts = {"inputs.shape": [8, 32], "targets.shape": shape, "targets.counts": [250, 6]}
+    assert level("class_imbalance", facts) == "advisory"
+
+
+@pytest.mark.parametrize("shape", [[1, 16, 16], [256]])
+def test_pixels_of_one_image_are_no_samples_of_their_own(shape):
+    facts = {"inputs.shape": [1, 3, 16, 16], "targets.shape": shape}
+    pure = {"targets.counts": lambda step: [250, 6] if step % 2 else [6, 250]}
+    assert level("sorted_data", facts | pure) is None
+
+
+def test_targets_of_a_contrastive_loss_are_a_caution_for_a_while():
+    facts = {"targets.counts": [32]}
+    contrast = {"loss": lambda step: 5.0 - 0.02 * step}
+    assert level("sorted_data", facts, count=30, **contrast) == "caution"
+    assert level("sorted_data", facts, count=40, **contrast) is None
+    real = {"loss": lambda step: 5.0 * 0.9**step}
+    assert level("sorted_data", facts, count=40, **real) == "caution"
+
+
+def test_one_class_alone_hides_no_statistical_lamp_until_the_second_comes():
+    lamps = [get("sorted_data"), lit_at(range(99), "trace", kind="statistical")]
+    one = board({"targets.counts": [64]}, lamps=lamps)
+    assert {e.lamp: e.cause for e in one.lit} == {"sorted_data": None, "trace": None}
+    two = board({"targets.counts": lambda step: [64] if step < 9 else [0, 64]}, lamps=lamps)
+    assert {e.lamp: e.cause for e in two.lit} == {"sorted_data": None, "trace": "sorted_data"}
+    assert {e.level for e in two.lit} == {"warning"}
+
+
 def test_one_class_alone_is_sorted_rather_than_all_there_is():
     found = episode("sorted_data", {"targets.counts": [32]}, count=12)
     assert found is not None
@@ -179,7 +263,7 @@ def test_sorted_data_is_known_when_the_second_class_comes():
     facts = {"targets.counts": lambda step: [16] if step < 6 else [0, 16]}
     found = episode("sorted_data", facts, count=12)
     assert found is not None
-    assert (found.since, found.step) == (6, 7)
+    assert (found.since, found.step, found.level) == (6, 7, "warning")
     assert found.reading.numbers["clustering"] == pytest.approx(1.0)
 
 

@@ -102,6 +102,9 @@ def test_it_explains_outputs_that_are_the_same_for_all():
 def test_rounded_probabilities_are_fine_once_the_loss_is_low():
     facts = PROBABILITIES | {"outputs.min": 0.0, "outputs.max": 1.0, "outputs.at_bound": 0.9}
     assert level("clamped_output", facts, loss=0.1) is None
+    summed = facts | {"loss.reduction": "sum", "targets.shape": [64, 100]}
+    assert level("clamped_output", summed, loss=10.0) is None
+    assert level("clamped_output", summed, loss=60.0) == "caution"
 
 
 @pytest.mark.parametrize(
@@ -143,10 +146,14 @@ def test_evidence_of_a_scaled_loss_has_the_factor():
     ("facts", "run", "expected"),
     [
         ({"update.sign": -0.9}, {}, "warning"),
-        ({"update.sign": -0.02}, {}, "warning"),
+        ({"update.sign": -0.02}, {"header": {"optimizer": ADAM}}, "warning"),
+        ({"update.sign": -0.3}, {}, None),
+        ({"update.sign": -0.9}, {"count": 4}, None),
+        ({"update.sign": -0.9}, {"count": 5}, "warning"),
+        ({"update.sign": lambda step: -0.9 if step < 3 else 0.5}, {}, None),
         ({"update.sign": -0.9}, {"start": 2}, None),
         ({"update.sign": lambda step: 0.5 if step == 0 else -0.5}, {}, None),
-        ({"update.sign": lambda step: -0.5 if step else None}, {}, "warning"),
+        ({"update.sign": lambda step: -0.8 if step else None}, {}, "warning"),
         ({"update.sign": lambda step: -0.5 if step < 6 else 0.5}, {"count": 30}, None),
         ({"gradient.cosine": -0.95, "update.sign": -0.9}, {"start": 500}, "warning"),
         ({"update.sign": float("nan")}, {}, None),
@@ -169,6 +176,15 @@ def test_direction_of_the_steps(facts, run, expected):
         (REGRESSION | {"outputs.shape": [1, 1], "targets.shape": [1]}, None),
         (REGRESSION | {"loss.function": "HuberLoss", "targets.shape": [64]}, "warning"),
         (REGRESSION | {"targets.dtype": "int64"}, "caution"),
+        (REGRESSION | {"targets.dtype": "int64", "targets.min": -2, "targets.max": 2}, "caution"),
+        (REGRESSION | {"targets.dtype": "int64", "targets.min": 0, "targets.max": 5}, "caution"),
+        (REGRESSION | {"targets.dtype": "int64", "targets.min": 1, "targets.max": 5}, "advisory"),
+        (REGRESSION | {"targets.dtype": "int64", "targets.min": -6, "targets.max": 4}, "advisory"),
+        (REGRESSION | {"targets.dtype": "int64", "targets.min": 0, "targets.max": 80}, "advisory"),
+        (
+            REGRESSION | {"targets.dtype": "int64", "targets.max": 80, "targets.shape": [64]},
+            "warning",
+        ),
         (REGRESSION | {"targets.dtype": "uint8"}, "caution"),
         (REGRESSION | {"targets.dtype": "float64"}, None),
         (REGRESSION | {"loss.target_gradient": True}, "advisory"),
@@ -186,6 +202,21 @@ def test_direction_of_the_steps(facts, run, expected):
 )
 def test_targets_that_do_not_fit(facts, expected):
     assert level("target_dtype", facts) == expected
+
+
+def test_the_range_of_whole_numbers_is_that_of_all_steps():
+    few = {
+        "targets.dtype": "int64",
+        "targets.shape": [2, 1],
+        "outputs.shape": [2, 1],
+        "targets.min": lambda step: 6 * step,
+        "targets.max": lambda step: 6 * step + 3,
+    }
+    assert level("target_dtype", REGRESSION | few, count=1) is None
+    assert level("target_dtype", REGRESSION | few) == "advisory"
+    same = few | {"targets.min": 0, "targets.max": 3}
+    assert level("target_dtype", REGRESSION | same, count=4) is None
+    assert level("target_dtype", REGRESSION | same, count=5) == "caution"
 
 
 def test_evidence_of_a_broadcast_counts_the_comparisons():

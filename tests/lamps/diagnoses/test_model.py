@@ -29,6 +29,12 @@ def test_a_layer_at_zero_that_moves_is_fine():
     assert level("zero_initialization", gate, **frozen) is None
 
 
+def test_heads_at_zero_beside_each_other_all_move():
+    heads = {"model.zero_weights": at_first("0.weight", "2.weight")}
+    assert level("zero_initialization", heads, layers=(0.3, 0.1, 0.2, 0.3)) is None
+    assert level("zero_initialization", heads, layers=()) is None
+
+
 def test_what_is_stuck_is_named():
     facts = {"model.zero_weights": at_first("0.weight")}
     found = episode("zero_initialization", facts, layers=(0.0, 0.0, 0.0, 0.3))
@@ -99,6 +105,8 @@ def pair(before, after, kind="Linear"):
         ([32, 784], [784, 32], None),
         ([8, 64], [64, 8], None),
         ([32, 1, 5, 5], [64, 32, 5, 5], "caution"),
+        ([64, 32, 1, 1], [32, 64, 3, 3], "advisory"),
+        ([64, 32, 1, 1], [32, 64, 1, 1], "caution"),
         ([32, 1, 3, 3], [64, 32, 1, 1], None),
         ([64, 16, 1, 1], [64, 1, 3, 3], None),
         ([64, 16, 3, 3], [64, 1, 3, 3], "caution"),
@@ -115,8 +123,22 @@ def test_transposed_filters_have_their_inputs_first():
     facts = {"model.linear_chain": at_first("a -> b")}
     wide = pair([8, 16, 3, 3], [16, 32, 3, 3], "ConvTranspose2d")
     narrow = pair([8, 4, 3, 3], [4, 32, 3, 3], "ConvTranspose2d")
-    assert level("linear_chain", facts, **wide) == "caution"
+    assert level("linear_chain", facts, **wide) == "advisory"
     assert level("linear_chain", facts, **narrow) is None
+
+
+def test_two_convolutions_in_a_row_among_many_are_an_advisory():
+    facts = {"model.linear_chain": at_first("a -> b")}
+    run = pair([16, 16, 3, 3], [16, 16, 3, 3], "Conv2d")
+    assert level("linear_chain", facts, **run) == "caution"
+    run["header"]["layers"] += [
+        {"name": f"{i}.weight", "shape": [8, 8], "module_type": "Linear"} for i in range(4)
+    ]
+    assert level("linear_chain", facts, **run) == "advisory"
+    both = {"model.linear_chain": at_first("a -> b", "0 -> 1")}
+    found = episode("linear_chain", both, **run)
+    assert found is not None
+    assert (found.level, found.reading.layers[:2]) == ("caution", ("0", "1"))
 
 
 def test_a_chain_of_unknown_shape_counts():
@@ -150,16 +172,27 @@ def test_outputs_that_are_the_same_from_the_start(facts, expected):
         ({"model.without_grad": NAMES[:1], "optimizer.without": NAMES[:1]}, None),
         ({"model.without_grad": lambda step: NAMES[:1] if step % 3 else []}, None),
         ({"model.without_grad": lambda step: NAMES[step % 2 :]}, "caution"),
+        ({"model.without_grad": lambda step: NAMES[:1] if step else []}, None),
+        ({"model.without_grad": lambda step: NAMES[:1] if step < 4 else []}, None),
     ],
 )
 def test_parameters_that_never_get_a_gradient(facts, expected):
     assert level("detached_parameters", facts) == expected
 
 
-def test_detached_parameters_are_known_after_three_steps():
+def test_parameters_that_had_a_gradient_before_count_after_sixteen_steps():
+    rare = {"model.without_grad": lambda step: [] if step == 0 else NAMES[:1]}
+    assert level("detached_parameters", rare, count=16) is None
+    assert level("detached_parameters", rare, count=17) == "caution"
+    full = [*NAMES[:1], *map(str, range(19))]  # may be cut off
+    cut = {"model.without_grad": lambda step: [*full[1:], "more"] if step == 0 else NAMES[:1]}
+    assert level("detached_parameters", cut, count=8) == "caution"
+
+
+def test_detached_parameters_are_known_after_five_steps():
     found = episode("detached_parameters", {"model.without_grad": NAMES[:2]})
     assert found is not None
-    assert (found.step, found.reading.layers) == (2, tuple(NAMES[:2]))
+    assert (found.step, found.reading.layers) == (4, tuple(NAMES[:2]))
     assert found.reading.numbers["share"] == pytest.approx((640 + 32) / (640 + 32 + 320 + 10))
 
 
@@ -214,11 +247,11 @@ def deep(count):
 
 def test_lists_that_are_cut_off_at_twenty_names():
     names, run = deep(30)
-    gradients = {"layers": [0.1] * 30}
+    gradients = {"layers": [0.0] + [0.1] * 29}
     all_zero = {"model.zero_weights": at_first(*names[:20])}
     assert level("zero_initialization", all_zero, **run, **gradients) == "warning"
     every_other = {"model.zero_weights": at_first(*names[1::2], *names[:10:2])}
-    assert level("zero_initialization", every_other, **run, **gradients) is None
+    assert level("zero_initialization", every_other, **run, layers=[0.1] * 30) is None
     symmetric = {"model.symmetric": at_first(*names[:20])}
     assert level("symmetric_initialization", symmetric, **run, **gradients) == "warning"
     assert level("detached_parameters", {"model.without_grad": names[:20]}, **run) == "caution"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from tests.lamps.runs import ADAM, LAYERS, episode, level
+from cockpit.lamps import Board, get
+from tests.lamps.runs import ADAM, HEADER, LAYERS, episode, level, view
 
 NAMES = [layer["name"] for layer in LAYERS]
 WITH_ADAM = {"header": {"optimizer": ADAM}}
@@ -55,6 +58,25 @@ def test_parameters_of_something_else(foreign, without, expected):
     assert level("foreign_parameters", facts) == expected
 
 
+def moving(sizes, **facts):
+    """The level of both lamps of membership, where the parameters move so far."""
+    steps = [replace(view(i, facts), layers={"UpdateSize": np.array(sizes)}) for i in range(4)]
+    found = Board(HEADER, lamps=[get("foreign_parameters"), get("optimizer_without_parameters")])
+    for step in steps:
+        found.take(step)
+    return {episode.lamp: episode.level for episode in found.lit}
+
+
+def test_weights_that_move_without_being_in_the_optimizer_have_copies_there():
+    facts = {"optimizer.foreign": 4, "optimizer.without": NAMES}
+    both = ("foreign_parameters", "optimizer_without_parameters")
+    assert moving([0.1] * 4, **facts) == dict.fromkeys(both, "advisory")
+    assert moving([0.0] * 4, **facts) == dict.fromkeys(both, "warning")
+    part = {"optimizer.foreign": 2, "optimizer.without": NAMES[2:]}
+    assert moving([0.1, 0.1, 0.0, 0.0], **part) == dict.fromkeys(both, "caution")
+    assert moving([math.nan] * 4, **part) == dict.fromkeys(both, "caution")
+
+
 def test_frozen_layers_are_never_more_than_an_advisory():
     assert level("frozen_layers") is None
     facts = {"model.frozen": NAMES, "model.frozen_share": 1.0}
@@ -76,6 +98,19 @@ def test_frozen_layers_are_never_more_than_an_advisory():
 )
 def test_clipping(stepped, run, expected):
     assert level("clipped_to_nothing", {"gradient.stepped": stepped}, **run) == expected
+
+
+def test_frozen_elements_do_not_share_in_the_gradient():
+    frozen = {
+        "name": "f.weight",
+        "shape": [10**6, 100],
+        "module_type": "Linear",
+        "trainable": False,
+    }
+    header = {"optimizer": ADAM, "layers": [*LAYERS, frozen]}
+    assert level("clipped_to_nothing", {"gradient.stepped": 0.01}, header=header) == "advisory"
+    half = {"gradient.dtype": "float16", "gradient.zeros": 0.6}
+    assert level("half_underflow", half, header=header, gradient=0.1) is None
 
 
 def test_clipping_that_begins_late_does_not_raise():

@@ -105,7 +105,7 @@ SICK: dict[str, tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = {
         "class_imbalance", "caution",
         {"targets.counts": [63, 1], "outputs.shape": [64, 2]}, {"loss": lambda s: 0.7 * 0.9**s},
     ),
-    "no label but one": ("sorted_data", "warning", {"targets.counts": [64]}, {}),
+    "no label but one": ("sorted_data", "caution", {"targets.counts": [64]}, {}),
     "not shuffled": ("sorted_data", "warning", SORTED, {}),
     "all weights at zero": (
         "zero_initialization", "warning",
