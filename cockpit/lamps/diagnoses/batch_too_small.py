@@ -116,7 +116,7 @@ def _tiny(course: Course) -> Reading | None:
         return None
     return Reading(
         above(kept, UNLEARNED) if kept >= UNLEARNED else 0.0,
-        f"A step has {size} samples (at most {FEW}), and the mean loss is {kept:.2f} × that of the "
+        f"A step has {size} samples (at most {FEW}), and the mean loss is {kept:.3g} × that of the "
         f"first {BEGINNING} tracked steps (over {UNLEARNED}).",
         {"samples": float(size), "loss_left": kept, "threshold": UNLEARNED},
         level="caution",

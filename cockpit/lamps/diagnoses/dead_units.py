@@ -90,7 +90,7 @@ def dead_units(course: Course) -> Reading | None:
     return Reading(
         above(share, threshold),
         f"{share:.0%} of the units of {name} (from {threshold:.0%} on; over {MOST:.0%}: warning) "
-        f"had no gradient in any of the last {WINDOW} tracked steps, and the loss is {loss:.2f} × "
+        f"had no gradient in any of the last {WINDOW} tracked steps, and the loss is {loss:.3g} × "
         "its first value.",
         {"share": share, "threshold": threshold, "loss_left": loss},
         layers=(name,),

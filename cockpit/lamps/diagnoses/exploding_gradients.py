@@ -85,7 +85,7 @@ def exploding_gradients(course: Course) -> Reading | None:
     layers = _first_weights(course) if severity > by_time else ()
     return Reading(
         severity,
-        f"In the last tracked steps {where}, and the loss is {loss:.2f} × its first value.",
+        f"In the last tracked steps {where}, and the loss is {loss:.3g} × its first value.",
         {"backward": backward, "depth": depth, "growth": growth, "loss_left": loss},
         layers=layers,
         level=level,

@@ -100,7 +100,7 @@ def _no_gain(course: Course, loss: float) -> Reading | None:
     return Reading(
         above(max(share, 0.0), threshold) if harmed else 0.0,
         f"Median α {alpha:.2f} (over {OVERSHOOT}), a step promises to remove {share:.1%} of the "
-        f"loss (over {threshold:.0%}), but the loss is {loss:.2f} × its first value (over {HIGH}) "
+        f"loss (over {threshold:.0%}), but the loss is {loss:.3g} × its first value (over {HIGH}) "
         f"and not falling; over the last {WINDOW} tracked steps.",
         {"alpha": alpha, "share": share, "threshold": threshold, "loss_left": loss},
         suggestion=Suggestion("lr", factor=1 / 3),
@@ -137,7 +137,7 @@ def _leapt(course: Course, loss: float) -> Reading | None:
         above(height, UNRECOVERED) ** 3,  # it goes out at three quarters of the height
         f"One of the first steps promised to remove {largest:.0%} of the loss (over {LEAP:.0%}) "
         f"and ended higher than it began; {course.count} tracked steps later the loss is "
-        f"{height:.2f} × its first value, or that of chance.",
+        f"{height:.3g} × its first value, or that of chance.",
         {"share": largest, "threshold": LEAP, "loss_left": height},
         suggestion=Suggestion("lr", factor=1 / 10),
     )
@@ -159,7 +159,7 @@ def _died(course: Course, loss: float) -> Reading | None:
         above(loss, HURT) ** 2,  # it goes out at 0.5
         f"{worst:.0%} of the units behind {name} died (over {DIED:.0%}) after steps that promised "
         f"to remove {longest:.0%} of the loss each (over {KICK:.0%}), and the loss is still "
-        f"{loss:.2f} × its first value (over {HURT}).",
+        f"{loss:.3g} × its first value (over {HURT}).",
         {"share": worst, "threshold": DIED, "loss_left": loss},
         layers=(name,),
         suggestion=Suggestion("lr", factor=1 / 10),

@@ -73,7 +73,7 @@ def learning_rate_too_small(course: Course) -> Reading | None:
         f"The {planned} planned steps would remove {arrive:.2%} of the loss (below "
         f"{threshold or REMOVABLE:.0%}), with a signal share of {share:.2f}"
         + ("" if far is None else f", and change no layer by more than {far:.2g} of its length")
-        + f"; the loss is {loss:.2f} × its first value.",
+        + f"; the loss is {loss:.3g} × its first value.",
         {
             "removable": arrive,
             "threshold": threshold or REMOVABLE,

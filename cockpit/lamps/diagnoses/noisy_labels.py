@@ -9,10 +9,10 @@ from cockpit.lamps.labels import Labels
 from cockpit.lamps.lamp import Reading, above, lamp
 
 WINDOW = 8  # tracked steps, of which there are two
-PATIENCE = 0.25  # of the planned steps: before, a healthy model has not seen enough
+PATIENCE = 0.4  # of the planned steps: before, a healthy model has not seen enough
 PATIENCE_UNPLANNED = 64  # tracked steps
 NOISE = 0.18  # healthy: up to 0.14 (text), classes of pictures 0.02; a third of wrong ones: 0.2
-LEVEL = 0.5  # last quarter over third: healthy up to 0.35, wrong labels 0.58 to 1.04
+LEVEL = 0.55  # last quarter over third: healthy up to 0.35, wrong labels 0.58 to 1.04
 LEARNED = 0.36  # in the first quarter; 0.25 is chance
 STAYS, SETTLED = 0.7, 0.08  # the last quarter does not empty, the first does not fill any more
 SAMPLES = 4  # of a batch: among fewer, it does not show how frequent a class is
@@ -43,11 +43,12 @@ def noisy_labels(course: Course) -> Reading | None:
     ``labels.quarters``): what is in the last one, times four, is the share of labels that say
     nothing, or a little more than that.
 
-    It is judged after a quarter of the run, on two windows of 8 tracked steps: 0.18 and more say
-    nothing, the last quarter has at least half of the third one, and is not emptying; and the model
+    It is judged after 0.4 of the run, on two windows of 8 tracked steps: 0.18 and more say
+    nothing, the last quarter has at least 0.55 of the third one, and is not emptying; and the model
     has learned something (0.36 of all in the first quarter). A network that learns the wrong labels
     by heart later puts the lamp out. There have to be four classes or more, and as many
-    samples in a batch.
+    samples in a batch. It is wrong where the classes of a sample are truly a matter of chance, as
+    draws from a wide distribution look the same.
     """
     found = [s.facts["labels.quarters"] for s in course.steps if "labels.quarters" in s.facts]
     if len(found) < 2 * WINDOW or not _late(course) or (course.now.batch_size or 0) < SAMPLES:

@@ -11,10 +11,12 @@ RISE = 1.2  # of the best validation loss: prototype
 GAP = 0.5  # of the validation loss: the training loss is below; prototype
 ROW = 3  # evaluations in a row: running averages of BatchNorm can lag for two
 FEW = 5  # evaluations
-SMALL = 0.03  # of the first training loss: a rise by less is of no account
-APART = 0.25  # of the validation loss: healthy runs that leave so much have 0.6 and more
+SMALL = 0.04  # of the first training loss: a rise by less is of no account
+APART = 0.45  # of the validation loss: healthy runs that leave so much have 0.6 and more
 MUCH = 0.3  # of the first training loss is left to learn
-BETTER = 0.97  # of the best validation loss before
+BETTER = 0.95  # of the best validation loss before
+FALLEN = 0.9  # of its first value: the validation loss has been lower
+FLAT = 1.15  # largest over smallest of the last validation losses: else it does not rest
 
 
 @lamp(
@@ -23,7 +25,7 @@ BETTER = 0.97  # of the best validation loss before
     group="data",
     kind="statistical",
     needs=("Loss",),
-    means="The model gets better on the data it trains with, and worse on others.",
+    means="The model gets better on the data it trains with, but not on others.",
     do="Stop and take the model of the best evaluation; or get more data, augment them, "
     "regularize.",
     source="Prechelt (1998), generalization loss; thresholds: our own measurements",
@@ -35,9 +37,9 @@ def overfitting(course: Course) -> Reading | None:
 
     Either the last three validation losses are above 1.2 times the best one before, and the
     training loss (median of the last 8 tracked steps) is below half of the validation loss. A rise
-    by less than 3 % of the first training loss is only something to know. Or they are no better
-    than before, while more than 0.3 of the first loss is left and the training loss is below a
-    quarter of that: the model has learned its samples, and nothing else.
+    by less than 4 % of the first training loss is only something to know. Or they are no better
+    than before, while more than 0.3 of the first loss is left and the training loss is below
+    0.45 of that: the model has learned its samples, and nothing else.
 
     From five evaluations on. One or two bad evaluations are not enough, and neither is a validation
     loss that is high from the beginning: that is another kind of data, or of computing it.
@@ -60,7 +62,10 @@ def overfitting(course: Course) -> Reading | None:
         level="advisory" if now - best < SMALL * begin else None,
         suggestion=Suggestion("stop"),
     )  # fmt: skip
-    rests = now > BETTER * best and float(recent[-1]) > MUCH * begin
+    fell = best < FALLEN * found.values[0]
+    rests = (
+        fell and now > max(BETTER * best, recent.max() / FLAT) and float(recent[-1]) > MUCH * begin
+    )
     if (rise.severity >= 1 and rise.level is None) or not rests:
         return rise
     return _apart(found.name, gap, float(recent[-1]) / begin)

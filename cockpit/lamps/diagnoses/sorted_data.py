@@ -12,7 +12,7 @@ from cockpit.lamps.statistics import left
 
 CLUSTERING = 0.5
 FEWEST, FEWEST_PAIRS, FEWEST_BATCHES = 32, 100, 3
-ALONE = 128  # samples of one class alone; of classes of 1 to 500, one in ten would have none
+ALONE = 96  # samples of one class alone; of classes of 1 to 50, next to none would be so
 LONG, LEFT = 32, 0.5  # tracked steps, and share of the first loss that a single class never keeps
 
 
@@ -39,7 +39,7 @@ def sorted_data(course: Course) -> Reading | None:
     batch on purpose are well below 0.5. Where each sample has several labels (pixels, words) they
     are alike by nature, so it does not judge.
 
-    As long as there was one class only, κ says nothing, but 128 samples of one class in a row are
+    As long as there was one class only, κ says nothing, but 96 samples of one class in a row are
     more likely to be sorted than to be all there is: a caution, which hides no statistical lamp.
     Contrastive losses (InfoNCE) are the exception: there the target is a place, always the first.
     A single real class is learned at once, by a bias alone; so the lamp goes out where after 32

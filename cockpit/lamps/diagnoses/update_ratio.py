@@ -67,9 +67,9 @@ def update_ratio(course: Course) -> Reading | None:
     layers = tuple(x for x in ((fast,) if by_size >= by_spread else (fast, slow)) if x)
     return Reading(
         max(by_size, by_spread),
-        f"A step changes weights by up to {largest:.2g} of their length (over {threshold}; now "
-        f"{fast}), and by no less than {smallest:.2g} (now {slow}); more than {SPREAD:.0e} apart "
-        "is out of line.",
+        f"A step changes weights by up to {largest:.2g} of their length (over {threshold}"
+        f"{_now(fast)}), and by no less than {smallest:.2g}{_now(slow)}; more than {SPREAD:.0e} "
+        "apart is out of line.",
         {"largest": largest, "smallest": smallest, "threshold": threshold},
         layers=layers,
         level=level,
@@ -77,6 +77,11 @@ def update_ratio(course: Course) -> Reading | None:
         if by_size >= 1
         else Suggestion("layers", layers=layers),
     )
+
+
+def _now(layer: str | None) -> str:
+    """Which layer it is at the last tracked step, if that is known."""
+    return f"; now {layer}" if layer else ""
 
 
 def _uneven(course: Course, largest: float, smallest: float) -> Reading | None:
@@ -94,8 +99,8 @@ def _uneven(course: Course, largest: float, smallest: float) -> Reading | None:
     return Reading(
         max(leaps, spread / SPREAD_IF_UNEVEN if rests else 0.0),
         f"Parameter groups have learning rates that are {apart:.3g} times apart (over {UNEVEN:g}): "
-        f"a step changes weights by up to {largest:.2g} of their length (over {LARGE_IF_UNEVEN}; "
-        f"now {fast}), and by no less than {smallest:.2g} (now {slow}).",
+        f"a step changes weights by up to {largest:.2g} of their length (over {LARGE_IF_UNEVEN}"
+        f"{_now(fast)}), and by no less than {smallest:.2g}{_now(slow)}.",
         {"largest": largest, "smallest": smallest, "rates": apart, "threshold": UNEVEN},
         layers=layers,
         level="caution",

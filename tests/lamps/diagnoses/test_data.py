@@ -255,12 +255,12 @@ def test_one_class_alone_hides_no_statistical_lamp_until_the_second_comes():
 def test_one_class_alone_is_sorted_rather_than_all_there_is():
     found = episode("sorted_data", {"targets.counts": [32]}, count=12)
     assert found is not None
-    assert (found.since, found.step) == (3, 4)  # 128 samples, twice
+    assert (found.since, found.step) == (2, 3)  # 96 samples, twice
     assert level("class_imbalance", {"targets.counts": [32]}, count=12) is None
 
 
 def test_sorted_data_is_known_when_the_second_class_comes():
-    facts = {"targets.counts": lambda step: [16] if step < 6 else [0, 16]}
+    facts = {"targets.counts": lambda step: [12] if step < 6 else [0, 12]}
     found = episode("sorted_data", facts, count=12)
     assert found is not None
     assert (found.since, found.step, found.level) == (6, 7, "warning")

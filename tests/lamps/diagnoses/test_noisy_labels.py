@@ -27,7 +27,7 @@ def steps(**changed):
 
 def test_sick():
     episode = only(board_of(NAME, steps(), RUN))
-    assert (episode.level, episode.step) == ("caution", 27)  # a quarter of 100, three readings
+    assert (episode.level, episode.step) == ("caution", 42)  # 0.4 of 100, three readings
     assert episode.reading.numbers["noise"] == pytest.approx(0.4)
 
 
@@ -52,7 +52,7 @@ def fills(i):
         ("three classes", {"counts": [16, 16, 16]}),
         ("two frequent ones", {"counts": [100, 100, 1, 1, 1]}),
         ("batches of two", {"size": 2}),
-        ("too early", {"count": 26}),
+        ("too early", {"count": 41}),
     ],
 )
 def test_healthy(why, changed):
