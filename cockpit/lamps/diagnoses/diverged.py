@@ -55,8 +55,8 @@ def diverged(course: Course) -> Reading | None:
     if not math.isfinite(recent[-1]) and course.fact("outputs.nonfinite", 1):
         return Reading(
             4.0,
-            f"The loss is {recent[-1]} at step {course.now.step}, after finite inputs; it was "
-            f"{first:.4g} at first.",
+            f"The loss is {recent[-1]} at step {course.now.step}, after finite inputs wherever "
+            f"they were tracked; it was {first:.4g} at first{_sudden(course, first)}.",
             {"loss": float(recent[-1]), "first": first},
             suggestion=Suggestion("stop"),
         )
@@ -70,6 +70,19 @@ def diverged(course: Course) -> Reading | None:
         f"{loss / first:.3g} × the first one (over {threshold:.3g}).",
         {"ratio": loss / first, "threshold": threshold},
         suggestion=Suggestion("lr", factor=0.1),
+    )
+
+
+def _sudden(course: Course, first: float) -> str:
+    """Where steps were not tracked just before, and the loss was fine: it may be a bad record."""
+    losses = [(s.step, s.values["Loss"]) for s in course.steps if "Loss" in s.values]
+    last, loss = max((x for x in losses if math.isfinite(x[1])), default=(0, math.inf))
+    next_one = min((step for step, _ in losses if step > last), default=last)
+    if next_one - last < 2 or loss > first:
+        return ""
+    return (
+        f", and {loss:.4g} at step {last}: if it has not grown since, a batch that was not tracked "
+        "may hold a number that is none"
     )
 
 

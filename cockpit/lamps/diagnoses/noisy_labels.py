@@ -15,6 +15,7 @@ NOISE = 0.18  # healthy: up to 0.14 (text), classes of pictures 0.02; a third of
 LEVEL = 0.55  # last quarter over third: healthy up to 0.35, wrong labels 0.58 to 1.04
 LEARNED = 0.36  # in the first quarter; 0.25 is chance
 STAYS, SETTLED = 0.7, 0.08  # the last quarter does not empty, the first does not fill any more
+FROZEN = 0.5  # of the model: what is left may not be able to tell the classes apart
 SAMPLES = 4  # of a batch: among fewer, it does not show how frequent a class is
 CLASSES = 4.0  # as many equally frequent ones; of fewer, quarters say little
 
@@ -54,7 +55,7 @@ def noisy_labels(course: Course) -> Reading | None:
     if len(found) < 2 * WINDOW or not _late(course) or (course.now.batch_size or 0) < SAMPLES:
         return None
     labels = Labels.of(course)
-    if labels is None or labels.width < CLASSES:
+    if labels is None or labels.width < CLASSES or course.fact("model.frozen_share", 0.0) > FROZEN:
         return None
     earlier, now = np.array(found[-2 * WINDOW :]).reshape(2, WINDOW, 4).mean(1)
     first, _, third, last = (earlier + now) / 2

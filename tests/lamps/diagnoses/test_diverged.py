@@ -37,6 +37,13 @@ def test_no_number_after_finite_inputs():
     assert episode.reading.suggestion.change == "stop"
 
 
+@pytest.mark.parametrize(("every", "told"), [(1, False), (10, True)])
+def test_what_happened_between_tracked_steps_is_not_known(every, told):
+    losses = views({"Loss": lambda i: 2.0 / (i + 1) if i < 3 else math.nan}, every=every)
+    (episode,) = shone(board_of(NAME, losses))
+    assert ("0.6667 at step 20: if it has not grown" in episode.reading.evidence) is told
+
+
 def test_no_number_where_nothing_but_the_loss_is_tracked():
     (episode,) = lit(lambda i: 2.0 if i < 3 else math.inf)
     assert (episode.since, episode.step) == (3, 5)

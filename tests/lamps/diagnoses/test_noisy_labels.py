@@ -19,6 +19,7 @@ def steps(**changed):
         {
             "labels.quarters": quarters if callable(quarters) else lambda i: quarters,
             "targets.counts": lambda i: given["counts"],
+            "model.frozen_share": given.get("frozen", 0.0),
         },
         count=given["count"],
         batch_size=given.get("size", 64),
@@ -52,6 +53,7 @@ def fills(i):
         ("three classes", {"counts": [16, 16, 16]}),
         ("two frequent ones", {"counts": [100, 100, 1, 1, 1]}),
         ("batches of two", {"size": 2}),
+        ("most of the model is frozen", {"frozen": 0.9}),
         ("too early", {"count": 41}),
     ],
 )
