@@ -164,6 +164,9 @@ def checked(given: Any, lamp: Lamp) -> Reading | None:
         raise TypeError(f"a lamp returns a Reading or None; got {type(given).__name__}")
     if (given.level or lamp.level) not in LEVELS:
         raise ValueError(f"a level is one of {', '.join(LEVELS)}; got {given.level or lamp.level}")
+    severity = _number(given.severity)
+    if severity < 1:  # nothing else of it is looked at, and most readings are so
+        return given if type(given.severity) is float else replace(given, severity=severity)
     suggestion = given.suggestion
     if suggestion is not None:
         suggestion = Suggestion(
@@ -174,7 +177,7 @@ def checked(given: Any, lamp: Lamp) -> Reading | None:
         )
     return replace(
         given,
-        severity=_number(given.severity),
+        severity=severity,
         evidence=str(given.evidence),
         numbers={str(name): _number(value) for name, value in given.numbers.items()},
         layers=_names(given.layers),
