@@ -40,12 +40,12 @@ install: $(VENV)/.cockpit-data
 
 test: $(VENV)/.cockpit-test browser
 	@$(PY) -m cockpit.problems.data
-	$(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(PY) -m pytest -n $(JOBS) $(ARGS)
 
 # Apart from the tests, which take half as long again while coverage is measured.
 coverage: $(VENV)/.cockpit-test browser
 	@$(PY) -m cockpit.problems.data
-	$(PY) -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term --cov-fail-under=90
+	$(PY) -m pytest -n $(JOBS) --cov --cov-report=term --cov-fail-under=90
 
 # Alone and in one process: what is measured is the page, not the machine's other work.
 ux: $(VENV)/.cockpit-test browser
