@@ -45,7 +45,7 @@ def overfitting(course: Course) -> Reading | None:
     loss that is high from the beginning: that is another kind of data, or of computing it.
     """
     found, train, begin = evaluations(course), median_loss(course), first_loss(course)
-    if found is None or train is None or begin is None or not found.is_loss:
+    if found is None or train is None or begin is None or begin <= 0 or not found.is_loss:
         return None
     before, recent = found.values[:-ROW], found.values[-ROW:]
     if len(found.values) < FEW or before.min() <= 0:

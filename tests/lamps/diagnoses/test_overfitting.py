@@ -58,6 +58,14 @@ def test_healthy(why, kwargs):
     assert shone(board(**kwargs)) == [], why
 
 
+@pytest.mark.parametrize("first", [0.0, -1.0])
+def test_shares_of_a_first_loss_that_is_not_positive_mean_nothing(first):
+    user = {"valid_loss": {8 * (i + 1): value for i, value in enumerate(APART)}}
+    found = board_of(NAME, views({"Loss": lambda i: 0.1 if i else first}, count=80), user=user)
+    assert not found.errors
+    assert shone(found) == []
+
+
 def test_absent_without_evaluations():
     assert "valid_loss" in board_of(NAME, views({"Loss": 1.0})).absent[NAME]
 
