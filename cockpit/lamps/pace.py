@@ -17,7 +17,7 @@ LEAST = 0.01  # of the largest learning rate: steps with less tell nothing of it
 def removable_at_height(course: Course) -> float | None:
     """Share of the loss that all planned steps would remove at the largest rate so far.
 
-    As :func:`cockpit.lamps.statistics.removable`, but each step of the last window counts as if it
+    R = T · median(q), the planned steps times the last ones' q; each of these counts as if it
     had been made with that rate: q grows with it in proportion, whatever the optimizer. So neither
     a warm-up that is just over nor a decay makes a run look slow.
 

@@ -29,7 +29,6 @@ __all__ = [
     "progress",
     "rate",
     "rates",
-    "removable",
     "signal",
     "signals",
     "useful",
@@ -172,21 +171,6 @@ def _decrease(step: StepView) -> float | None:
     if "update.decrease" not in step.facts or not step.values.get("Loss"):
         return None
     return float(step.facts["update.decrease"]) / abs(step.values["Loss"])
-
-
-def removable(course: Course, count: int) -> float | None:
-    """Share of the loss that the planned steps could remove, R = T · median(q).
-
-    ``None`` where no number of steps was planned, or none is tracked yet.
-
-    Args:
-        course: The run so far.
-        count: Of how many tracked steps the median is, at most.
-    """
-    found = decreases(course, count)
-    if course.planned_steps is None or not found.size:
-        return None
-    return float(course.planned_steps * np.median(found))
 
 
 @once_a_step

@@ -17,7 +17,6 @@ from cockpit.lamps.statistics import (
     median_loss,
     progress,
     rates,
-    removable,
     signal,
     useful,
 )
@@ -47,7 +46,6 @@ def test_shares_of_the_loss():
     course = course_of({"Loss": 2.0, "NormTest": 0.6}, {"update.decrease": 0.1}, count=8)
     assert signal(course) == pytest.approx(0.64)
     assert useful(course) == pytest.approx(8 * [0.05 * 0.64])
-    assert removable(course, 8) == pytest.approx(400 * 0.05)
 
 
 def test_noise_alone_has_no_signal():
