@@ -42,8 +42,8 @@ def clamped_output(course: Course) -> Reading | None:
     exactly 0 and so is the gradient of all parameters, even of the last bias: then nothing gets
     through to them.
 
-    In batches of fewer than 64 outputs two may be alike by chance. Only exact zeros count in those,
-    4 or more of them, as soon as 64 outputs were tracked in all: of the 32 of a regression, 22 to
+    In batches of fewer than 64 outputs two may be alike by chance. Only exact zeros and bounds of
+    few digits count in those, 4 or more, as soon as 64 outputs were tracked in all: of the 32 of a regression, 22 to
     38 % were 0 behind a ReLU, and behind linear layers never one.
     """
     share, low, high = (course.fact(f"outputs.{name}") for name in ("at_bound", "min", "max"))
@@ -57,8 +57,8 @@ def clamped_output(course: Course) -> Reading | None:
             "parameters, while the targets are not.",
             {"at_bound": 1.0, "min": 0.0, "max": 0.0, "threshold": SHARE},
         )
-    is_zero = course.fact("outputs.zeros", 0.0) > share / 2
-    if size * (course.count if is_zero else 1) < FEWEST:
+    is_bound = course.fact("outputs.zeros", 0.0) > share / 2 or _is_written(low, high)
+    if size * (course.count if is_bound else 1) < FEWEST:
         return None
     if low == high or course.fact("outputs.spread", 1.0) < SAME:
         return None
@@ -91,7 +91,7 @@ def _is_wrong(course: Course, low: float, high: float, share: float) -> bool | N
     """Whether it does harm there to be cut off; ``None`` for unknown losses."""
     name = course.fact("loss.function")
     if name in (*CLASSES, *BINARY_LOGITS):
-        return low > MASK and (_is_written(low) or _is_written(high))
+        return low > MASK and _is_written(low, high)
     if name in BINARY_SHARES:
         loss = course.now.values.get("Loss", math.inf)
         return loss > UNSURE * terms(course)
@@ -103,7 +103,10 @@ def _is_wrong(course: Course, low: float, high: float, share: float) -> bool | N
     return bool((_is_written(low) and least < low) or (_is_written(high) and most > high))
 
 
-def _is_written(number: float) -> bool:
-    return math.isfinite(number) and math.isclose(
-        number, float(f"{number:.{DIGITS}g}"), rel_tol=1e-6, abs_tol=1e-30
+def _is_written(*numbers: float) -> bool:
+    """Whether one of these may be a number that someone has written."""
+    return any(
+        math.isfinite(number)
+        and math.isclose(number, float(f"{number:.{DIGITS}g}"), rel_tol=1e-6, abs_tol=1e-30)
+        for number in numbers
     )

@@ -9,7 +9,7 @@ from cockpit.lamps.labels import Labels, several_each
 from cockpit.lamps.lamp import Reading, below, lamp
 from cockpit.lamps.losses import ELEMENTWISE
 
-EVENNESS = 0.4  # of two classes: 92 to 8; 70 to 30 has 0.88
+EVENNESS = 0.5  # of two classes: 89 to 11; 70 to 30 has 0.88
 FEWEST = 32  # samples
 
 
@@ -29,8 +29,8 @@ FEWEST = 32  # samples
 def class_imbalance(course: Course) -> Reading | None:
     """Entropy of the labels so far, relative to that of as many classes that are equally frequent.
 
-    Classes that never came are left out, so that a large head does no harm. The threshold, 0.4, is
-    92 to 8 with two classes; words and characters of a text have about 0.75. While there is one
+    Classes that never came are left out, so that a large head does no harm. The threshold, 0.5, is
+    89 to 11 with two classes; words and characters of a text have about 0.75. While there is one
     class only, ``sorted_data`` speaks. Where each sample has many labels (pixels, words) a large
     background class is usual: an advisory.
     """

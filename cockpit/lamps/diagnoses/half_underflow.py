@@ -6,10 +6,11 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, below, lamp
-from cockpit.lamps.network import is_half, network
+from cockpit.lamps.network import is_adaptive, is_half, network
 
 ZEROS = 0.3  # share of the gradient's elements
 NEAR = 3e-5  # root mean square of the others: 500 times the smallest number above 0
+SMALLEST = 2.0**-25  # rounded to 0
 SPACING = 2.0**-11  # how far neighbours are apart, relative to them
 
 
@@ -28,11 +29,13 @@ SPACING = 2.0**-11  # how far neighbours are apart, relative to them
               "update_ratio", "decayed_too_early"),
 )  # fmt: skip
 def half_underflow(course: Course) -> Reading | None:
-    """Two things are lost in float16: gradients below 3e-8, and steps below 1/2,048 of a weight.
+    """Three things are lost in float16: gradients below 3e-8, steps below 1/2,048, and a tiny ε.
 
     Zeros alone mean little: dead units and words that don't occur make them, too. So the elements
     that are left have to be near to the smallest number as well: their root mean square below 3e-5.
-    Steps are lost where no layer moves by more than 1/2,048 of its length. Only gradients of type
+    Steps are lost where no layer moves by more than 1/2,048 of its length. The ε of Adam and its
+    kin, by which they avoid a division by zero, is 1e-8 by default: in float16 that is 0, and a
+    gradient whose square is rounded to 0 makes a weight infinite. Only gradients of type
     float16 are looked at, i.e. weights of that type, to which no gradient scaler can be applied;
     with autocast, weights and their gradients are float32, and underflow within the backward pass
     is not seen. bfloat16 goes as far down as float32.
@@ -42,6 +45,14 @@ def half_underflow(course: Course) -> Reading | None:
         return None
     if not is_half(course.fact("gradient.dtype")):
         return Reading(0.0, f"Gradients are {course.fact('gradient.dtype')} (not float16).")
+    epsilon = _epsilon(course)
+    if epsilon < SMALLEST:
+        return Reading(
+            above(1.0, 1.0),
+            f"The weights are in float16, in which the optimizer's ε, {epsilon:.0e}, is 0 (below "
+            f"{SMALLEST:.0e}): where the square of a gradient is, too, the step is infinite.",
+            {"epsilon": epsilon, "smallest": SMALLEST},
+        )
     size = network(course).size
     others = norm / math.sqrt(max(size * (1 - zeros), 1))
     longest = course.fact("update.ratio_max") or 1.0  # of no step at all nothing is lost
@@ -52,3 +63,9 @@ def half_underflow(course: Course) -> Reading | None:
         f"than {longest:.1e} of its length (under {SPACING:.1e}).",
         {"zeros": zeros, "rms": others, "longest": longest, "spacing": SPACING},
     )
+
+
+def _epsilon(course: Course) -> float:
+    """The smallest ε of an adaptive optimizer's groups; ∞ of others."""
+    found = [group.get("eps") for group in course.groups if is_adaptive(course)]
+    return min((float(x) for x in found if isinstance(x, int | float)), default=math.inf)

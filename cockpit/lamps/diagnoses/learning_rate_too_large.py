@@ -22,7 +22,7 @@ PATIENCE = 16  # tracked steps: healthy runs, too, may rise at first
 OVERSHOOT = -0.1  # α, prototype: shorter steps harm nobody
 SHARE = 0.02  # q·s of a step: healthy runs with as much of it are below HIGH, or fall fast
 FAR, SHARE_IF_FAR = 1.0, 0.01  # α, prototype: with steps that end higher, less is enough
-HIGH = 0.8  # of the first loss; below, a loss that stands still may be at its noise floor
+HIGH = 0.9  # of the first loss: below, first descents (convolutions, SGD) may pause for ten steps
 PROMISE = 0.3  # of the loss, in the steps from one window to the next: what noise can't hide
 FALL = 0.1  # logarithm of the fall that comes of it, at least
 LEAP = 0.5  # q·s of one step that ended higher than it began
@@ -64,7 +64,7 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     What is bad is a contradiction. Each step promises to remove a share q·s of the loss: q to first
     order, s of it being signal that the samples agree on. Healthy runs may promise half of the loss
     in each step and still be healthy: while the loss is high it falls fast, and later it is near
-    its noise floor. So it counts if the loss is above 0.8 of its first value and has fallen by less
+    its noise floor. So it counts if the loss is above 0.9 of its first value and has fallen by less
     than 10 % in 8 tracked steps, though steps promise more than 2 % each and the median α is above
     −0.1 (or 1 % with α above 1: steps end higher than they began).
 

@@ -6,8 +6,9 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, below, lamp
+from cockpit.lamps.losses import chance
 from cockpit.lamps.pace import begins_trained, is_rising, reach, removable_at_height
-from cockpit.lamps.statistics import WINDOW, left, pooled_signal
+from cockpit.lamps.statistics import WINDOW, left, median_loss, pooled_signal
 
 REMOVABLE = 0.06  # share of the loss in all planned steps; healthy: 0.15 on plateaus, else 1 to 300
 SIGNAL = 0.1  # of s, prototype: below, noise hides what the steps do
@@ -15,6 +16,7 @@ STILL, UNLEARNED = 0.12, 0.9  # reach below which even noise moves nothing; of t
 SHORT = (0.5, 0.3, 0.3)  # R, with a signal above, and a reach below: healthy ones reach 0.65 to 50
 CLEAR = (0.8, 0.6)  # R, with a signal above: healthy ones with so much of it have 2.2 to 30
 BEGUN, FALLS, NEAR = 0.08, 0.97, 1.0  # of the run; of the first loss; reach: it is no plateau
+PAUSE = 0.05  # of the loss of chance: as near as that
 HIGH = 0.3  # of the first loss, prototype
 PATIENCE, BEGIN = 8, 0.03  # tracked steps, and of the run: momentum has to build up
 EARLY = 0.5  # of the planned steps: later, schedules decay
@@ -53,7 +55,7 @@ def learning_rate_too_small(course: Course) -> Reading | None:
     - below 0.5, if s is above 0.3 and the reach below 0.3 (a thirtieth of a good rate: 0.14 to
       0.24; healthy: 0.65 and more);
     - below 0.8, if the samples agree (s above 0.6) after 8 % of the run, and it is no plateau: the
-      loss falls, if slowly (below 0.97), or the reach is below 1.
+      loss falls, if slowly (below 0.97, and not just to that of chance), or the reach is below 1.
 
     Only in the first half of the run, and with the loss above 0.3 of its first value. A model whose
     first loss is below 0.75 of that of chance was trained before; then small steps are meant. R
@@ -93,8 +95,14 @@ def _threshold(course: Course, share: float, loss: float) -> float:
     removable, signal, distance = SHORT
     if share > signal and far is not None and far < distance:
         found.append(removable)
-    moves = loss < FALLS or (far is not None and far < NEAR)
+    moves = (loss < FALLS and not _rests(course)) or (far is not None and far < NEAR)
     begun = course.now.step >= BEGUN * (course.planned_steps or math.inf)
     if share > CLEAR[1] and begun and moves:
         found.append(CLEAR[0])
     return max(found)
+
+
+def _rests(course: Course) -> bool:
+    """Whether the loss has come down to that of chance, where some networks pause."""
+    guess, recent = chance(course), median_loss(course)
+    return bool(guess and recent is not None and abs(recent / guess - 1) < PAUSE)

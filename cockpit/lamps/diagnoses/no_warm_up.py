@@ -6,7 +6,8 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
-from cockpit.lamps.statistics import WINDOW, left, median, rate
+from cockpit.lamps.losses import chance
+from cockpit.lamps.statistics import WINDOW, left, median, median_loss, rate
 
 PATIENCE = 12  # tracked steps
 EARLY = 64  # tracked steps: later, it is no matter of how the run began
@@ -51,7 +52,8 @@ def no_warm_up(course: Course) -> Reading | None:
     With Adam or one of its like, on a network with attention or layer normalization, the learning
     rate is the same from the first step on, and within the first 64 tracked steps either the loss
     is above 1.1 of its first value, with updates of more than 2 % of a layer's length in the first
-    steps; or it has not come down below 0.95 of it, with updates of more than 10 %.
+    steps; or it has not come down below 0.95 of it, or of the loss of chance, with updates of more
+    than 10 %.
 
     Updates of more than 30 % are no matter of a warm-up: the learning rate is too large.
     """
@@ -65,6 +67,9 @@ def no_warm_up(course: Course) -> Reading | None:
         return None
     began = min(rates) >= CONSTANT * max(rates) and LARGE <= size < ABSURD
     threshold = STUCK if size >= EXTREME else RISEN
+    guess, recent = chance(course), median_loss(course)
+    if size >= EXTREME and guess and recent is not None:
+        loss = max(loss, recent / guess)
     harmed = began and loss >= threshold
     if harmed and course.count > EARLY:
         return None  # the beginning is long past: it can tell of recovery only
@@ -72,7 +77,7 @@ def no_warm_up(course: Course) -> Reading | None:
         above(loss, threshold) if harmed else 0.0,
         f"The learning rate has been the same from the first step on; the first steps changed a "
         f"layer by up to {size:.1%} of its length (over {LARGE:.0%}), and the loss is {loss:.3g} × "
-        f"its first value after {course.count} tracked steps (over {threshold}).",
+        f"its first value, or that of chance, after {course.count} tracked steps (over {threshold}).",
         {"size": size, "loss_left": loss, "threshold": threshold},
         suggestion=Suggestion("warm_up", value=float(max(100, (course.planned_steps or 0) // 20))),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, above, below, lamp
 from cockpit.lamps.statistics import first_loss, median_loss
@@ -11,6 +13,7 @@ RISE = 1.2  # of the best validation loss: prototype
 GAP = 0.5  # of the validation loss: the training loss is below; prototype
 ROW = 3  # evaluations in a row: running averages of BatchNorm can lag for two
 FEW = 5  # evaluations
+STEADY, CLIMB = 1.05, 5  # over its best value, if so many evaluations in a row rise
 SMALL = 0.04  # of the first training loss: a rise by less is of no account
 APART = 0.45  # of the validation loss: healthy runs that leave so much have 0.6 and more
 MUCH = 0.3  # of the first training loss is left to learn
@@ -36,7 +39,8 @@ def overfitting(course: Course) -> Reading | None:
     """The validation loss was better, or gets no better, and the training loss leaves it behind.
 
     Either the last three validation losses are above 1.2 times the best one before, and the
-    training loss (median of the last 8 tracked steps) is below half of the validation loss. A rise
+    training loss (median of the last 8 tracked steps) is below half of the validation loss; 1.05
+    times is enough if the last five evaluations rose one after the other. A rise
     by less than 4 % of the first training loss is only something to know. Or they are no better
     than before, while more than 0.3 of the first loss is left and the training loss is below
     0.45 of that: the model has learned its samples, and nothing else.
@@ -52,12 +56,14 @@ def overfitting(course: Course) -> Reading | None:
         return None
     best, now = float(before.min()), float(recent.min())
     gap = float(train / found.values[-1])
+    climbs = len(found.values) >= CLIMB and bool((np.diff(found.values[-CLIMB:]) > 0).all())
+    threshold = STEADY if climbs else RISE
     rise = Reading(
-        above(now / best, RISE) if gap < GAP else 0.0,
-        f"{found.name} has been at least {now / best:.2f} × its best value (over {RISE}) for {ROW} "
+        above(now / best, threshold) if gap < GAP else 0.0,
+        f"{found.name} has been at least {now / best:.2f} × its best value (over {threshold}) for {ROW} "
         f"evaluations; the best was at step {found.steps[before.argmin()]:.0f}. The training loss "
         f"is {gap:.2f} × of it (below {GAP}).",
-        {"rise": now / best, "threshold": RISE, "gap": gap,
+        {"rise": now / best, "threshold": threshold, "gap": gap,
          "best_step": float(found.steps[before.argmin()])},
         level="advisory" if now - best < SMALL * begin else None,
         suggestion=Suggestion("stop"),

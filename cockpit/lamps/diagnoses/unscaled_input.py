@@ -12,6 +12,7 @@ from cockpit.lamps.statistics import first_loss
 
 LARGE = 20.0  # standard deviation: pixels from 0 to 255 have 60 to 90, scaled inputs up to 5
 TINY = 0.01  # largest of all elements: pixels that were divided by 255 twice end at 0.004
+CENTRED = 0.5  # offset in spreads; pixels from 0 to 255: 0.8 and more
 PIXELS = 100.0  # largest element: above, they are pixels up to 255
 GUESSING = 1.5  # times the loss of guessing
 MODERATE = 10.0  # root mean square
@@ -45,7 +46,8 @@ def unscaled_input(course: Course) -> Reading | None:
     allows a learning rate 6,400 times smaller only. The lamp looks at the inputs themselves: a
     standard deviation over 20, or no element beyond ±0.01. One-hot and other sparse inputs have a
     small standard deviation and elements of 1: they are fine. A model with BatchNorm, or that
-    begins with a norm, takes the scale out again, so that it is an advisory. So it is for a model
+    begins with a norm, takes the scale out again, so that it is an advisory; but not what a large
+    offset does to running means (see ``uncentred_input``), as raw pixels have. So it is for a model
     that divides pixels by 255 itself: its first loss is about that of guessing, and the gradients
     of its first layer's weight and bias say how large that layer's inputs are.
     """
@@ -59,8 +61,14 @@ def unscaled_input(course: Course) -> Reading | None:
         f"The inputs have standard deviation {std:.3g} (1 is usual, over {LARGE:.0f} is too much), "
         f"the largest is {largest:.3g} (under {TINY} is too little).",
         {"std": std, "largest": largest, "large": LARGE, "tiny": TINY},
-        level="advisory" if normalizes(course) or _is_scaled_inside(course) else None,
+        level="advisory" if _is_borne(course) or _is_scaled_inside(course) else None,
     )
+
+
+def _is_borne(course: Course) -> bool:
+    """Whether the model takes out the scale, and there is no offset that comes with it."""
+    is_centred = course.fact("inputs.offset", 0.0) < CENTRED
+    return network(course).begins_with_norm or (normalizes(course) and is_centred)
 
 
 def _is_scaled_inside(course: Course) -> bool:

@@ -10,6 +10,7 @@ from cockpit.lamps.lamp import STAYS, Reading, Suggestion, above, lamp
 RATIO = 0.4  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
 LATER = 3.0
 EARLY = 8  # tracked steps
+SPREAD = 1e-5  # of the first outputs over the samples: no more than rounding
 HIGH = 0.5  # of the first loss: below, the decay did not keep the model from learning
 
 
@@ -34,10 +35,13 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     by itself: a model that has learned its data has hardly any gradient, and where training has
     settled the two are equal. So the first 8 tracked steps decide (from 0.4 on); later ones only
     count from 3 on, and while the loss is above half of its start. Until then a lit lamp stays lit:
-    weights that are near 0 have no more decay.
+    weights that are near 0 have no more decay. A model whose outputs are all the same from the
+    start (dead units, a mask of zeros) has hardly any gradient: the ratio says nothing of it.
     """
     ratio, loss = course.fact("optimizer.decay"), course.now.values.get("Loss", math.nan)
     if ratio is None or not math.isfinite(ratio):
+        return None
+    if course.first[0].facts.get("outputs.spread", 1.0) <= SPREAD:
         return None
     begin = course.first_fact("optimizer.decay", 0.0)
     is_early = course.count <= EARLY and begin >= RATIO

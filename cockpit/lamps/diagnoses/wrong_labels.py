@@ -14,6 +14,8 @@ WINDOW = 16  # tracked steps of which the loss is the median
 POOL = 32  # tracked steps whose signal is pooled
 LEAST = 8  # of the second half of what the run has done: the first steps may all be tracked
 PATIENCE, FEW = 24, 12  # tracked steps at chance; if the outputs say nothing of the labels
+SEEN = 768  # samples since the run began: small batches take more steps to leave chance
+DOUBT = 0.5  # signal share from which on batches agree on something, whatever the outputs say
 SURE = 0.2  # of the planned steps at chance: then less noise, but more of chance, will do
 SIGNAL_IF_SURE, LOW_IF_SURE = 0.35, 0.97
 LONG = 0.15  # of the planned steps: deep networks rest at chance, in noise, for up to a tenth
@@ -79,9 +81,9 @@ def wrong_labels(course: Course) -> Reading | None:
     patience = FEW if blind else PATIENCE
     if course.count < patience or step < LONG * (course.planned_steps or 0) or math.isnan(share):
         return None
-    if not _learns(course):
+    if step * (course.now.batch_size or 1) < SEEN or not _learns(course):
         return None
-    if share >= SIGNAL_IF_SURE and not blind:
+    if share >= (DOUBT if blind else SIGNAL_IF_SURE):
         return Reading(0.0, f"The signal share of the batch gradient is {share:.2f}.")
     guess, loss = chance(course), _recently(course, recent)
     if not guess or loss is None:
