@@ -43,8 +43,8 @@ def clamped_output(course: Course) -> Reading | None:
     through to them.
 
     In batches of fewer than 64 outputs two may be alike by chance. Only exact zeros and bounds of
-    few digits count in those, 4 or more, as soon as 64 outputs were tracked in all: of the 32 of a regression, 22 to
-    38 % were 0 behind a ReLU, and behind linear layers never one.
+    few digits count in those, 4 or more, as soon as 64 outputs were tracked in all: of the 32 of a
+    regression, 22 to 38 % were 0 behind a ReLU, and behind linear layers never one.
     """
     share, low, high = (course.fact(f"outputs.{name}") for name in ("at_bound", "min", "max"))
     size = math.prod(course.shape_of("outputs") or (FEWEST,))

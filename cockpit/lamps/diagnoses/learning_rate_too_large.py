@@ -23,6 +23,7 @@ OVERSHOOT = -0.1  # α, prototype: shorter steps harm nobody
 SHARE = 0.02  # q·s of a step: healthy runs with as much of it are below HIGH, or fall fast
 FAR, SHARE_IF_FAR = 1.0, 0.01  # α, prototype: with steps that end higher, less is enough
 HIGH = 0.9  # of the first loss: below, first descents (convolutions, SGD) may pause for ten steps
+LATELY = 0.8  # of the first loss, in the last tracked steps: it may have begun to fall
 PROMISE = 0.3  # of the loss, in the steps from one window to the next: what noise can't hide
 FALL = 0.1  # logarithm of the fall that comes of it, at least
 LEAP = 0.5  # q·s of one step that ended higher than it began
@@ -95,7 +96,8 @@ def _no_gain(course: Course, loss: float) -> Reading | None:
     if math.isnan(alpha) or math.isnan(share):
         return None
     threshold = SHARE_IF_FAR if alpha > FAR else SHARE
-    moved = progress(course) if loss >= HIGH and alpha > OVERSHOOT else None
+    is_high = loss >= HIGH and (left(course, SHORT) or 0.0) >= LATELY
+    moved = progress(course) if is_high and alpha > OVERSHOOT else None
     harmed = moved is not None and share * moved.steps >= PROMISE and moved.fall < FALL
     return Reading(
         above(max(share, 0.0), threshold) if harmed else 0.0,

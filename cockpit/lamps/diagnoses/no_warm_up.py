@@ -77,7 +77,8 @@ def no_warm_up(course: Course) -> Reading | None:
         above(loss, threshold) if harmed else 0.0,
         f"The learning rate has been the same from the first step on; the first steps changed a "
         f"layer by up to {size:.1%} of its length (over {LARGE:.0%}), and the loss is {loss:.3g} × "
-        f"its first value, or that of chance, after {course.count} tracked steps (over {threshold}).",
+        f"its first value, or that of chance, after {course.count} tracked steps (over "
+        f"{threshold}).",
         {"size": size, "loss_left": loss, "threshold": threshold},
         suggestion=Suggestion("warm_up", value=float(max(100, (course.planned_steps or 0) // 20))),
     )

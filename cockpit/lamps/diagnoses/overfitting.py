@@ -60,9 +60,9 @@ def overfitting(course: Course) -> Reading | None:
     threshold = STEADY if climbs else RISE
     rise = Reading(
         above(now / best, threshold) if gap < GAP else 0.0,
-        f"{found.name} has been at least {now / best:.2f} × its best value (over {threshold}) for {ROW} "
-        f"evaluations; the best was at step {found.steps[before.argmin()]:.0f}. The training loss "
-        f"is {gap:.2f} × of it (below {GAP}).",
+        f"{found.name} has been at least {now / best:.2f} × its best value (over {threshold}) for "
+        f"{ROW} evaluations; the best was at step {found.steps[before.argmin()]:.0f}. The training "
+        f"loss is {gap:.2f} × of it (below {GAP}).",
         {"rise": now / best, "threshold": threshold, "gap": gap,
          "best_step": float(found.steps[before.argmin()])},
         level="advisory" if now - best < SMALL * begin else None,

@@ -30,8 +30,9 @@ def uncentred_input(course: Course) -> Reading | None:
     bear. The offset is the mean of the features over their standard deviation, both as root mean
     squares over the features. Pixels between 0 and 1 are at 1 or 2 and train well; 5 is a ratio of
     26. Batches of fewer than 8 samples are not judged. With a norm as the first layer it is
-    an advisory. BatchNorm further in takes the offset out in training only: each step moves what all
-    samples share by so much that its running mean, which evaluation takes, lags far behind. It may be wrong for pictures of text, nearly all of which is paper.
+    an advisory. BatchNorm further in takes the offset out in training only: each step moves what
+    all samples share by so much that its running mean, which evaluation takes, lags far behind. It
+    may be wrong for pictures of text, nearly all of which is paper.
     """
     offset = course.fact("inputs.offset")
     if offset is None or course.samples < FEWEST:

@@ -40,7 +40,7 @@ def test_zero_from_the_first_step_on():
         ("it decays on: the end of a first cycle", steps(lambda i: 0.6**i, count=14), 400),
         ("near the end of the run", steps(halving), 34),
         ("the steps still do something", steps(halving, decrease=0.01), 400),
-        ("nothing but noise is left", steps(halving, noise=1.0), 400),
+        ("nothing but noise is left", steps(halving, noise=1.0), 60),
         ("cycles come back", steps(lambda i: [0.1, 0.001][i // 4 % 2]), 400),
         ("no plan, no end", steps(halving), None),
     ],
