@@ -61,12 +61,12 @@ def wrong_labels(course: Course) -> Reading | None:
     steps and 15 % of the planned ones; and s, the signal's share of the batch gradients of 32
     tracked steps together, is no larger than noise makes it: below 0.08, or 0.35 after 20 % of the
     planned steps. Nothing is said before 768 samples: small batches take more steps to leave
-    chance. Where there are classes, the outputs say more (the fact ``labels.quarters``): if
-    after 17 % of the run no more labels are in the quarter of the classes that the model finds most
+    chance. Where there are classes, the outputs say more (the fact ``labels.quarters``): if after
+    17 % of the run no more labels are in the quarter of the classes that the model finds most
     likely than in the last one (by 0.05 of all, in 10 tracked batches), it has learned nothing of
-    them, whatever the noise, as long as s is below 0.5: a language model rests at the frequencies of its
-    words, and its batches agree on the way out. Healthy runs are at 0.14 after a quarter of the run and at 0.32 after
-    a third; shuffled labels never come above 0.04.
+    them, whatever the noise, as long as s is below 0.5: a language model rests at the frequencies
+    of its words, and its batches agree on the way out. Healthy runs are at 0.14 after a quarter of
+    the run and at 0.32 after a third; shuffled labels never come above 0.04.
 
     Where the first steps were tracked densely, only those of the second half of the run so far are
     looked at (8 at least): a plateau that is over says nothing any more.

@@ -126,6 +126,24 @@ def test_pixels_that_the_model_divides_itself(facts, run, expected):
     assert level("unscaled_input", PIXELS | facts, **run) == expected
 
 
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"inputs.offset": 0.1}, "advisory"),
+        ({"inputs.offset": 0.9}, "caution"),
+        ({"inputs.mean": 73.0}, "caution"),
+        ({"inputs.mean": 9.0}, "advisory"),
+    ],
+)
+def test_batch_norm_bears_the_scale_but_not_an_offset_with_it(facts, expected):
+    given = PIXELS | {"model.modules_bn": 2} | facts
+    assert level("unscaled_input", given, layers=(450.0, 1.0, 0.8, 0.2)) == expected
+
+
+def test_running_means_lag_behind_what_all_samples_share():
+    assert level("uncentred_input", {"inputs.offset": 9.0, "model.modules_bn": 2}) == "caution"
+
+
 def test_offset_of_the_inputs_needs_eight_samples():
     assert level("uncentred_input", {"inputs.offset": 5.1}) == "caution"
     assert level("uncentred_input", {"inputs.offset": 4.9}) is None
@@ -198,7 +216,8 @@ def test_sparse_features_are_equal_by_accident(size, mean, std, low, expected):
     ("counts", "expected"),
     [
         ([45, 19], None),
-        ([57, 7], None),
+        ([57, 7], None),  # 89 %: entropy 0.50
+        ([58, 6], "caution"),
         ([63, 1], "caution"),
         ([64, 0, 0, 0], None),
         ([1, 0, 0, 63], "caution"),
@@ -274,6 +293,16 @@ def test_sorted_data_after_single_samples_cannot_be_judged():
 
 def test_data_that_is_sorted_by_half():
     mixed = {"targets.counts": lambda step: [48, 16] if step % 2 else [16, 48]}
-    assert level("sorted_data", mixed) is None
+    assert level("sorted_data", mixed) is None  # κ = 0.24
+
+
+def test_large_batches_of_sorted_data_have_some_classes_each():
+    twos = {"targets.counts": lambda step: [0, 0] * (step % 5) + [32, 32]}
+    found = episode("sorted_data", twos, count=10)  # pairs within: 1/2, all pairs: 1/10
+    assert found is not None
+    assert found.reading.numbers["clustering"] == pytest.approx(0.4 / 0.9, abs=0.02)
+
+
+def test_data_of_one_class_a_batch():
     pure = {"targets.counts": lambda step: [62, 2] if step % 2 else [2, 62]}
     assert level("sorted_data", pure) == "warning"

@@ -25,6 +25,13 @@ def test_sick():
     assert episode.reading.suggestion.value == pytest.approx(0.1)
 
 
+def test_much_of_the_run_is_to_come_and_the_batches_agree_on_nothing():
+    noisy = steps(lambda i: 0.1 if i < 20 else 1e-4, noise=1.0)
+    assert only(board_of(NAME, noisy)).since == 22
+    low = steps(lambda i: 0.1 if i < 20 else 1e-4, noise=1.0, loss=lambda i: 1.0 if i < 5 else 0.05)
+    assert shone(board_of(NAME, low)) == []
+
+
 def test_zero_from_the_first_step_on():
     episode = only(board_of(NAME, views({"Loss": 2.0}, lr=0.0)))
     assert episode.step == 8  # eight tracked steps, two readings

@@ -306,9 +306,10 @@ MEANT: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], set[str]]] = {
         {"model.frozen": NAMES[:2], "model.frozen_share": 0.66, "model.evaluating": ["1"],
          "model.modules_bn": 1}, {}, {"frozen_layers", "evaluation_mode"},
     ),
-    "raw pixels before BatchNorm": (
-        IMAGES | {"inputs.mean": 73.0, "inputs.std": 90.0, "inputs.min": 0.0, "inputs.max": 255.0,
-                  "model.modules_bn": 2}, {}, {"unscaled_input"},
+    "centred pixels of -128 to 127 before BatchNorm": (
+        IMAGES | {"inputs.mean": 9.0, "inputs.std": 70.0, "inputs.min": -128.0,
+                  "inputs.max": 127.0, "inputs.offset": 0.1, "model.modules_bn": 2}, {},
+        {"unscaled_input"},
     ),
     "a table before a norm": (
         {"inputs.scale_ratio": 4e4, "inputs.offset": 6.0, "inputs.std": 900.0},

@@ -43,6 +43,15 @@ def test_sick():
             },
         ),
         ("trained before: the loss of chance is 4", {"variance": 4.0}),
+        (
+            "it has come down to chance, and rests there",
+            {
+                "decrease": 3e-3,
+                "loss": lambda i: 2.5 if i < 2 else 2.0,
+                "variance": 1.97,
+                "ratio": 0.02,
+            },
+        ),
         ("a warm-up", {"lr": lambda i: 1e-5 * (i + 1)}),
         (
             "a schedule that decays",

@@ -21,6 +21,19 @@ def test_the_loss_rises():
     assert episode.reading.suggestion.value == 100
 
 
+def test_a_loss_that_rests_at_chance_after_very_large_updates():
+    """It begins above: at 1.4, with four classes, of which chance has 1.386."""
+    labels = {"targets.counts": lambda i: [16] * 4, "loss.function": "CrossEntropyLoss"}
+
+    def falls_to(rest, size):
+        facts = {"update.ratio_max": size} | labels
+        return views({"Loss": lambda i: 2.0 if i < 2 else rest}, facts, lr=0.01, count=32)
+
+    assert only(board_of(NAME, falls_to(1.36, 0.2), TRANSFORMER))
+    assert shone(board_of(NAME, falls_to(1.36, 0.05), TRANSFORMER)) == []
+    assert shone(board_of(NAME, falls_to(1.2, 0.2), TRANSFORMER)) == []
+
+
 def test_the_loss_stays_after_very_large_updates():
     assert only(board_of(NAME, steps(4.0, size=0.2), TRANSFORMER))
     assert shone(board_of(NAME, steps(4.0, size=0.05), TRANSFORMER)) == []

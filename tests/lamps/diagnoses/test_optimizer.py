@@ -137,6 +137,21 @@ def test_half_precision(facts, gradient, expected):
 
 
 @pytest.mark.parametrize(
+    ("optimizer", "dtype", "expected"),
+    [
+        ({"name": "Adam", "groups": [{"eps": 1e-8}]}, "float16", "caution"),
+        ({"name": "RMSprop", "groups": [{"eps": 1e-4}, {"eps": 1e-8}]}, "float16", "caution"),
+        ({"name": "Adam", "groups": [{"eps": 1e-4}]}, "float16", None),
+        ({"name": "Adam", "groups": [{"eps": 1e-8}]}, "bfloat16", None),
+        ({"name": "SGD", "groups": [{"lr": 0.1}]}, "float16", None),
+    ],
+)
+def test_an_epsilon_that_is_0_in_half_precision(optimizer, dtype, expected):
+    facts = {"gradient.dtype": dtype, "gradient.zeros": 0.1}
+    assert level("half_underflow", facts, header={"optimizer": optimizer}) == expected
+
+
+@pytest.mark.parametrize(
     ("group", "expected"),
     [
         ({"momentum": 0.0}, None),
@@ -175,6 +190,11 @@ def test_without_an_optimizer_there_is_no_momentum():
 )
 def test_decay(decay, run, expected):
     assert level("weight_decay_dominates", {"optimizer.decay": decay}, **run) == expected
+
+
+def test_decay_beside_no_gradient_at_all_says_nothing():
+    facts = {"optimizer.decay": 2.5, "outputs.spread": 0.0}
+    assert level("weight_decay_dominates", facts) is None
 
 
 def test_decay_that_has_come_into_balance_stays_lit():

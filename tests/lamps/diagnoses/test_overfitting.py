@@ -25,6 +25,12 @@ def test_sick():
     assert episode.reading.suggestion.change == "stop"
 
 
+def test_a_slow_climb():
+    climb = [1.0, 0.95, 0.97, 1.0, 1.03, 1.06, 1.09]
+    assert only(board(climb, train=0.4)).since == 48  # three above 1.05 × 0.95: 1.0, 1.03, 1.06
+    assert shone(board([*climb[:5], 1.02, 1.09], train=0.4)) == []  # it does not rise each time
+
+
 def test_a_rise_says_when_the_best_was():
     episode = only(board(SICK, train=0.3))
     assert (episode.since, episode.reading.numbers["best_step"]) == (56, 24)

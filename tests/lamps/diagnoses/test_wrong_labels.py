@@ -87,6 +87,11 @@ def test_rested_at_chance_for_a_fifth_of_the_run():
     assert shone(board_of(NAME, lower)) == []
 
 
+def test_small_batches_need_more_steps():
+    few = [dataclasses.replace(s, batch_size=8) for s in steps(count=120)]
+    assert only(board_of(NAME, few)).since == 96  # 768 samples
+
+
 def test_passing_by_chance():
     assert shone(board_of(NAME, steps(loss=lambda i: 1.6 * CHANCE * 0.99**i, count=50))) == []
 
