@@ -61,14 +61,13 @@ def unscaled_input(course: Course) -> Reading | None:
         f"The inputs have standard deviation {std:.3g} (1 is usual, over {LARGE:.0f} is too much), "
         f"the largest is {largest:.3g} (under {TINY} is too little).",
         {"std": std, "largest": largest, "large": LARGE, "tiny": TINY},
-        level="advisory" if _is_borne(course, std) or _is_scaled_inside(course) else None,
+        level="advisory" if _is_borne(course) or _is_scaled_inside(course) else None,
     )
 
 
-def _is_borne(course: Course, std: float) -> bool:
+def _is_borne(course: Course) -> bool:
     """Whether the model takes out the scale, and there is no offset that comes with it."""
-    offset = course.fact("inputs.offset", abs(course.fact("inputs.mean", 0.0)) / max(std, 1e-30))
-    is_centred = offset < CENTRED
+    is_centred = course.fact("inputs.offset", 0.0) < CENTRED
     return network(course).begins_with_norm or (normalizes(course) and is_centred)
 
 
