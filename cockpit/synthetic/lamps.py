@@ -26,7 +26,7 @@ HEALTHY: dict[str, Any] = {
     "loss.target_gradient": False,
     "model.training": True, "model.evaluating": [], "model.dropout": 0.0, "model.modules_bn": 0,
     "model.frozen": [], "model.frozen_share": 0.0, "model.without_grad": [],
-    "model.zero_weights": [], "model.symmetric": [], "model.linear_chain": [],
+    "model.zero_weights": [], "model.symmetric": [], "model.linear_chain": [], "model.gain": 0.577,
     "gradient.scale": 1.0, "gradient.cosine": 1.0, "gradient.before": 0.0, "gradient.stepped": 1.0,
     "gradient.zeros": 0.1, "gradient.dtype": "float32",
     "optimizer.without": [], "optimizer.foreign": 0, "optimizer.decay": 0.01,

@@ -20,7 +20,12 @@ SGD = {"name": "SGD", "groups": [{"lr": 0.1, "momentum": 0.9, "weight_decay": 5e
 ADAM = {"name": "Adam", "groups": [{"lr": 1e-3, "betas": [0.9, 0.999]}]}
 HEADER: dict[str, Any] = {"layers": LAYERS, "optimizer": SGD, "reduction": "mean"}
 
-FIRST = {"model.zero_weights": [], "model.symmetric": [], "model.linear_chain": []}
+FIRST: dict[str, Any] = {
+    "model.zero_weights": [],
+    "model.symmetric": [],
+    "model.linear_chain": [],
+    "model.gain": 0.5774,
+}
 FACTS: dict[str, Any] = {
     "inputs.dtype": "float32",
     "inputs.shape": [64, 20],

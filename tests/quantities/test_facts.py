@@ -128,6 +128,7 @@ def test_what_the_log_says_of_a_model_and_its_loss(tmp_path: Path) -> None:
     model[5].bias.requires_grad_(False)
     model[0].bias.data.zero_()
     model[6].weight.data.fill_(0.5)
+    gain = naive.gain([model[0].weight, model[5].weight])  # the last one has 12 elements
     training = Training(tmp_path, model, loss_fn, lr=0.01, batches=batches)
     first, later = facts_of(training.run(range(2)).close())
     always = {
@@ -141,7 +142,7 @@ def test_what_the_log_says_of_a_model_and_its_loss(tmp_path: Path) -> None:
     assert pieces_of(later, OF_MODELS) == always
     assert pieces_of(first, OF_MODELS) == {
         **always, "model.zero_weights": [], "model.symmetric": ["6.weight"],
-        "model.linear_chain": ["5 -> 6"],
+        "model.linear_chain": ["5 -> 6"], "model.gain": pytest.approx(gain, rel=1e-6),
     }  # fmt: skip
 
 

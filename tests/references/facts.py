@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -10,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["features_of", "inputs_facts", "labels_facts", "outputs_facts", "targets_facts"]
+__all__ = ["features_of", "gain", "inputs_facts", "labels_facts", "outputs_facts", "targets_facts"]
 
 Row = tuple[float, ...]
 
@@ -41,6 +42,16 @@ def features_of(x: Tensor) -> list[list[float]]:
     if x.dim() > 3:
         return [x[:, channel].flatten().tolist() for channel in range(x.shape[1])]
     return [list(column) for column in zip(*rows_of(x), strict=True)]
+
+
+def gain(weights: Iterable[Tensor]) -> float:
+    """Median over weights of the root mean square of their elements, times the root of fan-in."""
+    found = []
+    for weight in weights:
+        rows = rows_of(weight.detach().double())
+        elements = [x for row in rows for x in row]
+        found.append(math.sqrt(mean([x**2 for x in elements]) * len(rows[0])))
+    return statistics.median(found)
 
 
 def extremes(prefix: str, x: Tensor) -> dict[str, Any]:

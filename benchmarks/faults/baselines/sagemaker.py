@@ -56,7 +56,12 @@ MEANS = {
     "Overtraining": frozenset({"overfitting", "converged"}),
     "ClassImbalance": frozenset({"class_imbalance", "sorted_data"}),
     "PoorWeightInitialization": frozenset(
-        {"first_loss_too_high", "zero_initialization", "symmetric_initialization"}
+        {
+            "first_loss_too_high",
+            "large_initialization",
+            "zero_initialization",
+            "symmetric_initialization",
+        }
     ),
     "ExplodingTensor": NONFINITE | {"exploding_gradients"},
     "AllZero": frozenset({"dead_units", "zero_initialization", "detached_parameters"}),

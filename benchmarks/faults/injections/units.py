@@ -55,8 +55,8 @@ def _without_biases(setup: Setup) -> None:
             nn.init.zeros_(module.bias)
 
 
-@fault("first_loss_too_high", "exploding_gradients", "saturated_units", applies=layered,
-       severities={"x5": 5.0, "x20": 20.0})  # fmt: skip
+@fault("large_initialization", "first_loss_too_high", "exploding_gradients", "saturated_units",
+       applies=layered, severities={"x5": 5.0, "x20": 20.0})  # fmt: skip
 def large_initialization(setup: Setup, severity: float) -> None:
     """The weights at the start are many times too large."""
     multiply(matrices(setup.model), severity)
@@ -73,7 +73,8 @@ def deep_sigmoid(setup: Setup, severity: float) -> None:
     put(setup.model, name, nn.Sequential(*more, layer))
 
 
-@fault("exploding_gradients", "first_loss_too_high", nature="statistical", applies=_plain,
+@fault("exploding_gradients", "first_loss_too_high", "large_initialization",
+       nature="statistical", applies=_plain,
        severities={"x1.5": 1.5, "x3": 3.0})  # fmt: skip
 def deep_and_large(setup: Setup, severity: float) -> None:
     """Six more layers whose weights make the gradient grow at each of them."""
@@ -101,9 +102,8 @@ def dead_units(setup: Setup, severity: float) -> None:
         bias[: round(severity * len(bias))] = -100.0
 
 
-@fault("saturated_units", "first_loss_too_high", "vanishing_gradients",
-       nature="statistical", applies=every(_plain, floats),
-       severities={"x10": 10.0, "x50": 50.0})  # fmt: skip
+@fault("large_initialization", "saturated_units", "first_loss_too_high", "vanishing_gradients",
+       applies=every(_plain, floats), severities={"x10": 10.0, "x50": 50.0})  # fmt: skip
 def saturated_units(setup: Setup, severity: float) -> None:
     """Tanh layers with weights so large that nearly all units are at ±1."""
     exchange(setup.model, ACTIVATIONS, lambda _: nn.Tanh())

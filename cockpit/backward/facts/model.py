@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -15,10 +17,15 @@ from cockpit.backward.compiled import named_parameters, plain_name, uncompiled
 from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import MOST_NAMES, Found, Group, Seen, Settled, plain
 from cockpit.backward.layer_call import LayerCall, origin
+from cockpit.linalg import norms
 
-__all__ = ["Model", "chain_facts", "modules_facts", "training_facts", "weights_facts"]
+__all__ = ["Model", "chain_facts", "gain_facts", "modules_facts", "training_facts", "weights_facts"]
 
 LINEAR = (nn.Linear, _ConvNd)
+WEIGHTED = (*LINEAR, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
+# Not the parts that weight normalization and its like make a weight of: their scale is not its.
+WEIGHT = re.compile(r"weight(_(ih|hh|hr)(_l\d+(_reverse)?)?)?|(in|[qkv])_proj_weight")
+FEWEST = 16  # elements of a weight whose scale is looked at: of fewer, chance makes too much
 Place = tuple[int, int] | None  # in the graph, see origin()
 
 
@@ -65,6 +72,52 @@ def weights_facts(parameters: Mapping[str, Tensor]) -> Found:
     }
 
 
+def gain_facts(model: nn.Module) -> Found:
+    """How much a layer multiplies: the median of rms(w) · √fan-in over its trained weights.
+
+    That is ‖w‖ / √rows, and what the outputs are larger than the inputs where these are independent
+    and centred; 1/√3 as torch initializes layers. Weights of zeros, which a layer may begin with
+    for good reasons, do not count; nor do those with one element in a row, or fewer than 16 in all.
+
+    Args:
+        model: With the weights as they are now.
+    """
+    weights = [
+        x
+        for p in _layer_weights(model)
+        if (x := plain(p)) is not None and x.numel() >= max(FEWEST, 2 * len(x))
+    ]
+    if not weights:
+        return {}
+    roots = np.sqrt([len(x) for x in weights])
+
+    def middle(lengths: np.ndarray) -> float | None:
+        gains = lengths / roots
+        gains = gains[np.isfinite(gains) & (gains > 0)]
+        return float(np.median(gains)) if gains.size else None
+
+    return {"model.gain": Then([norms(weights)], middle)}
+
+
+def _layer_weights(model: nn.Module) -> Iterator[nn.Parameter]:
+    """Trained weights whose rows make the outputs, each once; not those of tables.
+
+    Of a transposed convolution the rows are the inputs. A head may share the weight of an
+    embedding, which has the scale of the latter.
+    """
+    tables = (nn.Embedding, nn.EmbeddingBag)
+    seen = {id(m._parameters.get("weight")) for m in model.modules() if isinstance(m, tables)}
+    for module in model.modules():
+        if not isinstance(module, WEIGHTED) or getattr(module, "transposed", False):
+            continue
+        for name, p in module._parameters.items():
+            if p is None or id(p) in seen or not (p.requires_grad and WEIGHT.fullmatch(name)):
+                continue
+            if p.dim() > 1:  # some wrappers keep flat pieces in its place
+                seen.add(id(p))
+                yield p
+
+
 def chain_facts(calls: Sequence[tuple[str, Place, Place]]) -> Found:
     """Which linear layers get what a linear layer has returned, reshaped at most.
 
@@ -99,7 +152,7 @@ class Model(Group):
         found = modules_facts(seen.model) | training_facts(named)
         if not seen.is_first:
             return found
-        found |= weights_facts(named)
+        found |= weights_facts(named) | gain_facts(seen.model)
         return found | chain_facts(_linear_calls(seen)) if seen.edges else found
 
     def settled(self, step: Settled) -> Found:

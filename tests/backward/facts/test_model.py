@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, cast
 
 import pytest
 import torch
@@ -11,7 +12,14 @@ from torch import Tensor, nn
 from cockpit.backward.capture import Capture
 from cockpit.backward.facts import Seen
 from cockpit.backward.facts.fetch import fetched
-from cockpit.backward.facts.model import Model, modules_facts, training_facts, weights_facts
+from cockpit.backward.facts.model import (
+    Model,
+    gain_facts,
+    modules_facts,
+    training_facts,
+    weights_facts,
+)
+from tests.references import facts as naive
 
 
 def looked_at(model: nn.Module, x: Tensor, is_first: bool = True) -> dict[str, Any]:
@@ -87,6 +95,115 @@ def test_weights_that_are_zero_or_alike() -> None:
     }
 
 
+def gain(model: nn.Module) -> float | None:
+    return fetched(gain_facts(model)).get("model.gain")
+
+
+LAYERS: dict[str, tuple[nn.Module, list[str]]] = {
+    "linear": (nn.Linear(5, 4), ["weight"]),
+    "a convolution": (nn.Conv2d(3, 4, 3), ["weight"]),
+    "in groups": (nn.Conv2d(4, 8, 3, groups=4), ["weight"]),
+    "depthwise": (nn.Conv1d(6, 6, 5, groups=6), ["weight"]),
+    "recurrent": (
+        nn.LSTM(5, 8, 2, bidirectional=True, proj_size=3),
+        [f"weight_{kind}_l{layer}{back}" for kind in ("ih", "hh", "hr") for layer in (0, 1)
+         for back in ("", "_reverse")],
+    ),
+    "a cell": (nn.GRUCell(5, 4), ["weight_ih", "weight_hh"]),
+    "attention": (nn.MultiheadAttention(8, 2), ["in_proj_weight", "out_proj.weight"]),
+    "attention to others": (
+        nn.MultiheadAttention(8, 2, kdim=6, vdim=5, add_bias_kv=True),
+        ["q_proj_weight", "k_proj_weight", "v_proj_weight", "out_proj.weight"],
+    ),
+    "beside an embedding and norms": (
+        nn.Sequential(nn.Embedding(30, 8), nn.LayerNorm((3, 8)), nn.BatchNorm1d(3),
+                      nn.Linear(8, 7), nn.PReLU()), ["3.weight"],
+    ),
+    "beside what has other rows": (
+        nn.Sequential(nn.ConvTranspose1d(4, 8, 3), nn.Bilinear(4, 4, 8), nn.Linear(4, 9)),
+        ["2.weight"],
+    ),
+    "beside what is small": (
+        nn.Sequential(nn.Linear(1, 40), nn.Linear(5, 3), nn.Linear(4, 4)), ["2.weight"],
+    ),
+    "in half precision": (nn.Linear(300, 40).bfloat16(), ["weight"]),
+    "complex ones beside": (
+        nn.Sequential(nn.Linear(8, 8, dtype=torch.complex64), nn.Linear(8, 8)), ["1.weight"],
+    ),
+    "in channels-last order": (
+        nn.Conv2d(30, 40, 5).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        ["weight"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_gain_of_layers(name: str) -> None:
+    model, counted = LAYERS[name]
+    with torch.no_grad():
+        for number, p in enumerate(model.parameters()):
+            p.mul_(0.1 * 7 ** (number % 3))  # their gains differ
+    expected = naive.gain([model.get_parameter(weight) for weight in counted])
+    assert gain(model) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_gain_of_a_compiled_model() -> None:
+    model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 6))
+    expected = gain(model)
+    model[0] = cast(nn.Module, torch.compile(model[0], backend="eager"))
+    whole = cast(nn.Module, torch.compile(model, backend="eager"))
+    assert gain(model) == gain(whole) == expected
+
+
+@pytest.mark.parametrize("factor", [1.0, 5.0, 1e-15, 1e15])
+def test_the_gain_of_torchs_own_initialization(factor: float) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(8, 16, 3), nn.ReLU(), nn.Linear(64, 48), nn.Linear(48, 40))
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(factor)
+    assert gain(model) == pytest.approx(factor / math.sqrt(3), rel=0.02)
+
+
+def test_weights_whose_gain_says_nothing() -> None:
+    for model in (nn.Embedding(30, 8), nn.LayerNorm((4, 8)), nn.Conv1d(1, 20, 1), nn.Tanh()):
+        assert gain(model) is None
+    layer, zero, frozen = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+    nn.init.zeros_(zero.weight)
+    frozen.requires_grad_(False)
+    assert gain(nn.Sequential(zero, frozen)) is None
+    lost = nn.Linear(8, 8)
+    nn.init.constant_(lost.weight, math.nan)
+    assert gain(lost) is None
+    assert gain(nn.Sequential(layer, zero, frozen, lost)) == gain(layer)
+    assert gain(nn.Linear(8, 8, device="meta")) is None
+
+
+def test_a_weight_that_several_use_counts_once_and_a_tables_not_at_all() -> None:
+    table, head, layer, other = (
+        nn.Embedding(9, 4),
+        nn.Linear(4, 9),
+        nn.Linear(4, 4),
+        nn.Linear(4, 4),
+    )
+    head.weight = table.weight
+    nn.init.constant_(layer.weight, 3.0)
+    nn.init.constant_(other.weight, 0.5)
+    twice = nn.Linear(4, 4)
+    twice.weight = layer.weight
+    assert gain(nn.Sequential(table, layer, head)) == pytest.approx(6.0)
+    assert gain(nn.Sequential(layer, twice, layer, other)) == pytest.approx((6.0 + 1.0) / 2)
+
+
+def test_parts_of_a_weight_have_no_gain() -> None:
+    """Their product does; to compute it could change the model, as spectral norm's does."""
+    for made in (nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm):
+        model = made(nn.Linear(8, 8))
+        before = {name: x.clone() for name, x in model.state_dict().items()}
+        assert gain(model) is None
+        assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
+
+
 class Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +263,7 @@ def test_a_layer_that_is_used_twice_is_named_once() -> None:
 
 def test_weights_and_graph_are_looked_at_once() -> None:
     model, x = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), torch.randn(3, 4)
-    once = {"model.zero_weights", "model.symmetric", "model.linear_chain"}
+    once = {"model.zero_weights", "model.symmetric", "model.linear_chain", "model.gain"}
     first, later = looked_at(model, x), looked_at(model, x, is_first=False)
     assert first.keys() - later.keys() == once
     assert not later.keys() - first.keys()

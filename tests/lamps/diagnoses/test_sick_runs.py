@@ -22,6 +22,11 @@ def first(*names: str) -> Any:
     return lambda step: list(names) if step == 0 else None
 
 
+def first_number(number: float) -> Any:
+    """A number at the first tracked step alone."""
+    return lambda step: number if step == 0 else None
+
+
 def from_step(begin: int, then: Any, before: Any) -> Any:
     return lambda step: then if step >= begin else before
 
@@ -121,6 +126,15 @@ SICK: dict[str, tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = {
         {"model.symmetric": first("0.weight", "2.weight")}, {},
     ),
     "weights 20 times too large": (
+        "large_initialization", "caution", {"model.gain": first_number(11.5)},
+        {"loss": lambda step: 60.0 * 0.95**step},
+    ),
+    "weights 5 times too large, clipped": (
+        "large_initialization", "caution",
+        {"model.gain": first_number(2.9), "gradient.stepped": 0.01},
+        {"loss": lambda step: 9.0 * 0.99**step},
+    ),
+    "a last layer 20 times too large": (
         "first_loss_too_high", "caution", {}, {"loss": lambda step: 60.0 * 0.95**step},
     ),
     "no activation": (
