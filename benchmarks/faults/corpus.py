@@ -22,9 +22,12 @@ SEED_OF_FAULTS = 50
 VERSION = 2  # of the corpus: another one, and all runs are made anew
 HERE = Path(__file__).parent
 SOURCES = (
-    *sorted((HERE / "injections").glob("*.py")),
-    *(HERE / f"{name}.py" for name in ("loop", "tasks", "networks", "schedules", "setup")),
-    HERE / "measures.py",
+    *(
+        source
+        for folder in ("injections", "networks", "tasks")
+        for source in sorted((HERE / folder).glob("*.py"))
+    ),
+    *(HERE / f"{name}.py" for name in ("loop", "measures", "schedules", "setup")),
     *sorted((HERE.parents[1] / "cockpit" / "backward" / "facts").glob("*.py")),
 )
 """What a run's course and its log depend on besides its program: other code, another recipe."""

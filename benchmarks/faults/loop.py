@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.faults.measures import Measures
+from benchmarks.faults.measures import Measures, accuracy
 from benchmarks.faults.setup import Setup
 from cockpit import Cockpit
 from cockpit.configuration import Configuration
@@ -123,10 +123,10 @@ def backward(
 
 def validate(setup: Setup, step: int, cockpit: Cockpit) -> tuple[float, float | None]:
     """Loss and accuracy on the validation data, as the loss should be; recorded."""
-    loss, accuracy = evaluate(setup)
-    values = {"valid_loss": loss} | ({} if accuracy is None else {"valid_accuracy": accuracy})
+    loss, share = evaluate(setup)
+    values = {"valid_loss": loss} | ({} if share is None else {"valid_accuracy": share})
     cockpit.log(step, **values)
-    return loss, accuracy
+    return loss, share
 
 
 def evaluate(setup: Setup) -> tuple[float, float | None]:
@@ -142,9 +142,7 @@ def evaluate(setup: Setup) -> tuple[float, float | None]:
     if task.classes is None:
         outputs, targets = outputs.flatten(), targets.flatten()
         return finite(loss_fn(outputs[: len(targets)], targets)), None
-    named = targets.argmax(1) if task.tagged else targets
-    accuracy = outputs.argmax(1).eq(named).float().mean().item()
-    return finite(loss_fn(outputs, targets)), accuracy
+    return finite(loss_fn(outputs, targets)), accuracy(outputs, targets)
 
 
 def finite(loss: Tensor) -> float:

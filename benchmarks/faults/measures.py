@@ -83,10 +83,7 @@ class Measures:
     def _accuracy(self, outputs: Tensor, targets: Tensor) -> float | None:
         if self._classes is None:
             return None
-        last = targets[-len(outputs) :]
-        if last.is_floating_point():  # a column for each class
-            last = last.argmax(1)
-        return outputs.argmax(1).eq(last).float().mean().item()
+        return accuracy(outputs, targets[-len(outputs) :])
 
     def _layer(self, name: str, parameter: nn.Parameter) -> dict[str, Any]:
         """Statistics of a parameter and its gradient."""
@@ -117,6 +114,23 @@ class Measures:
                 self._now["activations"][name] = inactive(module, given[0], out)
 
         return watch
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> float:
+    """Share of answers that are right.
+
+    Args:
+        outputs: Scores, shape [N, classes, ...], the highest of which counts; or, against floats
+            of one column, the log-odds of a yes, shape [N, 1].
+        targets: Numbers of classes, shape [N, ...], or floats, shape [N, classes] or [N, 1].
+    """
+    if not targets.is_floating_point():
+        right = outputs.argmax(1).eq(targets)
+    elif targets.shape[1] == 1:
+        right = outputs.gt(0).eq(targets.gt(0.5))
+    else:
+        right = outputs.argmax(1).eq(targets.argmax(1))
+    return right.float().mean().item()
 
 
 def inactive(module: nn.Module, given: Tensor, out: Tensor) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 Course = Callable[[float], float]
 WARM_UP = 0.1  # of the run
+ONE_CYCLE_UP = 0.3
 
 
 def constant(share: float) -> float:
@@ -34,3 +35,25 @@ def warm_up_cosine(share: float) -> float:
 def steps_down(share: float) -> float:
     """A tenth after 60 % of the run, and again after 85 %."""
     return 1.0 if share < 0.6 else 0.1 if share < 0.85 else 0.01
+
+
+def linear(share: float) -> float:
+    """From 1 to 0, in a straight line."""
+    return 1 - share
+
+
+def exponential(share: float) -> float:
+    """From 1 to a fiftieth, by the same factor at each step."""
+    return math.pow(0.02, share)
+
+
+def restarts(share: float) -> float:
+    """From 1 to 0 three times, each time anew (Loshchilov and Hutter, 2017)."""
+    return cosine(3 * share % 1)
+
+
+def one_cycle(share: float) -> float:
+    """From a 25th up to 1 for 30 % of the run, then down to 0 (Smith and Topin, 2019)."""
+    if share < ONE_CYCLE_UP:
+        return 0.04 + 0.96 * (1 - cosine(share / ONE_CYCLE_UP))
+    return cosine((share - ONE_CYCLE_UP) / (1 - ONE_CYCLE_UP))

@@ -12,13 +12,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks.faults import about, corpus, programs, tables
+from benchmarks.faults import about, corpus, programs, schedules, tables
 from benchmarks.faults.__main__ import main
 from benchmarks.faults.baselines import BASELINES, Alarm, Evidence, autotrainer, sagemaker
 from benchmarks.faults.corpus import Run, chosen, runs
 from benchmarks.faults.harm import BrokenTwinError, Harm, healthy_ends, sound, worse
 from benchmarks.faults.injections import FAULTS
 from benchmarks.faults.loop import EVALUATIONS, evaluate, evaluated_steps, tracked_steps
+from benchmarks.faults.measures import accuracy
 from benchmarks.faults.programs import PROGRAMS, Program
 from benchmarks.faults.records import read, without_curvature, without_individual
 from benchmarks.faults.runner import OUTCOME, make_all
@@ -34,6 +35,8 @@ BROKEN = ("bad_record-nan", "learning_rate_too_large-x100", "foreign_parameters"
 HERE = (
     "digits", "digits-raw", "digits-flat", "digits-few", "digits-tags", "digits-itself",
     "digits-rows", "digits-uneven", "halves", "cancer", "diabetes", "friedman", "friedman-robust",
+    "wine", "clusters", "moons", "parity", "digits-16", "waves", "adding", "arm", "plane",
+    "impedance",
 )  # fmt: skip
 
 
@@ -252,7 +255,7 @@ def test_both_splits_have_each_kind_of_architecture() -> None:
     def kinds(split: str) -> set[str]:
         return {p.architecture.split(",")[0] for p in PROGRAMS.values() if p.split == split}
 
-    assert kinds("setting") <= kinds("held_out") | {"linear regression"}
+    assert kinds("setting") <= kinds("held_out")
 
 
 @pytest.mark.parametrize(
@@ -263,6 +266,10 @@ def test_both_splits_have_each_kind_of_architecture() -> None:
         ("series-adamw", 0.0, math.log(10)),
         # Huber's loss of outputs far beyond 1 is |x − y| − 1/2, and targets are around 0.
         ("regression-robust", 1000.0, 999.5),
+        ("arm-parts", 1000.0, 999.5),
+        ("parity-nesterov", 0.0, math.log(2)),
+        # |x − y|
+        ("impedance-softplus", 1000.0, 1000.0),
     ],
 )
 def test_evaluation_is_by_the_tasks_own_loss(name: str, outputs: float, loss: float) -> None:
@@ -272,6 +279,34 @@ def test_evaluation_is_by_the_tasks_own_loss(name: str, outputs: float, loss: fl
     torch.nn.init.zeros_(head.weight)
     torch.nn.init.constant_(head.bias, outputs)
     assert evaluate(setup)[0] == pytest.approx(loss, abs=0.2 if outputs else 1e-5)
+
+
+def test_accuracy_is_by_the_highest_score_or_by_the_sign_of_the_only_one() -> None:
+    scores = torch.tensor([[0.2, 0.9], [0.4, 0.1], [-3.0, -2.0]])
+    assert accuracy(scores, torch.tensor([1, 1, 1])) == pytest.approx(2 / 3)
+    assert accuracy(scores, torch.eye(2)[[0, 0, 1]]) == pytest.approx(2 / 3)
+    assert accuracy(scores[:, :1], torch.tensor([[1.0], [0.0], [0.0]])) == pytest.approx(2 / 3)
+    each = torch.stack([scores, scores.flip(1)], 2)  # [N, classes, places]
+    assert accuracy(each, torch.tensor([[1, 0], [0, 0], [0, 0]])) == pytest.approx(4 / 6)
+
+
+@pytest.mark.parametrize("name", ["cosine", "linear", "restarts", "one_cycle"])
+def test_schedules_stay_in_bounds_and_end_near_nothing(name: str) -> None:
+    course = getattr(schedules, name)
+    factors = [course(step / 200) for step in range(200)]
+    assert all(0 <= factor <= 1 for factor in factors)
+    assert max(factors) == pytest.approx(1.0, abs=0.01)
+    assert factors[-1] < 0.02
+
+
+def test_a_cosine_with_restarts_is_at_its_highest_three_times() -> None:
+    assert [schedules.restarts(share) for share in (0.0, 1 / 3 + 1e-9, 2 / 3 + 1e-9)] == [
+        pytest.approx(1.0)
+    ] * 3
+    assert schedules.restarts(1 / 2) == pytest.approx(0.5)
+    assert schedules.exponential(1 / 2) == pytest.approx(0.02**0.5)
+    assert schedules.one_cycle(0.0) == pytest.approx(1 / 25)
+    assert schedules.one_cycle(0.3) == pytest.approx(1.0)
 
 
 def test_a_batch_of_all_samples_is_the_data_as_it_is() -> None:

@@ -37,14 +37,29 @@ def optimizer(*names: str) -> Applies:
 
 
 def classification(program: Program) -> bool:
-    """Those that tell one class of pictures or rows from the others (not characters, not tags)."""
+    """Those that tell an input's class from the others (not its characters', not tags)."""
     task = program.task
-    return task.classes is not None and task.kind != "text" and not task.tagged
+    return task.classes is not None and task.train.targets.ndim == 1 and not task.tagged
+
+
+def logits(program: Program) -> bool:
+    """Those whose loss makes probabilities of what the network says, one for each class."""
+    return isinstance(program.task.loss(), nn.CrossEntropyLoss)
 
 
 def regression(program: Program) -> bool:
     """Those that foresee numbers."""
     return program.task.classes is None
+
+
+def negative_targets(program: Program) -> bool:
+    """Those of whose targets a good part is negative."""
+    return program.task.train.targets.lt(0).float().mean().item() > 0.2
+
+
+def small_table(program: Program) -> bool:
+    """Those with so few samples that there is soon nothing more to learn from them."""
+    return program.task.kind == "features" and len(program.task.train) <= 500
 
 
 def layered(program: Program) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from benchmarks.faults.injections.applies import contains, every, layered, sequential
+from benchmarks.faults.injections.applies import contains, every, layered, no, sequential
 from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.injections.modules import (
     ACTIVATIONS,
@@ -17,8 +17,10 @@ from benchmarks.faults.injections.modules import (
 )
 from benchmarks.faults.setup import Setup
 
+_bends = contains(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d)  # no linear map of a sample
 
-@fault("linear_chain", wrong=True, applies=every(sequential, layered))
+
+@fault("linear_chain", wrong=True, applies=every(sequential, layered, no(_bends)))
 def linear_chain(setup: Setup, severity: float) -> None:
     """The activations were forgotten: the layers are one linear map."""
     kept = [m for m in setup.model.children() if not isinstance(m, ACTIVATIONS)]

@@ -125,7 +125,7 @@ def unequal_features(setup: Setup, severity: float) -> None:
 def constant_features(setup: Setup, severity: float) -> None:
     """Most columns were lost on the way: they hold one number for all samples."""
     count = setup.train.inputs.shape[1]
-    lost = torch.arange(count) < 0.8 * count
+    lost = torch.arange(count) < min(0.8 * count, count - 1)
     both(setup, lambda x: torch.where(lost, torch.full_like(x, 0.5), x))
 
 

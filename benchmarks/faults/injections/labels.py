@@ -9,6 +9,7 @@ from torch import Tensor
 
 from benchmarks.faults.injections.applies import every, no, reconstruction, regression
 from benchmarks.faults.injections.fault import fault
+from benchmarks.faults.programs import Program
 from benchmarks.faults.setup import Setup
 
 
@@ -50,7 +51,18 @@ def bad_target(setup: Setup, severity: float) -> None:
     setup.train = replace(setup.train, targets=targets)
 
 
-@fault("target_dtype", wrong=True, applies=every(regression, no(reconstruction)))
+def _silent_about_integers(program: Program) -> bool:
+    """Whether the loss takes integers: else torch says itself, at once, what is wrong."""
+    outputs = torch.zeros(2, requires_grad=True)
+    try:
+        program.task.loss()(outputs, torch.ones(2, dtype=torch.long)).backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+@fault("target_dtype", wrong=True,
+       applies=every(regression, no(reconstruction), _silent_about_integers))  # fmt: skip
 def rounded_targets(setup: Setup, severity: float) -> None:
     """Targets of a regression were made integers on the way, as the table's column was one."""
     setup.train = replace(setup.train, targets=setup.train.targets.long())

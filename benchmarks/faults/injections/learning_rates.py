@@ -16,6 +16,7 @@ from benchmarks.faults.injections.applies import (
     layered,
     no,
     optimizer,
+    small_table,
     warms_up,
 )
 from benchmarks.faults.injections.fault import fault
@@ -111,7 +112,7 @@ def _one_layer(setup: Setup, factor: float) -> None:
 
 
 @fault("overfitting", "converged", nature="statistical", advisory=True,
-       applies=lambda program: program.data in ("cancer", "diabetes"))  # fmt: skip
+       applies=small_table)  # fmt: skip
 def goes_on_for_nothing(setup: Setup, severity: float) -> None:
     """The run goes on long after there is nothing to gain any more."""
     setup.steps = 800

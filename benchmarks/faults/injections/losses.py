@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmarks.faults.injections.applies import classification, every, no, regression
+from benchmarks.faults.injections.applies import (
+    classification,
+    every,
+    logits,
+    negative_targets,
+    no,
+    regression,
+)
 from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.injections.modules import Made, last, put
 from benchmarks.faults.programs import Program
@@ -17,23 +24,20 @@ def after_model(setup: Setup, what: nn.Module) -> None:
     setup.model = nn.Sequential(setup.model, what)
 
 
-def _has_classes(program: Program) -> bool:
-    return program.task.classes is not None and not program.task.tagged
-
-
-@fault("softmax_before_loss", wrong=True, applies=_has_classes)
+@fault("softmax_before_loss", wrong=True, applies=logits)
 def softmax_before_loss(setup: Setup, severity: float) -> None:
     """The network ends in a softmax, and the loss computes another."""
     after_model(setup, nn.Softmax(dim=1))
 
 
-@fault("clamped_output", "dead_units", wrong=True, applies=regression)
+@fault("clamped_output", "dead_units", wrong=True, applies=every(regression, negative_targets))
 def relu_at_the_end(setup: Setup, severity: float) -> None:
     """A regression's outputs go through a ReLU, and half of the targets are negative."""
     after_model(setup, nn.ReLU())
 
 
-@fault("clamped_output", wrong=True, applies=classification, severities={"0.3": 0.3, "0.1": 0.1})
+@fault("clamped_output", wrong=True, applies=every(classification, logits),
+       severities={"0.3": 0.3, "0.1": 0.1})  # fmt: skip
 def clamped_logits(setup: Setup, severity: float) -> None:
     """The logits are clamped to a short range."""
     after_model(setup, Made(lambda x: x.clamp(-severity, severity)))

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
-ACTIVATIONS = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU)
+ACTIVATIONS = (
+    nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.PReLU, nn.Softplus,
+)  # fmt: skip
 
 
 def weighted(model: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -25,7 +25,7 @@ from benchmarks.faults.injections.modules import (
 from benchmarks.faults.programs import Program
 from benchmarks.faults.setup import Setup
 
-NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)
+NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d)
 
 
 def _plain(program: Program) -> bool:
