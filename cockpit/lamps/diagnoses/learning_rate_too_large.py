@@ -20,7 +20,7 @@ from cockpit.lamps.statistics import (
 
 PATIENCE = 16  # tracked steps: healthy runs, too, may rise at first
 OVERSHOOT = -0.1  # α, prototype: shorter steps harm nobody
-SHARE = 0.02  # q·s of a step: healthy runs with as much of it are below HIGH, or fall fast
+SHARE = 0.08  # q·s of a step: small batches rest at chance with up to 0.04, in noise
 FAR, SHARE_IF_FAR = 1.0, 0.01  # α, prototype: with steps that end higher, less is enough
 HIGH = 0.9  # of the first loss: below, first descents (convolutions, SGD) may pause for ten steps
 LATELY = 0.8  # of the first loss, in the last tracked steps: it may have begun to fall
@@ -66,7 +66,7 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     order, s of it being signal that the samples agree on. Healthy runs may promise half of the loss
     in each step and still be healthy: while the loss is high it falls fast, and later it is near
     its noise floor. So it counts if the loss is above 0.9 of its first value and has fallen by less
-    than 10 % in 8 tracked steps, though steps promise more than 2 % each and the median α is above
+    than 10 % in 8 tracked steps, though steps promise more than 8 % each and the median α is above
     −0.1 (or 1 % with α above 1: steps end higher than they began).
 
     The last 3 steps must promise as much: a run that leapt once, fell back to chance and learns

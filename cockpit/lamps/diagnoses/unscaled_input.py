@@ -81,7 +81,8 @@ def _is_scaled_inside(course: Course) -> bool:
     size = _size_in_first_layer(course)
     if not math.isnan(size):
         return size < MODERATE
-    return untrained is not None and not course.first_fact("model.zero_weights")
+    tells = untrained is not None and not course.first_fact("model.zero_weights")
+    return tells and not normalizes(course)  # BatchNorm would make it a usual one, too
 
 
 def _size_in_first_layer(course: Course) -> float:
