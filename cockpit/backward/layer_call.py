@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["LayerCall", "capturable_modules", "origin", "saves_elsewhere", "unit_parameters"]
+__all__ = [
+    "LayerCall",
+    "capturable_modules",
+    "maker",
+    "operation",
+    "origin",
+    "saves_elsewhere",
+    "unit_parameters",
+]
 
 # Nodes that put the same numbers into another shape or precision.
 RESHAPING = {
@@ -91,10 +99,22 @@ def origin(node: Any, number: int) -> tuple[int, int] | None:
         is not in the graph.
     """
     while node is not None:
-        if type(node).__name__.rstrip("0123456789").removesuffix("Backward") not in RESHAPING:
+        if operation(node) not in RESHAPING:
             return node._sequence_nr(), number
         node, number = next(iter(node.next_functions), (None, 0))
     return None
+
+
+def operation(node: Any) -> str:
+    """How torch calls what a node of the graph stands for, e.g. ``Addmm``."""
+    return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+
+
+def maker(node: Any) -> Any:
+    """The node that made the numbers that a node returns; ``None`` if it is not in the graph."""
+    while node is not None and operation(node) in RESHAPING:
+        node, _ = next(iter(node.next_functions), (None, 0))
+    return node
 
 
 def saves_elsewhere() -> bool:

@@ -13,10 +13,15 @@ from cockpit.backward.facts import scan
 from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import Found, Group, Seen, describe, plain
 from cockpit.backward.facts.moments import Columns, pieces, sums_of
+from cockpit.backward.layer_call import maker, operation
 from cockpit.linalg import widened
 
-__all__ = ["Outputs", "outputs_facts", "scores_facts"]
+__all__ = ["Outputs", "operation_facts", "outputs_facts", "scores_facts"]
 
+BOUNDS = {
+    "Clamp": ("_saved_min", "_saved_max"),  # tensors, if they were given as tensors
+    "Hardtanh": ("_saved_min_val", "_saved_max_val"),
+}
 NEAR_ONE = 1e-3  # for sums of probabilities, or the precision of their kind of number
 
 
@@ -75,6 +80,25 @@ def scores_facts(size: int, samples: int, tolerance: float, *given: Any) -> Foun
     return found
 
 
+def operation_facts(x: Tensor) -> Found:
+    """By what operation the outputs were made, and between which bounds it keeps them.
+
+    Args:
+        x: With its graph, if it has one.
+    """
+    node = maker(x.grad_fn)
+    if node is None:
+        return {}
+    found = {f"outputs.{end}_bound": getattr(node, names, None) for end, names in _bounds(node)}
+    numbers = {name: n for name, n in found.items() if isinstance(n, int | float)}
+    return {"outputs.operation": operation(node), **numbers}
+
+
+def _bounds(node: Any) -> tuple[tuple[str, str], ...]:
+    """Where a node keeps its bounds."""
+    return tuple(zip(("lower", "upper"), BOUNDS.get(operation(node), ()), strict=False))
+
+
 class Outputs(Group):
     """Facts of the model's output as the loss function got it."""
 
@@ -87,4 +111,4 @@ class Outputs(Group):
         found, x = describe("outputs", seen.output), plain(seen.output)
         if x is None or not x.numel() or not x.is_floating_point():
             return found
-        return found | outputs_facts(x)
+        return found | outputs_facts(x) | operation_facts(seen.output)

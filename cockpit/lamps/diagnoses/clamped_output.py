@@ -6,7 +6,14 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, lamp
-from cockpit.lamps.losses import BINARY_LOGITS, BINARY_SHARES, CLASSES, ELEMENTWISE, terms
+from cockpit.lamps.losses import (
+    BINARY_LOGITS,
+    BINARY_SHARES,
+    CLASSES,
+    ELEMENTWISE,
+    terms,
+    untrained_loss,
+)
 
 SHARE = 0.1  # of the elements
 FEWEST = 64  # elements
@@ -15,6 +22,7 @@ MASK = -1000.0  # logits at or below are masked on purpose
 SAME = 1e-3  # spread of the outputs over the samples: below, they are one and the same
 DIGITS = 3  # a bound that someone wrote has no more
 UNSURE = 0.5 * math.log(2)
+CUT = 0.1  # of the loss of guessing: logits of ten classes within ±1.8
 
 
 @lamp(
@@ -42,11 +50,17 @@ def clamped_output(course: Course) -> Reading | None:
     exactly 0 and so is the gradient of all parameters, even of the last bias: then nothing gets
     through to them.
 
+    Where the graph of the outputs says between which numbers logits are clamped, nothing has to
+    reach a bound: it is known at once what the loss cannot fall below, and a tenth of that of
+    guessing is too much.
+
     In batches of fewer than 64 outputs two may be alike by chance. Only exact zeros and bounds of
     few digits count in those, 4 or more, as soon as 64 outputs were tracked in all: of the 32 of a
     regression, 22 to 38 % were 0 behind a ReLU, and behind linear layers never one.
     """
     share, low, high = (course.fact(f"outputs.{name}") for name in ("at_bound", "min", "max"))
+    if (cut := _cut_off(course)) is not None:
+        return cut
     size = math.prod(course.shape_of("outputs") or (FEWEST,))
     if share is None or low is None or high is None:
         return None
@@ -74,6 +88,37 @@ def clamped_output(course: Course) -> Reading | None:
         f"{low:.4g}, or the largest, {high:.4g} (over {SHARE:.0%}).",
         {"at_bound": share, "min": low, "max": high, "threshold": SHARE},
     )
+
+
+def _cut_off(course: Course) -> Reading | None:
+    """Whether the graph of the outputs has bounds between which the loss stays high."""
+    floor, untrained = _floor(course), untrained_loss(course)
+    if not floor or not untrained or floor < CUT * untrained:
+        return None
+    low, high = course.fact("outputs.lower_bound"), course.fact("outputs.upper_bound")
+    return Reading(
+        above(floor / untrained, CUT),
+        f"The model cuts its outputs off at {low:.4g} and {high:.4g}: the loss cannot fall below "
+        f"{floor:.3g}, {floor / untrained:.0%} of that of guessing (over {CUT:.0%}).",
+        {"floor": floor, "untrained": untrained, "threshold": CUT},
+    )
+
+
+def _floor(course: Course) -> float | None:
+    """The least loss that logits between two bounds can have; ``None`` if there are no bounds.
+
+    All for the right one of C classes: ln(1 + (C − 1) exp(−width)), for each sample; of a yes or a
+    no, ln(1 + exp(−b)) with the bound b that is nearer to 0.
+    """
+    low, high = course.fact("outputs.lower_bound"), course.fact("outputs.upper_bound")
+    if low is None or high is None or low > high:
+        return None
+    name, shape = course.fact("loss.function"), course.shape_of("outputs")
+    if name in CLASSES and name != "NLLLoss" and len(shape) > 1:
+        return math.log1p((shape[1] - 1) * math.exp(low - high)) * terms(course)
+    if name in BINARY_LOGITS:
+        return math.log1p(math.exp(-max(min(-low, high), 0.0))) * terms(course)
+    return None
 
 
 def _is_blocked(course: Course) -> bool:

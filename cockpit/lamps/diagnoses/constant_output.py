@@ -10,6 +10,7 @@ from cockpit.lamps.lamp import Reading, lamp
 from cockpit.lamps.network import network
 
 SPREAD = 1e-5  # over the samples, relative to all: no more than rounding
+ROUNDING = 1e-6  # of numbers about 1; the spread of a single output says nothing of it
 VANISHED = 3e-3  # smallest over largest gradient norm of a layer
 FROM_THE_START, LATER = 3, 16  # tracked steps in a row
 
@@ -67,7 +68,7 @@ def _is_constant(step: StepView) -> bool:
         return False
     low, high = step.facts["outputs.min"], step.facts["outputs.max"]
     spread = step.facts.get("outputs.spread", math.nan)
-    return bool(low == high or spread <= SPREAD)
+    return bool(math.isclose(low, high, rel_tol=ROUNDING, abs_tol=ROUNDING) or spread <= SPREAD)
 
 
 def _vanishes(course: Course) -> bool:

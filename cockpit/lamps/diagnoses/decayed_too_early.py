@@ -17,6 +17,7 @@ REMOVABLE = 0.06  # share of the loss in the steps that remain: as for a rate th
 SIGNAL = 0.1  # of s: there is something left to do
 HIGH = 0.3  # of the first loss
 EARLY, LITTLE = 0.6, 0.08  # of the planned steps are to come, of the first loss is left
+LITTLE_MORE = 0.3  # in place of REMOVABLE, then
 
 
 @lamp(
@@ -44,7 +45,8 @@ def decayed_too_early(course: Course) -> Reading | None:
     Either the learning rate has been exactly 0 for 8 tracked steps; or it is below 0.03 of its
     largest value with 30 % of the planned steps to come, these would remove less than 6 % of the
     loss, the batch gradient has signal (s above 0.1), and the loss is above 0.3 of its first value;
-    with 60 % of the steps to come no schedule ends, and a loss above 0.08 will do, without signal.
+    with 60 % of the steps to come no schedule ends: a loss above 0.08 will do then, without signal,
+    and they may remove up to 30 % of it.
     That is judged on the tracked steps since it fell so low: 3 of them if the rate stays where it
     is, 8 if it falls on, as at the end of a cycle.
     """
@@ -75,12 +77,13 @@ def decayed_too_early(course: Course) -> Reading | None:
     is_clear = share > SIGNAL and loss > HIGH
     is_early = remaining > EARLY and loss > LITTLE
     lost = arrive >= 0 and (is_clear or is_early)
+    threshold = LITTLE_MORE if is_early else REMOVABLE
     return Reading(
-        below(arrive, REMOVABLE) if lost else 0.0,
+        below(arrive, threshold) if lost else 0.0,
         f"The learning rate is {now:.2g} × its largest value (below {DECAYED}) with {remaining:.0%}"
         f" of the planned steps to come, which would remove {arrive:.2%} of the loss (below "
-        f"{REMOVABLE:.0%}).",
-        {"lr": now, "remaining": remaining, "removable": arrive, "threshold": REMOVABLE},
+        f"{threshold:.0%}).",
+        {"lr": now, "remaining": remaining, "removable": arrive, "threshold": threshold},
         suggestion=Suggestion("lr", value=max(history)),
     )
 

@@ -13,7 +13,7 @@ from cockpit.lamps.statistics import WINDOW, left, median_loss, pooled_signal
 REMOVABLE = 0.06  # share of the loss in all planned steps; healthy: 0.15 on plateaus, else 1 to 300
 SIGNAL = 0.1  # of s, prototype: below, noise hides what the steps do
 STILL, UNLEARNED = 0.12, 0.9  # reach below which even noise moves nothing; of the first loss
-SHORT = (0.5, 0.3, 0.3)  # R, with a signal above, and a reach below: healthy ones reach 0.65 to 50
+SHORT = (0.5, 0.3, 0.5)  # R, with a signal above, and a reach below: healthy ones reach 0.65 to 50
 CLEAR = (0.8, 0.6)  # R, with a signal above: healthy ones with so much of it have 2.2 to 30
 BEGUN, FALLS, NEAR = 0.08, 0.97, 1.0  # of the run; of the first loss; reach: it is no plateau
 PAUSE = 0.05  # of the loss of chance: as near as that
@@ -52,8 +52,8 @@ def learning_rate_too_small(course: Course) -> Reading | None:
       has been learned, and the *reach*, T times the median of the largest ‖Δθ‖/‖θ‖ of a layer, is
       below 0.12: then not even noise moves the weights (a thousandth of a good learning rate:
       0.004 to 0.03);
-    - below 0.5, if s is above 0.3 and the reach below 0.3 (a thirtieth of a good rate: 0.14 to
-      0.24; healthy: 0.65 and more);
+    - below 0.5, if s is above 0.3 and the reach below 0.5 (a thirtieth of a good rate: 0.14 to
+      0.48; healthy: 0.65 and more);
     - below 0.8, if the samples agree (s above 0.6) after 8 % of the run, and it is no plateau: the
       loss falls, if slowly (below 0.97, and not just to that of chance), or the reach is below 1.
 

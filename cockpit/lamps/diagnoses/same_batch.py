@@ -9,7 +9,7 @@ from cockpit.lamps.network import is_mask
 FEW_VALUES = 0.5  # share of equal rows within a batch from which equal batches mean nothing
 WHOLE = 0.99  # epochs a step: then a batch is the whole data set
 PARTS = 0.5
-LARGEST = 4096  # batch of a loader
+LARGEST, ROUND = 4096, 250  # batch of a loader: powers of two, and multiples of ten
 
 
 @lamp(
@@ -40,8 +40,9 @@ def same_batch(course: Course) -> Reading | None:
     Gradient descent on a whole data set looks the same, and so does the deliberate test whether a
     network can learn one batch by heart. If the loop logs ``epoch``, it is known which it is: with
     one step an epoch the batch is the whole data set (advisory); with several it is a mistake
-    (warning). If not, a power of 2 (up to 4,096) is taken for a loader's batch (caution), and any
-    other number for a data set, as all of it is for LBFGS (advisory). Data whose samples have few
+    (warning). If not, a power of 2 (up to 4,096) and round numbers up to 250 are taken for a
+    loader's batch (caution), and any other number for a data set, as all of it is for LBFGS
+    (advisory). Data whose samples have few
     different values (half of the batch equal to another sample of it) repeat themselves by nature,
     and so do flags, as an attention mask has; so they don't count.
     """
@@ -68,5 +69,6 @@ def _level(course: Course) -> Level:
         if rate >= WHOLE or rate <= PARTS:
             return "advisory" if rate >= WHOLE else "warning"
     count = course.samples
-    is_usual = count <= LARGEST and not count & (count - 1)
+    is_power = count <= LARGEST and not count & (count - 1)
+    is_usual = is_power or (count <= ROUND and not count % 10)
     return "caution" if is_usual else "advisory"

@@ -7,7 +7,7 @@ import math
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STAYS, Reading, Suggestion, above, lamp
 
-RATIO = 0.4  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
+RATIO = 0.25  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
 LATER = 3.0
 EARLY = 8  # tracked steps
 SPREAD = 1e-5  # of the first outputs over the samples: no more than rounding
@@ -33,7 +33,7 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     λ‖θ‖/‖ḡ‖ where the decay is added to the gradient, lr·λ‖θ‖ over the rest of the step where it is
     decoupled (AdamW). Usual settings have 0.01, a strong decay 0.1. Late in a run the ratio grows
     by itself: a model that has learned its data has hardly any gradient, and where training has
-    settled the two are equal. So the first 8 tracked steps decide (from 0.4 on); later ones only
+    settled the two are equal. So the first 8 tracked steps decide (from 0.25 on); later ones only
     count from 3 on, and while the loss is above half of its start. Until then a lit lamp stays lit:
     weights that are near 0 have no more decay. A model whose outputs are all the same from the
     start (dead units, a mask of zeros) has hardly any gradient: the ratio says nothing of it.

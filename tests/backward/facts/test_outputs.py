@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cockpit.backward.facts.outputs import Outputs
 from tests.backward.facts.comparison import WAYS, assert_close, seen, take
@@ -100,3 +101,29 @@ def test_a_single_number() -> None:
     found = seen(Outputs(), output=torch.tensor(2.0))
     assert "outputs.spread" not in found
     assert found["outputs.at_bound"] == 0.0
+
+
+LINEAR = nn.Linear(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        (nn.Identity(), {"operation": "Addmm"}),
+        (nn.Sigmoid(), {"operation": "Sigmoid"}),
+        (nn.Flatten(0), {"operation": "Addmm"}),
+        (nn.Hardtanh(-2.0, 3.0),
+         {"operation": "Hardtanh", "lower_bound": -2.0, "upper_bound": 3.0}),
+        (lambda x: x.clamp(-0.3, 0.3).double().T,
+         {"operation": "Clamp", "lower_bound": -0.3, "upper_bound": 0.3}),
+        (lambda x: x.clamp(min=0), {"operation": "Clamp", "lower_bound": 0}),
+        (lambda x: x.clamp(torch.tensor(-1.0), torch.tensor(1.0)), {"operation": "Clamp"}),
+        (lambda x: x.detach(), {}),
+    ],
+)  # fmt: skip
+def test_the_operation_that_made_the_outputs(
+    last: Callable[[Tensor], Tensor], expected: dict[str, Any]
+) -> None:
+    found = seen(Outputs(), output=last(LINEAR(torch.ones(4, 3))))
+    names = ("operation", "lower_bound", "upper_bound")
+    assert {n: found[f"outputs.{n}"] for n in names if f"outputs.{n}" in found} == expected

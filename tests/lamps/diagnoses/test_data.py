@@ -29,7 +29,9 @@ def test_bad_inputs_go_out_when_the_model_recovers():
     ("size", "logged", "expected"),
     [
         (64, {}, "caution"),
+        (100, {}, "caution"),
         (455, {}, "advisory"),
+        (500, {}, "advisory"),
         (60000, {}, "advisory"),
         (8192, {}, "advisory"),
         (64, {step: step for step in range(12)}, "advisory"),

@@ -28,12 +28,40 @@ def test_softmax(facts, expected):
     assert level("softmax_before_loss", facts) == expected
 
 
+@pytest.mark.parametrize(
+    ("made_by", "expected"), [("Sigmoid", "warning"), ("Addmm", None), ("Div", "caution")]
+)
+def test_a_sigmoid_is_seen_in_the_graph(made_by, expected):
+    facts = {"outputs.min": 0.05, "outputs.max": 0.93, "outputs.operation": made_by}
+    assert level("softmax_before_loss", LOGITS | facts, count=20) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"outputs.lower_bound": -0.3, "outputs.upper_bound": 0.3}, "caution"),  # 1.78 of 2.30
+        ({"outputs.lower_bound": -1.7, "outputs.upper_bound": 1.7}, "caution"),  # 0.26
+        ({"outputs.lower_bound": -1.9, "outputs.upper_bound": 1.9}, None),  # 0.18
+        ({"outputs.lower_bound": 0.0}, None),
+        (LOGITS | {"outputs.lower_bound": -1.0, "outputs.upper_bound": 1.0}, "caution"),  # 0.31
+        (LOGITS | {"outputs.lower_bound": -6.0, "outputs.upper_bound": 6.0}, None),
+        ({"outputs.lower_bound": -0.3, "outputs.upper_bound": 0.3, "loss.function": "NLLLoss"},
+         None),
+    ],
+)  # fmt: skip
+def test_bounds_that_nothing_has_reached_yet(facts, expected):
+    facts = {"outputs.shape": [64, 10]} | facts
+    assert level("clamped_output", facts, count=2) == expected
+
+
 def test_sigmoid_before_logits_takes_sixteen_steps():
     wide = LOGITS | {"outputs.min": 0.05, "outputs.max": 0.93}
     assert level("softmax_before_loss", wide, count=16) is None
     assert level("softmax_before_loss", wide, count=17) == "caution"
     near_zero = LOGITS | {"outputs.min": 0.1, "outputs.max": 0.4}
     assert level("softmax_before_loss", near_zero, count=40) is None
+    positive = LOGITS | {"outputs.min": 0.02, "outputs.max": 0.61}
+    assert level("softmax_before_loss", positive, count=40) is None
     beyond = LOGITS | {"outputs.min": lambda s: -0.1 if s == 10 else 0.05, "outputs.max": 0.93}
     assert level("softmax_before_loss", beyond, count=20) is None
 

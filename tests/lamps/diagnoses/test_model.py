@@ -129,12 +129,14 @@ def test_transposed_filters_have_their_inputs_first():
 
 def test_two_convolutions_in_a_row_among_many_are_an_advisory():
     facts = {"model.linear_chain": at_first("a -> b")}
-    run = pair([16, 16, 3, 3], [16, 16, 3, 3], "Conv2d")
+    run = pair([64, 16, 3, 3], [16, 16, 3, 3], "Conv2d")
     assert level("linear_chain", facts, **run) == "caution"
-    run["header"]["layers"] += [
-        {"name": f"{i}.weight", "shape": [8, 8], "module_type": "Linear"} for i in range(4)
-    ]
+    others = [{"name": f"{i}.weight", "shape": [8, 8], "module_type": "Linear"} for i in range(4)]
+    run["header"]["layers"] += others
     assert level("linear_chain", facts, **run) == "advisory"
+    direct = pair([16, 16, 3, 3], [16, 16, 3, 3], "Conv2d")
+    direct["header"]["layers"] += others
+    assert level("linear_chain", facts, **direct) == "caution"
     both = {"model.linear_chain": at_first("a -> b", "0 -> 1")}
     found = episode("linear_chain", both, **run)
     assert found is not None
@@ -155,6 +157,8 @@ def test_a_chain_of_unknown_shape_counts():
         ({"outputs.spread": 1e-5}, "caution"),
         ({"outputs.spread": 1e-4}, None),
         ({"outputs.spread": None, "outputs.min": 0.5, "outputs.max": 0.5}, "caution"),
+        ({"outputs.spread": 1.0, "outputs.min": 0.5, "outputs.max": 0.5 + 1e-7}, "caution"),
+        ({"outputs.spread": 1.0, "outputs.min": 0.5, "outputs.max": 0.5 + 1e-5}, None),
         ({"outputs.spread": 0.0, "inputs.shape": [1, 20]}, None),
         ({"outputs.spread": 0.0, "targets.variance": 0.0}, None),
         ({"outputs.spread": lambda step: 0.0 if step < 2 else 0.5}, None),

@@ -175,7 +175,8 @@ def test_without_an_optimizer_there_is_no_momentum():
 @pytest.mark.parametrize(
     ("decay", "run", "expected"),
     [
-        (0.3, {}, None),
+        (0.2, {}, None),
+        (0.3, {}, "caution"),
         (0.71, {}, "caution"),
         (1.2, {"count": 60, "loss": 2.3}, "caution"),
         (1.2, {"count": 60}, None),
