@@ -17,7 +17,7 @@ REMOVABLE = 0.06  # share of the loss in the steps that remain: as for a rate th
 SIGNAL = 0.1  # of s: there is something left to do
 HIGH = 0.3  # of the first loss
 EARLY, LITTLE = 0.6, 0.08  # of the planned steps are to come, of the first loss is left
-LITTLE_MORE = 0.3  # in place of REMOVABLE, then
+LITTLE_MORE, REST = 0.3, 0.02  # in place of REMOVABLE, then; of the planned steps
 
 
 @lamp(
@@ -45,8 +45,8 @@ def decayed_too_early(course: Course) -> Reading | None:
     Either the learning rate has been exactly 0 for 8 tracked steps; or it is below 0.03 of its
     largest value with 30 % of the planned steps to come, these would remove less than 6 % of the
     loss, the batch gradient has signal (s above 0.1), and the loss is above 0.3 of its first value;
-    with 60 % of the steps to come no schedule ends: a loss above 0.08 will do then, without signal,
-    and they may remove up to 30 % of it.
+    with 60 % of the steps to come no schedule rests so low for 2 % of the run: a loss above 0.08
+    will do then, without signal, and they may remove up to 30 % of it.
     That is judged on the tracked steps since it fell so low: 3 of them if the rate stays where it
     is, 8 if it falls on, as at the end of a cycle.
     """
@@ -75,7 +75,7 @@ def decayed_too_early(course: Course) -> Reading | None:
     if not decayed or loss is None or math.isnan(arrive):
         return Reading(0.0, f"The learning rate is {now:.2g} × its largest value.", {"lr": now})
     is_clear = share > SIGNAL and loss > HIGH
-    is_early = remaining > EARLY and loss > LITTLE
+    is_early = remaining > EARLY and loss > LITTLE and _has_come_to_rest(course)
     lost = arrive >= 0 and (is_clear or is_early)
     threshold = LITTLE_MORE if is_early else REMOVABLE
     return Reading(
@@ -95,6 +95,17 @@ def _since(history: list[float]) -> int:
     if len(recent) < WINDOW and recent and min(recent) < STEADY * max(recent):
         return 0
     return len(recent)
+
+
+def _has_come_to_rest(course: Course) -> bool:
+    """Whether the rate has been as low for a while: a cosine that comes down to 0 rests nowhere."""
+    begin = course.now.step - REST * (course.planned_steps or 0)
+    if course.steps[0].step > begin:
+        return False  # too densely tracked to know
+    count = max(sum(s.step >= begin for s in course.steps), FEW)
+    recent = rates(course)[-count:]
+    low = DECAYED * max(rates(course))
+    return max(recent) < low and min(recent) >= STEADY * max(recent)
 
 
 def _returns(history: list[float]) -> bool:

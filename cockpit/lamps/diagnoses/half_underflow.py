@@ -35,7 +35,8 @@ def half_underflow(course: Course) -> Reading | None:
     that are left have to be near to the smallest number as well: their root mean square below 3e-5.
     Steps are lost where no layer moves by more than 1/2,048 of its length. The ε of Adam and its
     kin, by which they avoid a division by zero, is 1e-8 by default: in float16 that is 0, and a
-    gradient whose square is rounded to 0 makes a weight infinite. Only gradients of type
+    gradient whose square is rounded to 0 makes a weight infinite or NaN (not in fused optimizers,
+    which compute in float32). Only gradients of type
     float16 are looked at, i.e. weights of that type, to which no gradient scaler can be applied;
     with autocast, weights and their gradients are float32, and underflow within the backward pass
     is not seen. bfloat16 goes as far down as float32.
@@ -50,7 +51,8 @@ def half_underflow(course: Course) -> Reading | None:
         return Reading(
             above(1.0, 1.0),
             f"The weights are in float16, in which the optimizer's ε, {epsilon:.0e}, is 0 (below "
-            f"{SMALLEST:.0e}): where the square of a gradient is, too, the step is infinite.",
+            f"{SMALLEST:.0e}): where the square of a gradient is, too, the step is no number, or "
+            "infinite.",
             {"epsilon": epsilon, "smallest": SMALLEST},
         )
     size = network(course).size
@@ -67,5 +69,6 @@ def half_underflow(course: Course) -> Reading | None:
 
 def _epsilon(course: Course) -> float:
     """The smallest ε of an adaptive optimizer's groups; ∞ of others."""
-    found = [group.get("eps") for group in course.groups if is_adaptive(course)]
+    groups = [g for g in course.groups if is_adaptive(course) and not g.get("fused")]
+    found = [group.get("eps") for group in groups]  # fused ones compute in float32
     return min((float(x) for x in found if isinstance(x, int | float)), default=math.inf)

@@ -50,9 +50,10 @@ def large_initialization(course: Course) -> Reading | None:
 
     It is wrong where something else sets the scale. A norm behind each layer takes the factor out
     again (the weights then only turn more slowly); layers may divide their weights by the fan-in
-    when they run, have sines behind them, or get inputs that are tiny; trained weights may have got
-    a new head, so that the first loss is that of guessing; and He's rule by the fan-out gives
-    more than 2.5 where nearly all layers narrow by a factor above 3.
+    when they run, have sines behind them, or get inputs that are tiny; a recurrent layer may be all
+    there is, whose inputs are so much wider than its state that torch itself gives it more; trained
+    weights may have got a new head, so that the first loss is that of guessing; and He's rule by
+    the fan-out gives more than 2.5 where nearly all layers narrow by a factor above 3.
     """
     gain = course.first_fact("model.gain")
     if gain is None or course.first[0].step > LATEST or begins_trained(course):

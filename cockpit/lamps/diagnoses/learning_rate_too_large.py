@@ -69,8 +69,9 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     than 10 % in 8 tracked steps, though steps promise more than 8 % each and the median α is above
     −0.1 (or 1 % with α above 1: steps end higher than they began).
 
-    The last 3 steps must promise as much: a run that leapt once, fell back to chance and learns
-    again (a healthy network at its first descent, with all steps tracked) shows it in the 8 only.
+    The last 3 steps must promise as much, and end no lower than 0.8 of the first loss: a run that
+    leapt once, fell back to chance and learns again (a healthy network at its first descent, with
+    all steps tracked) shows it in the 8 only.
 
     A run may also be thrown off by its very first steps and stay at the loss of chance, where
     nothing overshoots any more: one of the first 8 tracked steps with α above 1 and q·s above 0.5,

@@ -13,7 +13,7 @@ RISE = 1.2  # of the best validation loss: prototype
 GAP = 0.5  # of the validation loss: the training loss is below; prototype
 ROW = 3  # evaluations in a row: running averages of BatchNorm can lag for two
 FEW = 5  # evaluations
-STEADY, CLIMB = 1.05, 5  # over its best value, if so many evaluations in a row rise
+STEADY, CLIMB = 1.05, 5  # over its best value, if each of so many evaluations is above the last
 SMALL = 0.04  # of the first training loss: a rise by less is of no account
 APART = 0.45  # of the validation loss: healthy runs that leave so much have 0.6 and more
 MUCH = 0.3  # of the first training loss is left to learn
@@ -40,7 +40,7 @@ def overfitting(course: Course) -> Reading | None:
 
     Either the last three validation losses are above 1.2 times the best one before, and the
     training loss (median of the last 8 tracked steps) is below half of the validation loss; 1.05
-    times is enough if the last five evaluations rose one after the other. A rise
+    times is enough if each of the last five is above the one before. A rise
     by less than 4 % of the first training loss is only something to know. Or they are no better
     than before, while more than 0.3 of the first loss is left and the training loss is below
     0.45 of that: the model has learned its samples, and nothing else.
@@ -56,7 +56,7 @@ def overfitting(course: Course) -> Reading | None:
         return None
     best, now = float(before.min()), float(recent.min())
     gap = float(train / found.values[-1])
-    climbs = len(found.values) >= CLIMB and bool((np.diff(found.values[-CLIMB:]) > 0).all())
+    climbs = bool((np.diff(found.values[-CLIMB:]) > 0).all())
     threshold = STEADY if climbs else RISE
     rise = Reading(
         above(now / best, threshold) if gap < GAP else 0.0,

@@ -46,9 +46,10 @@ def unscaled_input(course: Course) -> Reading | None:
     allows a learning rate 6,400 times smaller only. The lamp looks at the inputs themselves: a
     standard deviation over 20, or no element beyond ±0.01. One-hot and other sparse inputs have a
     small standard deviation and elements of 1: they are fine. A model with BatchNorm, or that
-    begins with a norm, takes the scale out again, so that it is an advisory; but not what a large
-    offset does to running means (see ``uncentred_input``), as raw pixels have. So it is for a model
-    that divides pixels by 255 itself: its first loss is about that of guessing, and the gradients
+    begins with a norm, takes the scale out again, so that it is an advisory; but not where,
+    times that scale, the inputs lie more than half a standard deviation off 0, as raw pixels do:
+    that is too much for running means (see ``uncentred_input``). It is an advisory for a model that
+    divides pixels by 255 itself, too: its first loss is about that of guessing, and the gradients
     of its first layer's weight and bias say how large that layer's inputs are.
     """
     std = course.fact("inputs.std")

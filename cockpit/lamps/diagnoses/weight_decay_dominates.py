@@ -6,6 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STAYS, Reading, Suggestion, above, lamp
+from cockpit.lamps.pace import begins_trained
 
 RATIO = 0.25  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
 LATER = 3.0
@@ -36,15 +37,16 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     settled the two are equal. So the first 8 tracked steps decide (from 0.25 on); later ones only
     count from 3 on, and while the loss is above half of its start. Until then a lit lamp stays lit:
     weights that are near 0 have no more decay. A model whose outputs are all the same from the
-    start (dead units, a mask of zeros) has hardly any gradient: the ratio says nothing of it.
+    start (dead units, a mask of zeros) has hardly any gradient: the ratio says nothing of it (a
+    head that begins at zero has all of its gradient). Nor has a model that was trained before.
     """
     ratio, loss = course.fact("optimizer.decay"), course.now.values.get("Loss", math.nan)
     if ratio is None or not math.isfinite(ratio):
         return None
-    if course.first[0].facts.get("outputs.spread", 1.0) <= SPREAD:
+    if _is_blind(course):
         return None
     begin = course.first_fact("optimizer.decay", 0.0)
-    is_early = course.count <= EARLY and begin >= RATIO
+    is_early = course.count <= EARLY and begin >= RATIO and not begins_trained(course)
     is_high = loss > HIGH * course.first[0].values.get("Loss", math.nan)
     threshold = RATIO if is_early else LATER
     severity = above(ratio, threshold) if is_early or is_high else 0.0
@@ -57,3 +59,9 @@ def weight_decay_dominates(course: Course) -> Reading | None:
         {"ratio": ratio, "first": begin, "threshold": threshold},
         suggestion=Suggestion("weight_decay", factor=0.01),
     )
+
+
+def _is_blind(course: Course) -> bool:
+    """Whether the outputs did not depend on the inputs at first, without any zero weight."""
+    spread = course.first[0].facts.get("outputs.spread", 1.0)
+    return spread <= SPREAD and not course.first_fact("model.zero_weights")

@@ -83,7 +83,7 @@ def wrong_labels(course: Course) -> Reading | None:
     patience = FEW if blind else PATIENCE
     if course.count < patience or step < LONG * (course.planned_steps or 0) or math.isnan(share):
         return None
-    if step * (course.now.batch_size or 1) < SEEN or not _learns(course):
+    if step * (course.now.batch_size or course.samples or 1) < SEEN or not _learns(course):
         return None
     if share >= (DOUBT if blind else SIGNAL_IF_SURE):
         return Reading(0.0, f"The signal share of the batch gradient is {share:.2f}.")
@@ -97,6 +97,7 @@ def wrong_labels(course: Course) -> Reading | None:
         moved is None or abs(moved.fall) < FLAT or abs(moved.fall) < jump(course, POOL)
     )
     severity = max(below(max(share, 0.0), threshold), 2.0 if blind else 0.0)
+    threshold = DOUBT if blind else threshold
     return Reading(
         severity if at_chance and alive else 0.0,
         f"The loss, {loss:.4g}, is {loss / guess:.2f} × that of chance ({LOW} to {HIGH}) after "

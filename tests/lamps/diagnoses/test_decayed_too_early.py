@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from cockpit.lamps import get
@@ -27,7 +29,9 @@ def test_sick():
 
 def test_much_of_the_run_is_to_come_and_the_batches_agree_on_nothing():
     noisy = steps(lambda i: 0.1 if i < 20 else 1e-4, noise=1.0)
-    assert only(board_of(NAME, noisy)).since == 22
+    assert only(board_of(NAME, noisy)).since == 28  # 2 % of 400 steps
+    cosine = steps(lambda i: 0.05 * (1 + math.cos(math.pi * i / 120)), noise=1.0, count=120)
+    assert shone(board_of(NAME, cosine)) == []  # the end of a first cycle
     low = steps(lambda i: 0.1 if i < 20 else 1e-4, noise=1.0, loss=lambda i: 1.0 if i < 5 else 0.05)
     assert shone(board_of(NAME, low)) == []
 

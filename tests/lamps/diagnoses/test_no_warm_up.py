@@ -22,7 +22,7 @@ def test_the_loss_rises():
 
 
 def test_a_loss_that_rests_at_chance_after_very_large_updates():
-    """It begins above: at 1.4, with four classes, of which chance has 1.386."""
+    """It begins above, at 2.0; with four classes chance has 1.386."""
     labels = {"targets.counts": lambda i: [16] * 4, "loss.function": "CrossEntropyLoss"}
 
     def falls_to(rest, size):

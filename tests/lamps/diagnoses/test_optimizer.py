@@ -142,6 +142,7 @@ def test_half_precision(facts, gradient, expected):
         ({"name": "Adam", "groups": [{"eps": 1e-8}]}, "float16", "caution"),
         ({"name": "RMSprop", "groups": [{"eps": 1e-4}, {"eps": 1e-8}]}, "float16", "caution"),
         ({"name": "Adam", "groups": [{"eps": 1e-4}]}, "float16", None),
+        ({"name": "Adam", "groups": [{"eps": 1e-8, "fused": True}]}, "float16", None),
         ({"name": "Adam", "groups": [{"eps": 1e-8}]}, "bfloat16", None),
         ({"name": "SGD", "groups": [{"lr": 0.1}]}, "float16", None),
     ],
@@ -196,6 +197,8 @@ def test_decay(decay, run, expected):
 def test_decay_beside_no_gradient_at_all_says_nothing():
     facts = {"optimizer.decay": 2.5, "outputs.spread": 0.0}
     assert level("weight_decay_dominates", facts) is None
+    head = {"model.zero_weights": lambda step: ["2.weight"] if step == 0 else None}
+    assert level("weight_decay_dominates", facts | head, loss=2.3) == "caution"
 
 
 def test_decay_that_has_come_into_balance_stays_lit():
