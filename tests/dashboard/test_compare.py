@@ -256,6 +256,6 @@ def test_hundreds_of_runs(tmp_path: Path, serve: Serve, open_page: Open) -> None
         (tmp_path / f"run {i}" / "log.jsonl").write_bytes(content)
     page = open_page(f"{serve(tmp_path)}?run=run+0")
     page.keyboard.press("r")
-    expect(page.locator("#runs-table .run-name")).to_have_count(300)
+    expect(page.locator("#runs-table .run-name")).to_have_count(300, timeout=30_000)
     page.locator("#runs-table").get_by_role("searchbox").fill("run 299")
     expect(page.locator("#runs-table .run-name")).to_have_count(1)

@@ -41,7 +41,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[object]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(path.as_uri())
-        page.wait_for_function(READY)
+        page.wait_for_function(READY, timeout=90_000)  # several browsers on few cores
         return page
 
     yield open_file
@@ -150,7 +150,7 @@ def test_a_foreign_script_in_the_file_does_not_run(full: RunLog, browser: Browse
     path.write_text(text.replace("</main>", f"{evil}</main>"), encoding="utf-8")
     page = browser.new_page()
     page.goto(path.as_uri())
-    page.wait_for_function(READY)
+    page.wait_for_function(READY, timeout=90_000)  # several browsers on few cores
     assert page.evaluate("() => window.hacked") is None
     page.close()
 

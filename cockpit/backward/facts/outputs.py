@@ -22,6 +22,7 @@ BOUNDS = {
     "Clamp": ("_saved_min", "_saved_max"),  # tensors, if they were given as tensors
     "Hardtanh": ("_saved_min_val", "_saved_max_val"),
 }
+COMPILED = "CompiledFunction"  # stands for all that a compiled model did
 NEAR_ONE = 1e-3  # for sums of probabilities, or the precision of their kind of number
 
 
@@ -87,7 +88,7 @@ def operation_facts(x: Tensor) -> Found:
         x: With its graph, if it has one.
     """
     node = maker(x.grad_fn)
-    if node is None:
+    if node is None or operation(node) == COMPILED:
         return {}
     found = {f"outputs.{end}_bound": getattr(node, names, None) for end, names in _bounds(node)}
     numbers = {name: n for name, n in found.items() if isinstance(n, int | float)}
