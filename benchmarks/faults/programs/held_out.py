@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from torch import nn
 
@@ -25,14 +24,12 @@ from benchmarks.faults.programs.program import (
 )
 from benchmarks.faults.tasks import texts
 
+program = partial(Program, split="held_out")
+
 
 def programs() -> list[Program]:
     """All of them."""
     return [*_dense(), *_convolutional(), *_sequences(), *_others()]
-
-
-def program(name: str, *given: Any, **others: Any) -> Program:
-    return Program(name, "held_out", *given, **others)
 
 
 def _dense() -> list[Program]:

@@ -92,7 +92,6 @@ class Program:
 
     Attributes:
         name: E.g. ``mlp-sgd``.
-        split: What it may be used for.
         architecture: Of the network, in words.
         data: Name of the task.
         network: Makes the network; draws from the global random numbers, which are seeded.
@@ -102,10 +101,10 @@ class Program:
         schedule: Of the learning rate.
         clip: Longest gradient that is let through; None: any.
         parts: Micro-batches that a step's gradient is made of.
+        split: What it may be used for.
     """
 
     name: str
-    split: Split
     architecture: str
     data: str
     network: Callable[[], nn.Module]
@@ -115,6 +114,7 @@ class Program:
     schedule: Course = schedules.constant
     clip: float | None = None
     parts: int = 1
+    split: Split = field(kw_only=True)
 
     @property
     def task(self) -> Task:
