@@ -375,7 +375,7 @@ class Capture:
                 call.versions = tuple(x._version for x in call.tensors())
                 call.is_packed = saves_elsewhere()
                 if args and isinstance(args[0], Tensor):
-                    call.source = origin(args[0].grad_fn, args[0].output_nr)
+                    call.source, call.is_multiplied = origin(args[0].grad_fn, args[0].output_nr)
                 self._live.add(call)
             call.shapes[place] = out.shape
             out.register_hook(self._on_gradient(call, place))

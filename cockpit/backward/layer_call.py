@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 __all__ = [
     "LayerCall",
+    "Place",
     "capturable_modules",
     "maker",
     "operation",
@@ -25,6 +26,10 @@ RESHAPING = {
     *("T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze"),
     *("Clone", "Alias", "ToCopy"),
 }
+
+
+# Nodes by which all numbers of a feature are shifted and multiplied alike, or some of them zeroed.
+SCALING = {"NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "NativeDropout", "FusedDropout"}
 
 
 @dataclass(eq=False)
@@ -42,6 +47,7 @@ class LayerCall:
         is_packed: Whether what its operations save is kept elsewhere, see
             :func:`saves_elsewhere`.
         source: Where in the graph its first input was made, see :func:`origin`.
+        is_multiplied: Whether that was multiplied since by numbers that carry no gradient.
         superseded: Parameters (by identity) that other uses of theirs stand for in its stead.
         identity: The same for all copies of a call that carry other gradients.
     """
@@ -54,7 +60,8 @@ class LayerCall:
     grads: dict[int, Tensor] = field(default_factory=dict)
     order: int = 0
     is_packed: bool = False
-    source: tuple[int, int] | None = None
+    source: Place | None = None
+    is_multiplied: bool = False
     superseded: set[int] = field(default_factory=set)
     identity: object = field(default_factory=object)
 
@@ -85,24 +92,41 @@ class LayerCall:
         return self.versions == tuple(x._version for x in self.tensors())
 
 
-def origin(node: Any, number: int) -> tuple[int, int] | None:
+class Place(NamedTuple):
+    """Where in the graph numbers were made, see :func:`origin`.
+
+    Attributes:
+        node: Number of the node that made them.
+        output: Which of its outputs they are.
+    """
+
+    node: int
+    output: int
+
+
+def origin(node: Any, number: int) -> tuple[Place | None, bool]:
     """Where in the graph the numbers were made that stand at one place of it.
 
-    Steps that only reshape them are passed over.
+    Steps that only reshape them are passed over, and those that scale them: normalization of the
+    batch, dropout, and multiplication with numbers that carry no gradient.
 
     Args:
         node: Their node, ``None`` where they have none.
         number: Which of its outputs they are.
 
     Returns:
-        The number of the node that made them, and which of its outputs they are; ``None`` if that
-        is not in the graph.
+        What made them, ``None`` if that is not in the graph; and whether they were multiplied
+        since: on a CPU, dropout is that, but so is a gate made by hand.
     """
+    multiplied = False
     while node is not None:
-        if operation(node) not in RESHAPING:
-            return node._sequence_nr(), number
+        name = operation(node)
+        if name == "Mul" and not any(other for other, _ in node.next_functions[1:]):
+            multiplied = True
+        elif name not in RESHAPING and name not in SCALING:
+            return Place(node._sequence_nr(), number), multiplied
         node, number = next(iter(node.next_functions), (None, 0))
-    return None
+    return None, multiplied
 
 
 def operation(node: Any) -> str:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from cockpit.lamps.course import Course, once_a_step
+from cockpit.lamps.statistics import left
 
-__all__ = ["Labels", "several_each"]
+__all__ = ["Labels", "is_a_place", "several_each"]
 
 RECENT = 32  # tracked batches, besides the first ones
 PRIOR = 2.0  # samples that are added, so that a few say little
+LONG, LEFT = 32, 0.5  # tracked steps, and share of the first loss that a single class never keeps
 
 
 @dataclass(frozen=True)
@@ -112,3 +114,16 @@ def several_each(course: Course) -> bool:
     count, *others = course.shape_of("targets") or (0,)
     size = course.samples
     return math.prod(others) > 1 or (0 < size < count and count % size == 0)
+
+
+def is_a_place(course: Course) -> bool:
+    """Whether labels that are all the same are no class, as in contrastive losses (InfoNCE).
+
+    There a label is the place of the right answer, always the first. A single real class is learned
+    at once, by a bias alone: after 32 tracked steps less than half of the first loss is left.
+
+    Args:
+        course: The run so far, in which there was one label only.
+    """
+    share = left(course)
+    return course.count >= LONG and share is not None and share > LEFT

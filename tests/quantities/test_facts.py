@@ -97,6 +97,8 @@ def expected_of(x: Tensor, before: Tensor | None, target: Tensor, output: Tensor
         found[f"{name}.dtype"] = str(tensor.dtype).removeprefix("torch.")
         found[f"{name}.shape"] = list(tensor.shape)
     found |= naive.inputs_facts(x, before)
+    if before is not None:
+        found["inputs.same_tensor"] = x is before
     return found | naive.targets_facts(target) | naive.outputs_facts(output)
 
 
@@ -130,6 +132,7 @@ def test_what_the_log_says_of_a_model_and_its_loss(tmp_path: Path) -> None:
     model[0].bias.data.zero_()
     model[6].weight.data.fill_(0.5)
     gain = naive.gain([model[0].weight, model[5].weight])  # the last one has 12 elements
+    size = batches(0)[0].square().mean().sqrt().item()
     training = Training(tmp_path, model, loss_fn, lr=0.01, batches=batches)
     first, later = facts_of(training.run(range(2)).close())
     always = {
@@ -144,6 +147,7 @@ def test_what_the_log_says_of_a_model_and_its_loss(tmp_path: Path) -> None:
     assert pieces_of(first, OF_MODELS) == {
         **always, "model.zero_weights": [], "model.symmetric": ["6.weight"],
         "model.linear_chain": ["5 -> 6"], "model.gain": pytest.approx(gain, rel=1e-6),
+        "model.first_input": pytest.approx(size, rel=1e-6),
     }  # fmt: skip
 
 

@@ -94,9 +94,29 @@ def _numbers(x: Tensor) -> dict[str, Any]:
         varying = [v for v in spreads if v > 0]
         if varying:
             found["inputs.scale_ratio"] = math.sqrt(max(varying) / min(varying))
+            found |= _scale_spread(features, spreads)
         found["inputs.constant"] = 1 - len(varying) / len(spreads)
         found["inputs.duplicates"] = _copies(features_of(x), spreads) / len(spreads)
     return found
+
+
+def _scale_spread(features: list[list[float]], spreads: list[float]) -> dict[str, float]:
+    usual = []
+    for feature, spread in zip(features, spreads, strict=True):
+        std = math.sqrt(spread)
+        if std > 0 and max(feature) - min(feature) <= 5 * std:
+            usual.append(std)
+    if len(usual) < 8:
+        return {}
+    usual.sort()
+
+    def decile(number: int) -> float:
+        place = number / 10 * (len(usual) - 1)
+        low = math.floor(place)
+        high = min(low + 1, len(usual) - 1)
+        return usual[low] + (place - low) * (usual[high] - usual[low])
+
+    return {"inputs.scale_spread": decile(9) / decile(1)}
 
 
 def _copies(features: list[list[float]], spreads: list[float]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from functools import partial
 from typing import ClassVar
 
@@ -17,9 +18,18 @@ from cockpit.backward.facts.hashes import fingerprints
 from cockpit.backward.facts.moments import Columns, sums_of, table
 from cockpit.backward.stats import Absent
 
-__all__ = ["Inputs", "codes_facts", "features_facts", "inputs_facts", "samples_facts"]
+__all__ = [
+    "Inputs",
+    "codes_facts",
+    "features_facts",
+    "inputs_facts",
+    "samples_facts",
+    "scale_spread",
+]
 
 Array = Tensor | np.ndarray
+RARE = 5.0  # widest range in standard deviations of a feature that is not rarely anything but 0
+FEWEST_FEATURES, TENTH = 8, 0.1
 WITHOUT_ORDER = (torch.uint16, torch.uint32, torch.uint64)  # torch does not compare them
 
 
@@ -54,7 +64,37 @@ def features_facts(size: int, *given: np.ndarray) -> Found:
         found["inputs.duplicates"] = copies / columns.columns
         if columns.varying:
             found["inputs.scale_ratio"] = math.sqrt(columns.largest / columns.smallest)
+        spread = scale_spread(*given[:5])
+        if spread is not None:
+            found["inputs.scale_spread"] = spread
     return found
+
+
+def scale_spread(
+    finite: np.ndarray, mean: np.ndarray, squares: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> float | None:
+    """How far the standard deviations of most features lie apart: their 9th over their 1st decile.
+
+    Features that are rarely anything but 0 (a range of over 5 standard deviations) hardly vary
+    within a batch by their nature, and are left out.
+
+    Args:
+        finite: Of the columns, see :class:`~cockpit.backward.facts.moments.Sums`.
+        mean: The same.
+        squares: The same.
+        low: The same.
+        high: The same.
+
+    Returns:
+        The ratio; ``None`` for fewer than 8 features.
+    """
+    varying = high > low
+    stds = np.sqrt(squares[varying] / finite[varying])
+    stds = stds[high[varying] - low[varying] <= RARE * stds]
+    if len(stds) < FEWEST_FEATURES:
+        return None
+    below, above = np.quantile(stds, (TENTH, 1 - TENTH))
+    return float(above / below)
 
 
 def codes_facts(x: Tensor) -> Found:
@@ -90,6 +130,7 @@ class Inputs(Group):
 
     def __init__(self) -> None:
         self._before: Array | None = None
+        self._tensor: weakref.ref[Tensor] | None = None
 
     def before_backward(self, seen: Seen) -> Found:
         """Of the whole batch.
@@ -98,6 +139,7 @@ class Inputs(Group):
             Absent: If it is not what the model was given any more.
         """
         before, self._before = self._before, None
+        last, self._tensor = self._tensor, None
         if seen.inputs is None:
             return {}
         if not seen.intact:
@@ -112,6 +154,8 @@ class Inputs(Group):
         else:
             found |= codes_facts(x)
         if len(x) == seen.batch_size:
-            self._before = hashes
+            self._before, self._tensor = hashes, weakref.ref(seen.inputs)
             found |= samples_facts(hashes, before)
+            if last is not None:
+                found["inputs.same_tensor"] = last() is seen.inputs
         return found

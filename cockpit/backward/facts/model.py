@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -16,17 +17,24 @@ from torch.nn.modules.dropout import _DropoutNd
 from cockpit.backward.compiled import named_parameters, plain_name, uncompiled
 from cockpit.backward.facts.fetch import Then
 from cockpit.backward.facts.group import MOST_NAMES, Found, Group, Seen, Settled, plain
-from cockpit.backward.layer_call import LayerCall, origin
+from cockpit.backward.layer_call import LayerCall, Place, origin
 from cockpit.linalg import norms
 
-__all__ = ["Model", "chain_facts", "gain_facts", "modules_facts", "training_facts", "weights_facts"]
+__all__ = [
+    "Model",
+    "chain_facts",
+    "first_input_facts",
+    "gain_facts",
+    "modules_facts",
+    "training_facts",
+    "weights_facts",
+]
 
 LINEAR = (nn.Linear, _ConvNd)
 WEIGHTED = (*LINEAR, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
 # Not the parts that weight normalization and its like make a weight of: their scale is not its.
 WEIGHT = re.compile(r"weight(_(ih|hh|hr)(_l\d+(_reverse)?)?)?|(in|[qkv])_proj_weight")
 FEWEST = 16  # elements of a weight whose scale is looked at: of fewer, chance makes too much
-Place = tuple[int, int] | None  # in the graph, see origin()
 
 
 def modules_facts(model: nn.Module) -> Found:
@@ -63,9 +71,9 @@ def weights_facts(parameters: Mapping[str, Tensor]) -> Found:
     """
     weights = {name: x for name, p in parameters.items() if (x := plain(p)) is not None}
     weights = {name: x for name, x in weights.items() if x.dim() > 1 and x.numel()}
-    several = {name: x for name, x in weights.items() if len(x) > 1}
     filled = {name: x.any() for name, x in weights.items()}
-    equal = {name: (x[1:] == x[0]).all() & filled[name] for name, x in several.items()}
+    several = {name: x if len(x) > 1 else x.reshape(-1, 1) for name, x in weights.items()}
+    equal = {n: (x[1:] == x[0]).all() & filled[n] for n, x in several.items() if len(x) > 1}
     return {
         "model.zero_weights": _names_where({name: ~flag for name, flag in filled.items()}),
         "model.symmetric": _names_where(equal),
@@ -118,8 +126,8 @@ def _layer_weights(model: nn.Module) -> Iterator[nn.Parameter]:
                 yield p
 
 
-def chain_facts(calls: Sequence[tuple[str, Place, Place]]) -> Found:
-    """Which linear layers get what a linear layer has returned, reshaped at most.
+def chain_facts(calls: Sequence[tuple[str, Place | None, Place | None]]) -> Found:
+    """Which linear layers get what a linear layer has returned, reshaped and scaled at most.
 
     Args:
         calls: Of linear and convolutional layers: name, where its input was made, and its output.
@@ -127,6 +135,22 @@ def chain_facts(calls: Sequence[tuple[str, Place, Place]]) -> Found:
     made_at = {made: name for name, _, made in calls if made is not None}
     chained = (f"{made_at[source]} -> {name}" for name, source, _ in calls if source in made_at)
     return {"model.linear_chain": _few(dict.fromkeys(chained))}
+
+
+def first_input_facts(calls: Iterable[LayerCall]) -> Found:
+    """Root mean square of what the first linear layer of a forward pass was given.
+
+    Args:
+        calls: Of all layers, in order.
+    """
+    first = next((call for call in calls if isinstance(call.module, LINEAR)), None)
+    if first is None or not first.is_intact():
+        return {}
+    x = next(iter(first.tensors()), None)
+    if x is None or not x.is_floating_point() or not x.numel():
+        return {}
+    root = math.sqrt(x.numel())
+    return {"model.first_input": Then([norms([x])], lambda length: float(length[0]) / root)}
 
 
 def _few(names: Iterable[str]) -> list[str]:
@@ -153,7 +177,10 @@ class Model(Group):
         if not seen.is_first:
             return found
         found |= weights_facts(named) | gain_facts(seen.model)
-        return found | chain_facts(_linear_calls(seen)) if seen.edges else found
+        if not seen.edges:
+            return found
+        calls = (call for call, *_ in seen.edges if isinstance(call, LayerCall))
+        return found | chain_facts(_linear_calls(seen)) | first_input_facts(calls)
 
     def settled(self, step: Settled) -> Found:
         """Parameters that no backward pass of the step has reached."""
@@ -162,10 +189,19 @@ class Model(Group):
         return {"model.without_grad": _few(name for name in trained if name not in reached)}
 
 
-def _linear_calls(seen: Seen) -> list[tuple[str, Place, Place]]:
+def _linear_calls(seen: Seen) -> list[tuple[str, Place | None, Place | None]]:
+    """Name, source and output of each; the source is unknown where a gate may have been before.
+
+    What was multiplied is taken for dropped out where the model does that.
+    """
     names = {id(module): plain_name(name) for name, module in seen.model.named_modules()}
+    drops = any(isinstance(m, _DropoutNd) and m.training and m.p for m in seen.model.modules())
     return [
-        (names.get(id(call.module), "?"), call.source, origin(edge.node, edge.output_nr))
+        (
+            names.get(id(call.module), "?"),
+            None if call.is_multiplied and not drops else call.source,
+            origin(edge.node, edge.output_nr)[0],
+        )
         for call, _, edge in seen.edges
         if isinstance(call, LayerCall) and isinstance(call.module, LINEAR)
     ]

@@ -13,8 +13,8 @@ from cockpit.lamps.network import network
     group="model",
     kind="exact",
     needs=("model.linear_chain",),
-    means="A linear layer gets exactly what another one returned: together they are one linear "
-    "map, as if there were a single layer.",
+    means="A linear layer gets what another one returned, at most normalized over the batch or "
+    "dropped out: together they are one linear map, as if there were a single layer.",
     do="Put the activation between them that was forgotten, or merge the two.",
     source="DeepLocalize, NeuraLint: a missing activation is among the usual faults",
 )
@@ -29,8 +29,8 @@ def linear_chain(course: Course) -> Reading | None:
     larger filter. It is a caution if both look at single pixels, where that one is no larger; or if
     their filters are alike; where something is rearranged between them (pixels, to enlarge a
     picture), only if half of the model's layers follow each other so. Dropout and
-    normalization in between are not linear, strictly, so a forgotten activation beside them is not
-    seen.
+    BatchNorm in between change nothing: for each batch they are linear, too. LayerNorm is not; a
+    forgotten activation beside it is not seen.
     """
     chains = course.first_fact("model.linear_chain")
     if chains is None:
@@ -42,7 +42,7 @@ def linear_chain(course: Course) -> Reading | None:
     layers = tuple(dict.fromkeys(name for chain in found for name in _ends(chain)))
     return Reading(
         2.0 if found else 0.0,
-        f"{len(found)} pairs of linear layers follow each other directly (expected: none){which}.",
+        f"{len(found)} pairs of linear layers have no activation between (expected: none){which}.",
         {"pairs": len(found)},
         layers=layers,
         level=None if serious else "advisory",

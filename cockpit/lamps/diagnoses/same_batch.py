@@ -9,7 +9,8 @@ from cockpit.lamps.network import is_mask
 FEW_VALUES = 0.5  # share of equal rows within a batch from which equal batches mean nothing
 WHOLE = 0.99  # epochs a step: then a batch is the whole data set
 PARTS = 0.5
-LARGEST, ROUND = 4096, 250  # batch of a loader: powers of two, and multiples of ten
+LARGEST = 4096  # power of two that may be the batch of a loader
+MULTIPLES = {4: 128, 8: 512, 5: 250}  # up to which multiples of these numbers may be one
 
 
 @lamp(
@@ -40,9 +41,10 @@ def same_batch(course: Course) -> Reading | None:
     Gradient descent on a whole data set looks the same, and so does the deliberate test whether a
     network can learn one batch by heart. If the loop logs ``epoch``, it is known which it is: with
     one step an epoch the batch is the whole data set (advisory); with several it is a mistake
-    (warning). If not, a power of 2 (up to 4,096) and round numbers up to 250 are taken for a
-    loader's batch (caution), and any other number for a data set, as all of it is for LBFGS
-    (advisory). Data whose samples have few
+    (warning). If not: a loader makes a new tensor of its batch at each step, so who gives the model
+    the very same one again and again means to (advisory). Of new ones, a power of 2 (up to 4,096)
+    and other usual numbers (24, 48, 96, 100, 384) are taken for a loader's batch (caution), and any
+    other number for a data set, as all of it is for LBFGS (advisory). Data whose samples have few
     different values (half of the batch equal to another sample of it) repeat themselves by nature,
     and so do flags, as an attention mask has; so they don't count.
     """
@@ -68,7 +70,12 @@ def _level(course: Course) -> Level:
         rate = (epochs[-1][1] - epochs[0][1]) / (epochs[-1][0] - epochs[0][0])
         if rate >= WHOLE or rate <= PARTS:
             return "advisory" if rate >= WHOLE else "warning"
-    count = course.samples
+    if course.fact("inputs.same_tensor", False):
+        return "advisory"
+    return "caution" if _is_usual(course.samples) else "advisory"
+
+
+def _is_usual(count: int) -> bool:
+    """Whether a loader's batch may have so many samples."""
     is_power = count <= LARGEST and not count & (count - 1)
-    is_usual = is_power or (count <= ROUND and not count % 10)
-    return "caution" if is_usual else "advisory"
+    return is_power or any(not count % n and count <= most for n, most in MULTIPLES.items())

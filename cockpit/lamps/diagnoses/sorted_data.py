@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.labels import Labels, several_each
+from cockpit.lamps.labels import Labels, is_a_place, several_each
 from cockpit.lamps.lamp import STATISTICAL, Reading, above, lamp
 from cockpit.lamps.losses import ELEMENTWISE
-from cockpit.lamps.statistics import left
 
 CLUSTERING = 0.3  # large batches of data in the order of ten classes: 0.4
 FEWEST, FEWEST_PAIRS, FEWEST_BATCHES = 32, 100, 3
 ALONE = 96  # samples of one class alone; of classes of 1 to 50, next to none would be so
-LONG, LEFT = 32, 0.5  # tracked steps, and share of the first loss that a single class never keeps
 
 
 @lamp(
@@ -43,8 +41,8 @@ def sorted_data(course: Course) -> Reading | None:
     As long as there was one class only, κ says nothing, but 96 samples of one class in a row are
     more likely to be sorted than to be all there is: a caution, which hides no statistical lamp.
     Contrastive losses (InfoNCE) are the exception: there the target is a place, always the first.
-    A single real class is learned at once, by a bias alone; so the lamp goes out where after 32
-    tracked steps more than half of the first loss is left. It is wrong for data that changes its
+    A single real class is learned at once; so the lamp goes out where after 32 tracked steps more
+    than half of the first loss is left. It is wrong for data that changes its
     nature over time, as it is meant to in continual learning.
     """
     labels = Labels.of(course)
@@ -68,10 +66,8 @@ def sorted_data(course: Course) -> Reading | None:
 def _alone(course: Course, labels: Labels) -> Reading:
     """One class so far: the first part of sorted data, or the only one."""
     samples, batches = labels.samples, len(labels.counts)
-    share = left(course)
-    is_place = course.count >= LONG and share is not None and share > LEFT
     return Reading(
-        0.0 if is_place else above(samples, ALONE),
+        0.0 if is_a_place(course) else above(samples, ALONE),
         f"All {samples} labels of {batches} tracked batches are class "
         f"{int(labels.totals.argmax())} (from {ALONE} samples on): sorted, the only class, or "
         "targets of a contrastive loss.",

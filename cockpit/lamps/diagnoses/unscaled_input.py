@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import TOO_LONG, Reading, above, below, lamp
 from cockpit.lamps.losses import untrained_loss
-from cockpit.lamps.network import network, normalizes, weight_layers
+from cockpit.lamps.network import network, normalizes
 from cockpit.lamps.statistics import first_loss
 
 LARGE = 20.0  # standard deviation: pixels from 0 to 255 have 60 to 90, scaled inputs up to 5
@@ -15,7 +13,7 @@ TINY = 0.01  # largest of all elements: pixels that were divided by 255 twice en
 CENTRED = 0.5  # offset in spreads; pixels from 0 to 255: 0.8 and more
 PIXELS = 100.0  # largest element: above, they are pixels up to 255
 GUESSING = 1.5  # times the loss of guessing
-MODERATE = 10.0  # root mean square
+MODERATE = 10.0  # root mean square of what the first layer gets
 
 
 @lamp(
@@ -49,8 +47,8 @@ def unscaled_input(course: Course) -> Reading | None:
     begins with a norm, takes the scale out again, so that it is an advisory; but not where,
     times that scale, the inputs lie more than half a standard deviation off 0, as raw pixels do:
     that is too much for running means (see ``uncentred_input``). It is an advisory for a model that
-    divides pixels by 255 itself, too: its first loss is about that of guessing, and the gradients
-    of its first layer's weight and bias say how large that layer's inputs are.
+    scales its inputs itself, too, as with a division by 255: what counts is what its first layer
+    gets, a root mean square below 10.
     """
     std = course.fact("inputs.std")
     if std is None:
@@ -73,29 +71,17 @@ def _is_borne(course: Course) -> bool:
 
 
 def _is_scaled_inside(course: Course) -> bool:
-    """Whether the inputs are pixels that the model divides itself, as far as it shows."""
+    """Whether the model scales what it is given, before its first layer.
+
+    Where it is not known what that gets (of a compiled model), pixels and a first loss of guessing
+    tell; not beside BatchNorm, which would make it a usual one, too.
+    """
+    size = course.first_fact("model.first_input")
+    if size is not None:
+        return TINY < size < MODERATE
     if course.fact("inputs.min", -1.0) < 0 or not PIXELS < course.fact("inputs.max", 0.0) <= 255:
         return False
     first, untrained = first_loss(course), untrained_loss(course)
-    if first is not None and untrained is not None and not first <= GUESSING * untrained:
+    if first is None or untrained is None or normalizes(course):
         return False
-    size = _size_in_first_layer(course)
-    if not math.isnan(size):
-        return size < MODERATE
-    tells = untrained is not None and not course.first_fact("model.zero_weights")
-    return tells and not normalizes(course)  # BatchNorm would make it a usual one, too
-
-
-def _size_in_first_layer(course: Course) -> float:
-    """About the root mean square of what the first layer gets; NaN if that is not known.
-
-    The gradient of its weight is Σ δ xᵀ, that of its bias Σ δ: their norms differ by ‖x‖.
-    """
-    places, norms = weight_layers(course), course.first[0].layers.get("GradNorm", ())
-    weight = course.layer_names[places[0]] if places else ""
-    bias = weight.replace("weight", "bias")
-    if bias == weight or bias not in course.layer_names or len(norms) != len(course.layer_names):
-        return math.nan
-    inputs = math.prod(network(course).shapes[weight][1:])
-    ratio = norms[places[0]] / norms[course.layer_names.index(bias)]
-    return float(ratio / math.sqrt(inputs))
+    return first <= GUESSING * untrained and not course.first_fact("model.zero_weights")

@@ -10,6 +10,7 @@ from cockpit.lamps.pace import begins_trained
 
 RATIO = 0.25  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
 LATER = 3.0
+COEFFICIENT = 0.1  # λ that is added to the gradient; usual: 5e-4, a strong one 1e-2
 EARLY = 8  # tracked steps
 SPREAD = 1e-5  # of the first outputs over the samples: no more than rounding
 HIGH = 0.5  # of the first loss: below, the decay did not keep the model from learning
@@ -39,6 +40,10 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     weights that are near 0 have no more decay. A model whose outputs are all the same from the
     start (dead units, a mask of zeros) has hardly any gradient: the ratio says nothing of it (a
     head that begins at zero has all of its gradient). Nor has a model that was trained before.
+
+    Where the decay is added to the gradient, λ itself says enough from 0.1 on, however long the
+    gradient is at first: directions in which the loss is curved by less than λ are given up, and in
+    a network these are nearly all.
     """
     ratio, loss = course.fact("optimizer.decay"), course.now.values.get("Loss", math.nan)
     if ratio is None or not math.isfinite(ratio):
@@ -52,11 +57,15 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     severity = above(ratio, threshold) if is_early or is_high else 0.0
     if begin >= RATIO and is_high and severity < 1:
         severity = STAYS
+    largest = _coefficient(course)
+    if is_high:
+        severity = max(severity, above(largest, COEFFICIENT))
     return Reading(
         severity,
         f"Weight decay is {ratio:.3g} times as strong as the gradient (over {threshold:g} at this "
-        f"stage; usual: 0.01), {begin:.3g} times at first.",
-        {"ratio": ratio, "first": begin, "threshold": threshold},
+        f"stage; usual: 0.01), {begin:.3g} times at first; as a part of the gradient it is "
+        f"{largest:g} · θ (over {COEFFICIENT:g}).",
+        {"ratio": ratio, "first": begin, "threshold": threshold, "coefficient": largest},
         suggestion=Suggestion("weight_decay", factor=0.01),
     )
 
@@ -65,3 +74,11 @@ def _is_blind(course: Course) -> bool:
     """Whether the outputs did not depend on the inputs at first, without any zero weight."""
     spread = course.first[0].facts.get("outputs.spread", 1.0)
     return spread <= SPREAD and not course.first_fact("model.zero_weights")
+
+
+def _coefficient(course: Course) -> float:
+    """The largest λ that is added to a gradient; 0 where the decay is decoupled."""
+    coupled = [group for group in course.groups if not group.get("decoupled_weight_decay")]
+    if "AdamW" in course.optimizer:
+        return 0.0
+    return max((float(group.get("weight_decay") or 0.0) for group in coupled), default=0.0)

@@ -50,6 +50,8 @@ BATCHES: dict[str, Callable[[], Tensor]] = {
     ),
     "equal samples": lambda: draw(4, 5)[[0, 1, 1, 2, 0, 3, 1]],
     "zeros and ones": lambda: (draw(40, 9) > 0).float(),
+    "units of their own": lambda: draw(30, 12) * 10 ** torch.linspace(-1, 1, 12),
+    "rare features": lambda: draw(64, 20) * (torch.arange(64)[:, None] % 40 == torch.arange(20)),
     "signs": lambda: draw(40, 12).sign(),
 }
 
@@ -96,7 +98,7 @@ def test_tokens(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     }  # fmt: skip
     assert seen(group, inputs=second) == {
         "inputs.dtype": "int64", "inputs.shape": [2, 3], "inputs.min": 1, "inputs.max": 6,
-        "inputs.same_rows": 0.0, "inputs.repeated": 0.5,
+        "inputs.same_rows": 0.0, "inputs.repeated": 0.5, "inputs.same_tensor": False,
     }  # fmt: skip
 
 
@@ -120,6 +122,18 @@ def test_what_was_there_in_the_batch_before() -> None:
     found = seen(group, inputs=later)
     assert found["inputs.repeated"] == naive.inputs_facts(later, x)["inputs.repeated"] == 0.25
     assert seen(group, inputs=draw(3, 2))["inputs.repeated"] == 0.0  # of another shape
+
+
+def test_the_same_tensor_is_told_from_an_equal_one() -> None:
+    group, x = Inputs(), draw(6, 4, seed=1)
+    assert "inputs.same_tensor" not in seen(group, inputs=x)
+    assert [seen(group, inputs=given)["inputs.same_tensor"] for given in (x, x.clone(), x)] == [
+        True,
+        False,
+        False,
+    ]
+    assert "inputs.same_tensor" not in seen(group, inputs=None)
+    assert "inputs.same_tensor" not in seen(group, inputs=x)
 
 
 def test_positions_that_are_no_samples_are_not_compared() -> None:

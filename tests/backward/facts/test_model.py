@@ -14,11 +14,13 @@ from cockpit.backward.facts import Seen
 from cockpit.backward.facts.fetch import fetched
 from cockpit.backward.facts.model import (
     Model,
+    first_input_facts,
     gain_facts,
     modules_facts,
     training_facts,
     weights_facts,
 )
+from cockpit.backward.layer_call import LayerCall
 from tests.references import facts as naive
 
 
@@ -83,7 +85,9 @@ def test_weights_that_are_zero_or_alike() -> None:
         "equal bias": torch.ones(3),
         "alike": torch.tensor([[1.0, 2.0], [1.0, 2.0]]),
         "constant": torch.full((2, 2, 3, 3), 0.5),
-        "one row": torch.ones(1, 4),
+        "one row": torch.full((1, 4), 0.25),
+        "one row of several": torch.tensor([[1.0, 1.0, 2.0]]),
+        "one number": torch.ones(1, 1),
         "good": torch.eye(2),
         "nearly": torch.tensor([[1.0, 2.0], [1.0, 2.0000002]]),
         "sparse": torch.zeros(2, 2).to_sparse(),
@@ -91,7 +95,7 @@ def test_weights_that_are_zero_or_alike() -> None:
     }
     assert fetched(weights_facts(weights)) == {
         "model.zero_weights": ["zero"],
-        "model.symmetric": ["alike", "constant"],
+        "model.symmetric": ["alike", "constant", "one row"],
     }
 
 
@@ -214,6 +218,13 @@ class Residual(nn.Module):
         return hidden + self.two(hidden)
 
 
+class Gate(nn.Module):
+    """A ReLU by hand: a product with flags."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (x > 0)
+
+
 CHAINS: dict[str, tuple[nn.Module, tuple[int, ...], list[str]]] = {
     "none": (nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), (4,), []),
     "in place": (nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True), nn.Linear(4, 4)), (4,), []),
@@ -227,6 +238,20 @@ CHAINS: dict[str, tuple[nn.Module, tuple[int, ...], list[str]]] = {
     "normalized between": (
         nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 4)), (4,), []
     ),
+    "normalized over the batch between": (
+        nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 4)), (4,), ["0 -> 2"]
+    ),
+    "normalized, and an activation": (
+        nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 4)), (4,), []
+    ),
+    "dropped out and normalized between": (
+        nn.Sequential(
+            nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout2d(0.5), nn.Flatten(), nn.Linear(2, 4)
+        ),
+        (1, 3, 3),
+        ["0 -> 4"],
+    ),
+    "a gate by hand": (nn.Sequential(nn.Linear(4, 4), Gate(), nn.Linear(4, 4)), (4,), []),
     "convolutions": (
         nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(3, 2)),
         (1, 5, 5),
@@ -238,7 +263,12 @@ CHAINS: dict[str, tuple[nn.Module, tuple[int, ...], list[str]]] = {
         [],
     ),
     "dropped between": (
-        nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 4)), (4,), []
+        nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 4)), (4,), ["0 -> 2"]
+    ),
+    "dropped between, in place": (
+        nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5, inplace=True), nn.Linear(4, 4)),
+        (4,),
+        ["0 -> 2"],
     ),
     "identity between": (
         nn.Sequential(nn.Linear(4, 4), nn.Identity(), nn.Linear(4, 4)), (4,), ["0 -> 2"]
@@ -263,10 +293,33 @@ def test_a_layer_that_is_used_twice_is_named_once() -> None:
 
 def test_weights_and_graph_are_looked_at_once() -> None:
     model, x = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), torch.randn(3, 4)
-    once = {"model.zero_weights", "model.symmetric", "model.linear_chain", "model.gain"}
+    once = {
+        f"model.{fact}"
+        for fact in ("zero_weights", "symmetric", "linear_chain", "gain", "first_input")
+    }
     first, later = looked_at(model, x), looked_at(model, x, is_first=False)
     assert first.keys() - later.keys() == once
     assert not later.keys() - first.keys()
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), math.sqrt(7.5)),
+        (nn.Sequential(nn.LayerNorm(4, elementwise_affine=False), nn.Linear(4, 2)), 1.0),
+        (nn.LSTM(4, 2), None),
+    ],
+)
+def test_what_the_first_layer_is_given(model: nn.Module, expected: float | None) -> None:
+    facts = looked_at(model, torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+    assert facts.get("model.first_input") == (expected and pytest.approx(expected, rel=1e-4))
+
+
+def test_what_was_overwritten_since_is_not_taken_for_the_first_layers_input() -> None:
+    calls = [LayerCall(nn.Linear(2, 2), (torch.ones(3, 2),), {}, (0,))]
+    assert fetched(first_input_facts(calls))["model.first_input"] == 1.0
+    calls[0].inputs[0].mul_(2)
+    assert first_input_facts(calls) == {}
 
 
 def test_where_no_layer_was_seen_nothing_is_said_of_chains() -> None:

@@ -30,7 +30,8 @@ def test_bad_inputs_go_out_when_the_model_recovers():
     [
         (64, {}, "caution"),
         (100, {}, "caution"),
-        (455, {}, "advisory"),
+        *((size, {}, "caution") for size in (12, 24, 48, 75, 96, 384)),
+        *((size, {}, "advisory") for size in (151, 178, 442, 455)),
         (500, {}, "advisory"),
         (60000, {}, "advisory"),
         (8192, {}, "advisory"),
@@ -44,6 +45,13 @@ def test_bad_inputs_go_out_when_the_model_recovers():
 def test_whether_a_batch_is_the_whole_data_set(size, logged, expected):
     facts = {"inputs.repeated": 1.0, "inputs.shape": [size, 20]}
     assert level("same_batch", facts, user={"epoch": logged}) == expected
+
+
+def test_whoever_keeps_a_batch_means_to():
+    facts = {"inputs.repeated": 1.0, "inputs.same_tensor": True}
+    assert level("same_batch", facts) == "advisory"
+    assert level("same_batch", facts | {"inputs.same_tensor": False}) == "caution"
+    assert level("same_batch", facts, user={"epoch": {0: 0, 11: 1}}) == "warning"
 
 
 def test_the_same_batch_is_all_of_it_three_times_in_a_row():
@@ -100,8 +108,8 @@ def test_samples_that_are_equal_by_nature(facts, expected):
     ],
 )
 def test_scale_of_the_inputs(std, low, high, expected):
-    facts = {"inputs.std": std, "inputs.min": low, "inputs.max": high}
-    assert level("unscaled_input", facts, layers=(450.0, 1.0, 0.8, 0.2)) == expected
+    facts = {"inputs.std": std, "inputs.min": low, "inputs.max": high, "model.first_input": std}
+    assert level("unscaled_input", facts) == expected
 
 
 PIXELS = {"inputs.std": 75.0, "inputs.min": 0.0, "inputs.max": 255.0}
@@ -110,21 +118,21 @@ PIXELS = {"inputs.std": 75.0, "inputs.min": 0.0, "inputs.max": 255.0}
 @pytest.mark.parametrize(
     ("facts", "run", "expected"),
     [
-        ({}, {}, "caution"),  # 100 * √20 between weight and bias
-        ({}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "advisory"),
-        ({}, {"layers": (2.0, 0.5, 0.8, 0.2), "loss": 3.6}, "caution"),
-        ({"inputs.max": 80.0}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "caution"),
-        ({"inputs.max": 2550.0}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "caution"),
-        ({"inputs.min": -9.0}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "caution"),
-        ({"loss.function": "TheirLoss"}, {"layers": (2.0, 0.5, 0.8, 0.2)}, "advisory"),
-        ({"loss.function": "TheirLoss"}, {"layers": ()}, "caution"),
-        ({}, {"layers": ()}, "advisory"),
-        ({}, {"layers": (), "loss": math.nan}, "caution"),
-        ({"model.zero_weights": ["2.weight"]}, {"layers": ()}, "caution"),
+        ({"model.first_input": 82.0}, {}, "caution"),
+        ({"model.first_input": 0.32}, {}, "advisory"),
+        ({"model.first_input": 0.32, "inputs.min": -9.0, "inputs.max": 2550.0}, {}, "advisory"),
+        ({"model.first_input": 0.001}, {}, "caution"),
+        ({}, {}, "advisory"),  # a compiled model: its first loss is that of guessing
+        ({}, {"loss": 3.6}, "caution"),
+        ({}, {"loss": math.nan}, "caution"),
+        ({"inputs.max": 80.0}, {}, "caution"),
+        ({"inputs.max": 2550.0}, {}, "caution"),
+        ({"inputs.min": -9.0}, {}, "caution"),
+        ({"loss.function": "TheirLoss"}, {}, "caution"),
+        ({"model.zero_weights": ["2.weight"]}, {}, "caution"),
     ],
 )
 def test_pixels_that_the_model_divides_itself(facts, run, expected):
-    run = {"layers": (450.0, 1.0, 0.8, 0.2)} | run
     assert level("unscaled_input", PIXELS | facts, **run) == expected
 
 
@@ -136,8 +144,8 @@ def test_pixels_that_the_model_divides_itself(facts, run, expected):
     ],
 )
 def test_batch_norm_bears_the_scale_but_not_an_offset_with_it(facts, expected):
-    given = PIXELS | {"model.modules_bn": 2} | facts
-    assert level("unscaled_input", given, layers=(450.0, 1.0, 0.8, 0.2)) == expected
+    given = PIXELS | {"model.modules_bn": 2, "model.first_input": 82.0} | facts
+    assert level("unscaled_input", given) == expected
 
 
 def test_running_means_lag_behind_what_all_samples_share():
@@ -168,6 +176,12 @@ def test_offset_of_the_inputs_needs_eight_samples():
 def test_rare_features_vary_little(ratio, shape, constant, expected):
     facts = {"inputs.scale_ratio": ratio, "inputs.shape": shape, "inputs.constant": constant}
     assert level("unequal_features", facts) == expected
+
+
+@pytest.mark.parametrize(("spread", "expected"), [(14.0, None), (16.0, "caution")])
+def test_wide_inputs_in_units_of_their_own(spread, expected):
+    wide = {"inputs.scale_ratio": 300.0, "inputs.shape": [64, 100], "inputs.scale_spread": spread}
+    assert level("unequal_features", wide) == expected
 
 
 def test_constant_features_are_the_same_share_in_each_batch():
@@ -219,7 +233,7 @@ def test_sparse_features_are_equal_by_accident(size, mean, std, low, expected):
         ([57, 7], None),  # 89 %: entropy 0.50
         ([58, 6], "caution"),
         ([63, 1], "caution"),
-        ([64, 0, 0, 0], None),
+        ([64, 0, 0, 0], "caution"),
         ([1, 0, 0, 63], "caution"),
         ([32, 0, 0, 32], None),
         ([55, *[1] * 9], "caution"),
@@ -256,10 +270,11 @@ def test_pixels_of_one_image_are_no_samples_of_their_own(shape):
 def test_targets_of_a_contrastive_loss_are_a_caution_for_a_while():
     facts = {"targets.counts": [32]}
     contrast = {"loss": lambda step: 5.0 - 0.02 * step}
-    assert level("sorted_data", facts, count=30, **contrast) == "caution"
-    assert level("sorted_data", facts, count=40, **contrast) is None
     real = {"loss": lambda step: 5.0 * 0.9**step}
-    assert level("sorted_data", facts, count=40, **real) == "caution"
+    for lamp in ("sorted_data", "class_imbalance"):
+        assert level(lamp, facts, count=30, **contrast) == "caution"
+        assert level(lamp, facts, count=40, **contrast) is None
+        assert level(lamp, facts, count=40, **real) == "caution"
 
 
 def test_one_class_alone_hides_no_statistical_lamp_until_the_second_comes():
@@ -275,7 +290,18 @@ def test_one_class_alone_is_sorted_rather_than_all_there_is():
     found = episode("sorted_data", {"targets.counts": [32]}, count=12)
     assert found is not None
     assert (found.since, found.step) == (2, 3)  # 96 samples, twice
-    assert level("class_imbalance", {"targets.counts": [32]}, count=12) is None
+    both = board({"targets.counts": [32]}, lamps=[get("sorted_data"), get("class_imbalance")])
+    assert {e.lamp: e.cause for e in both.lit} == {
+        "sorted_data": None,
+        "class_imbalance": "sorted_data",
+    }
+
+
+def test_one_class_alone_in_small_batches_is_known_within_five_steps():
+    facts = {"targets.counts": [0, 8], "inputs.shape": [8, 20], "targets.shape": [8]}
+    found = episode("class_imbalance", facts, count=5)
+    assert found is not None
+    assert (found.since, found.step, found.level) == (3, 4, "caution")  # 32 samples, twice
 
 
 def test_sorted_data_is_known_when_the_second_class_comes():

@@ -201,6 +201,24 @@ def test_decay_beside_no_gradient_at_all_says_nothing():
     assert level("weight_decay_dominates", facts | head, loss=2.3) == "caution"
 
 
+@pytest.mark.parametrize(
+    ("name", "group", "expected"),
+    [
+        ("SGD", {"weight_decay": 0.2}, "caution"),
+        ("SGD", {"weight_decay": 0.05}, None),
+        ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": False}, "caution"),
+        ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True}, None),
+        ("AdamW", {"weight_decay": 0.1}, None),
+        ("SGD", {}, None),
+    ],
+)
+def test_a_decay_that_flattens_whatever_the_loss_curves(name, group, expected):
+    header = {"optimizer": {"name": name, "groups": [{"lr": 0.1} | group]}}
+    run = {"header": header, "loss": 2.3}
+    assert level("weight_decay_dominates", {"optimizer.decay": 0.02}, **run) == expected
+    assert level("weight_decay_dominates", {"optimizer.decay": None}, **run) is None
+
+
 def test_decay_that_has_come_into_balance_stays_lit():
     facts = {"optimizer.decay": lambda step: max(0.9, 3.0 * 0.8**step)}
     found = episode("weight_decay_dominates", facts, count=60, loss=2.3)
