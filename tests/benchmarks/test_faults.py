@@ -37,6 +37,8 @@ HERE = (
     "digits-rows", "digits-uneven", "halves", "cancer", "diabetes", "friedman", "friedman-robust",
     "wine", "clusters", "moons", "parity", "digits-16", "waves", "adding", "arm", "plane",
     "impedance",
+    "iris", "substances", "orbits", "topics", "digits-greater", "outlines", "beats", "discs",
+    "expressions", "weather", "gestures", "spectra", "spectra-itself", "throws", "demand",
 )  # fmt: skip
 
 
