@@ -64,7 +64,7 @@ def _dense() -> list[Program]:
                 lambda: networks.mixer(20, 5, 24, 2, 10), radam(1e-2), 32, 250,
                 schedules.cosine),
         program("outlines-points", "MLP, sets", "outlines",
-                lambda: networks.of_points(2, 48, 5), adam(4e-3), 64, 250),
+                lambda: networks.of_points(2, 48, 5), adam(5e-3), 64, 250, schedules.linear),
         program("kings-adagrad", "MLP, characters", "kings",
                 lambda: networks.columns(
                     texts.KINGS_CODES, texts.BEFORE, 12, (80, texts.KINGS_CODES), nn.Tanh),
