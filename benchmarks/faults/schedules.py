@@ -52,6 +52,16 @@ def restarts(share: float) -> float:
     return cosine(3 * share % 1)
 
 
+def trapezoid(share: float) -> float:
+    """Up for a tenth of the run, level until 70 % of it, and straight down to 0."""
+    return min(warm_up(share), (1 - share) / 0.3)
+
+
+def quadratic(share: float) -> float:
+    """From 1 to 0 by the square of what is left of the run."""
+    return (1 - share) ** 2
+
+
 def one_cycle(share: float) -> float:
     """From a 25th up to 1 for 30 % of the run, then down to 0 (Smith and Topin, 2019)."""
     if share < ONE_CYCLE_UP:

@@ -37,6 +37,8 @@ HERE = (
     "digits-rows", "digits-uneven", "halves", "cancer", "diabetes", "friedman", "friedman-robust",
     "wine", "clusters", "moons", "parity", "digits-16", "waves", "adding", "arm", "plane",
     "impedance",
+    "iris", "substances", "orbits", "topics", "digits-greater", "outlines", "beats", "discs",
+    "expressions", "weather", "gestures", "spectra", "spectra-itself", "throws", "demand",
 )  # fmt: skip
 
 
@@ -290,7 +292,9 @@ def test_accuracy_is_by_the_highest_score_or_by_the_sign_of_the_only_one() -> No
     assert accuracy(each, torch.tensor([[1, 0], [0, 0], [0, 0]])) == pytest.approx(4 / 6)
 
 
-@pytest.mark.parametrize("name", ["cosine", "linear", "restarts", "one_cycle"])
+@pytest.mark.parametrize(
+    "name", ["cosine", "linear", "restarts", "one_cycle", "trapezoid", "quadratic"]
+)
 def test_schedules_stay_in_bounds_and_end_near_nothing(name: str) -> None:
     course = getattr(schedules, name)
     factors = [course(step / 200) for step in range(200)]

@@ -61,6 +61,7 @@ def _weighs_classes(program: Program) -> bool:
 def too_many_outputs(setup: Setup, severity: float) -> None:
     """A head for a thousand classes, where there are ten or two."""
     name, layer = last(setup.model)
+    assert isinstance(layer, nn.Linear)
     put(setup.model, name, nn.Linear(layer.in_features, 1000))
 
 

@@ -5,26 +5,31 @@ from __future__ import annotations
 from benchmarks.faults.networks.convolutional import (
     averaged,
     convolutional,
+    depthwise,
+    dilated,
+    filling,
     plain_residual,
     residual,
     separable,
     series,
     strided,
 )
-from benchmarks.faults.networks.dense import dense, fine_tuned, with_skips
+from benchmarks.faults.networks.dense import dense, fine_tuned, of_points, with_skips
 from benchmarks.faults.networks.patches import PictureTransformer, mixer
 from benchmarks.faults.networks.sequences import (
-    CharacterGRU,
+    Characters,
     Letters,
     Reader,
     Recurrent,
     Transformer,
     Words,
+    columns,
     recurrent,
 )
 
 __all__ = [
-    "CharacterGRU", "Letters", "PictureTransformer", "Reader", "Recurrent", "Transformer", "Words",
-    "averaged", "convolutional", "dense", "fine_tuned", "mixer", "plain_residual", "recurrent",
-    "residual", "separable", "series", "strided", "with_skips",
+    "Characters", "Letters", "PictureTransformer", "Reader", "Recurrent", "Transformer", "Words",
+    "averaged", "columns", "convolutional", "dense", "depthwise", "dilated", "filling",
+    "fine_tuned", "mixer", "of_points", "plain_residual", "recurrent", "residual", "separable",
+    "series", "strided", "with_skips",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from benchmarks.faults.networks.dense import Activation, Norm
+from benchmarks.faults.networks.dense import Activation, Norm, Skip
 from cockpit.problems.networks.residual import WideBlock
 
 
@@ -77,6 +77,25 @@ def series(channels: Sequence[int], length: int, outputs: int) -> nn.Sequential:
     )
 
 
+def dilated(channels: Sequence[int], outputs: int) -> nn.Sequential:
+    """Convolutions over time, each with steps twice as wide as the one before; the mean of all.
+
+    Args:
+        channels: Of the inputs and of each convolution.
+        outputs: Of the network.
+    """
+    layers: list[nn.Module] = []
+    for number, (before, after) in enumerate(itertools.pairwise(channels)):
+        wide = 2**number
+        layers += [
+            nn.Conv1d(before, after, 5, padding=2 * wide, dilation=wide, bias=False),
+            nn.BatchNorm1d(after), nn.ReLU(),
+        ]  # fmt: skip
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(channels[-1], outputs)
+    )
+
+
 def strided(channels: Sequence[int], size: int, outputs: int) -> nn.Sequential:
     """Convolutions that halve the images themselves, with leaky ReLUs; no pooling.
 
@@ -114,6 +133,51 @@ def separable(channels: Sequence[int], outputs: int) -> nn.Sequential:
     )
 
 
+def depthwise(width: int, depth: int, outputs: int) -> nn.Sequential:
+    """Blocks that mix places first, channels then, with short cuts (Liu et al., 2022).
+
+    Args:
+        width: Channels of each block.
+        depth: Number of blocks.
+        outputs: Of the network.
+    """
+    blocks = (
+        Skip(
+            nn.Conv2d(width, width, 5, padding=2, groups=width),
+            nn.GroupNorm(1, width),
+            nn.Conv2d(width, 2 * width, 1),
+            nn.GELU(),
+            nn.Conv2d(2 * width, width, 1),
+        )
+        for _ in range(depth)
+    )
+    return nn.Sequential(
+        nn.Conv2d(1, width, 2, stride=2),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.LayerNorm(width),
+        nn.Linear(width, outputs),
+    )
+
+
+def filling(channels: Sequence[int]) -> nn.Sequential:
+    """From pictures to pictures: convolutions that halve them, and others that double them again.
+
+    Args:
+        channels: Of each convolution that halves; the others have them in turn.
+    """
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise((1, *channels)):
+        layers += [nn.Conv2d(before, after, 3, 2, 1), nn.BatchNorm2d(after), nn.ReLU()]
+    for before, after in itertools.pairwise((*channels[::-1], channels[0])):
+        layers += [
+            nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1),
+            nn.BatchNorm2d(after), nn.ReLU(),
+        ]  # fmt: skip
+    return nn.Sequential(*layers, nn.Conv2d(channels[0], 1, 3, padding=1))
+
+
 def averaged(channels: Sequence[int], outputs: int, dropout: float) -> nn.Sequential:
     """Convolutions with PReLUs, the mean of all places, and logarithms of probabilities.
 
@@ -143,16 +207,17 @@ class PlainBlock(nn.Module):
         inputs: Channels that come in.
         outputs: Channels that go out.
         stride: Of the first convolution.
+        norm: Makes what comes after each convolution, of its channels.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, norm: Norm) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(outputs),
+            norm(outputs),
             nn.ReLU(),
             nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(outputs),
+            norm(outputs),
         )
         changes = stride != 1 or inputs != outputs
         self.beside = nn.Conv2d(inputs, outputs, 1, stride) if changes else nn.Identity()
@@ -162,18 +227,21 @@ class PlainBlock(nn.Module):
         return torch.relu(self.layers(x) + self.beside(x))
 
 
-def plain_residual(widths: Sequence[int], outputs: int) -> nn.Sequential:
+def plain_residual(
+    widths: Sequence[int], outputs: int, norm: Norm = nn.BatchNorm2d
+) -> nn.Sequential:
     """A residual network for [N, 1, H, W] that halves the images at each block.
 
     Args:
         widths: Channels of the first convolution and of each block.
         outputs: Of the network.
+        norm: Makes what comes after each convolution, of its channels.
     """
     return nn.Sequential(
         nn.Conv2d(1, widths[0], 3, padding=1, bias=False),
-        nn.BatchNorm2d(widths[0]),
+        norm(widths[0]),
         nn.ReLU(),
-        *(PlainBlock(before, after, 2) for before, after in itertools.pairwise(widths)),
+        *(PlainBlock(before, after, 2, norm) for before, after in itertools.pairwise(widths)),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Linear(widths[-1], outputs),

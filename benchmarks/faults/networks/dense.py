@@ -39,19 +39,19 @@ def dense(
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
-def fine_tuned(images: Tensor, odd: Tensor, widths: Sequence[int]) -> nn.Sequential:
-    """Dense layers of which the first is frozen: it was trained to tell odd from even.
+def fine_tuned(images: Tensor, answers: Tensor, widths: Sequence[int]) -> nn.Sequential:
+    """Dense layers of which the first is frozen: it was trained to say yes or no to something else.
 
     Args:
         images: What it was trained on, all at once.
-        odd: 0 or 1 for each of them.
+        answers: 0 or 1 for each of them, as whether a digit is odd.
         widths: Of the inputs, the frozen layer, the other layers, and the outputs.
     """
     whole = dense((*widths[:2], 2))
     optimizer = torch.optim.Adam(whole.parameters(), lr=1e-2)
     for _ in range(30):
         optimizer.zero_grad()
-        functional.cross_entropy(whole(images), odd).backward()
+        functional.cross_entropy(whole(images), answers).backward()
         optimizer.step()
     trunk = list(whole)[:-1]
     for module in trunk:
@@ -95,4 +95,27 @@ def with_skips(inputs: int, width: int, depth: int, outputs: int) -> nn.Sequenti
         *blocks,
         nn.LayerNorm(width),
         nn.Linear(width, outputs),
+    )
+
+
+class MostOfPoints(nn.Module):
+    """The greatest of each number over all points of a set: their order does not count."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape [N, numbers] of x [N, points, numbers]."""
+        return x.amax(1)
+
+
+def of_points(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """The same dense layers for each point of a set, and others for the set (Qi et al., 2017).
+
+    Args:
+        inputs: Numbers of a point.
+        width: Of the layers for a point; those for the set have as many.
+        outputs: Of the network.
+    """
+    return nn.Sequential(
+        *dense((inputs, width, width), flatten=False),
+        MostOfPoints(),
+        *dense((width, width, outputs), flatten=False),
     )

@@ -1,12 +1,13 @@
-"""Networks for texts and series: recurrent ones, transformers, means of words."""
+"""Networks for texts, categories and series: recurrent ones, transformers, means of words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.faults.networks.dense import Activation, dense
 from cockpit.problems.networks.recurrent import CharacterLSTM
 
 
@@ -15,23 +16,24 @@ def recurrent(codes: int, width: int) -> CharacterLSTM:
     return CharacterLSTM(codes, width)
 
 
-class CharacterGRU(nn.Module):
-    """An embedding, a GRU layer, a dense layer.
+class Characters(nn.Module):
+    """An embedding, a recurrent layer, a dense layer.
 
     Args:
+        layer: Torch's ``RNN``, ``LSTM`` or ``GRU``.
         codes: Number of characters.
         width: Of the embedding and of the layer.
     """
 
-    def __init__(self, codes: int, width: int) -> None:
+    def __init__(self, layer: Callable[..., nn.RNNBase], codes: int, width: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(codes, width)
-        self.gru = nn.GRU(width, width, batch_first=True)
+        self.layer = layer(width, width, batch_first=True)
         self.head = nn.Linear(width, codes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits [N, codes, length] of the character after each of x [N, length]."""
-        hidden, _ = self.gru(self.embedding(x))
+        hidden, _ = self.layer(self.embedding(x))
         logits: Tensor = self.head(hidden)
         return logits.transpose(1, 2)
 
@@ -195,3 +197,18 @@ class Recurrent(nn.Module):
         seen = hidden.mean(1) if self._both else hidden[:, -1]
         made: Tensor = self.head(seen)
         return made
+
+
+def columns(
+    codes: int, count: int, width: int, layers: Sequence[int], activation: Activation
+) -> nn.Sequential:
+    """Dense layers over the embeddings of some codes, side by side (Bengio et al., 2003).
+
+    Args:
+        codes: How many there are, of all columns together.
+        count: Of columns.
+        width: Of an embedding.
+        layers: Widths of the dense layers; the last one is that of the outputs.
+        activation: Between the layers.
+    """
+    return nn.Sequential(nn.Embedding(codes, width), *dense((count * width, *layers), activation))

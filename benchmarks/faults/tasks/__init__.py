@@ -6,9 +6,17 @@ scikit-learn does, or drawn. Where one of these is missing, loading it says so.
 
 from __future__ import annotations
 
-from benchmarks.faults.tasks import pictures, series, tables, texts
+from benchmarks.faults.tasks import (
+    languages,
+    measurements,
+    pictures,
+    scenes,
+    series,
+    tables,
+    texts,
+)
 from benchmarks.faults.tasks.task import TASKS, Task, get
 
 __all__ = ["TASKS", "Task", "get"]
 
-_MODULES = (pictures, series, tables, texts)
+_MODULES = (languages, measurements, pictures, scenes, series, tables, texts)

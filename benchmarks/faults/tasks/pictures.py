@@ -110,16 +110,19 @@ def uneven(name: str) -> Task:
     return replace(found, name=name, train=train, loss=loss)
 
 
-def clothes(classes: Sequence[int], size: int) -> tuple[Pairs, Pairs]:
+def clothes(
+    classes: Sequence[int], size: int, begin: tuple[int, int] = (20_000, 4000)
+) -> tuple[Pairs, Pairs]:
     """Other pictures of clothes than those of ``fashion``: 8,000, and 1,000 for validation.
 
     Args:
         classes: Those that are kept; they are numbered anew, in this order.
         size: Height and width that they are brought to.
+        begin: Number of the first one in the training data, and in the test data.
     """
     found = load("fashion-mnist", report=lambda _: None)
     parts = []
-    for part, first, count in ((found.train, 20_000, 8000), (found.test, 4000, 1000)):
+    for part, first, count in ((found.train, begin[0], 8000), (found.test, begin[1], 1000)):
         images, labels = part.take(torch.arange(first, first + count))
         numbers = torch.full((10,), -1)
         numbers[list(classes)] = torch.arange(len(classes))

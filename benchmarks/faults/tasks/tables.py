@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,10 +17,13 @@ from benchmarks.faults.tasks.task import (
     classified,
     each_standardized,
     get,
+    held_back,
     regressed,
     task,
 )
 from cockpit.problems.data import Pairs
+
+CATEGORIES = (24, 7, 12, 4, 30)  # hours, days, months, weathers, stations
 
 
 @task("cancer", "diabetes", "friedman")
@@ -138,3 +143,57 @@ def impedance(name: str) -> Task:
         torch.as_tensor, datasets.make_friedman2(3000, noise=50.0, random_state=0)
     )
     return replace(regressed(name, *cut(features, answers[:, None])), loss=nn.L1Loss)
+
+
+@task("iris")
+def iris(name: str) -> Task:
+    """Which of three kinds an iris is: 150 flowers, four lengths of each."""
+    from sklearn import datasets
+
+    features, answers = map(torch.as_tensor, datasets.load_iris(return_X_y=True))
+    return classified(name, *cut(features, answers.long()))
+
+
+@task("topics")
+def topics(name: str) -> Task:
+    """Which of six topics a text has, by how often it has each of 24 words; it may have several."""
+    from sklearn import datasets
+
+    counts, answers = map(
+        torch.as_tensor,
+        datasets.make_multilabel_classification(
+            5000, 24, n_classes=6, n_labels=2, length=60, allow_unlabeled=False, random_state=0
+        ),
+    )
+    train, valid = cut(counts, answers.long())
+    train, valid = (Pairs(part.inputs, part.targets.float()) for part in (train, valid))
+    return Task(name, train, valid, nn.BCEWithLogitsLoss, 6)
+
+
+@task("demand")
+def demand(name: str) -> Task:
+    """How many bicycles are hired, by five categories; logarithms, standardized, some noise.
+
+    The codes of hour, day, month, weather and station follow each other; no row comes twice.
+    """
+    generator = torch.Generator().manual_seed(0)
+    chosen = torch.randperm(math.prod(CATEGORIES), generator=generator)[:8000]
+    hour, day, month, weather, station = (
+        torch.as_tensor(part) for part in np.unravel_index(chosen.numpy(), CATEGORIES)
+    )
+    works = day < 5
+    rush = (-((hour - 8) ** 2) / 4).exp() + (-((hour - 17) ** 2) / 6).exp()
+    leisure = (-((hour - 14) ** 2) / 18).exp()
+    busy = torch.randn(CATEGORIES[-1], generator=generator)
+    hired = (
+        torch.where(works, 2.0 * rush, 1.5 * leisure)
+        + 0.7 * (2 * torch.pi * (month - 3) / 12).sin()
+        - torch.tensor([0.0, 0.3, 0.8, 1.6])[weather]
+        + 0.6 * busy[station]
+        + 0.15 * torch.randn(len(hour), generator=generator)
+    )
+    firsts = [sum(CATEGORIES[:number]) for number in range(len(CATEGORIES))]
+    codes = torch.stack([hour, day, month, weather, station], 1) + torch.tensor(firsts)
+    train, valid = held_back(codes, hired[:, None].float(), 6400)
+    targets, answers = each_standardized(train.targets, valid.targets)
+    return regressed(name, Pairs(train.inputs, targets), Pairs(valid.inputs, answers))

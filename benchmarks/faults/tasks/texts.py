@@ -22,6 +22,14 @@ LETTERS, LINE = 27, 24  # the alphabet and what is none of it
 WORDS, VERSE = 800, 24
 BOOKS = ("Ge", "Lev", "Psa", "Prv", "Mat", "Acts")
 FIRST_OF_NEW = "Mat"
+GENESIS_CODES, GENESIS_LENGTH = 40, 20
+BEFORE, KINGS_CODES = 6, 28
+KINDS = (
+    ("Psa", "Prv", "Job"),
+    ("Lev", "Num", "Deu"),
+    ("Isa", "Jer", "Eze"),
+    ("Rom", "1Cor", "2Cor", "Gal", "Eph", "Heb"),
+)
 
 
 @task("bible")
@@ -56,6 +64,25 @@ def psalms(name: str) -> Task:
     return Task(name, train, valid, nn.CrossEntropyLoss, PSALMS_CODES)
 
 
+@task("genesis")
+def genesis(name: str) -> Task:
+    """Pieces of 20 characters of Genesis and Exodus, and what follows each character."""
+    text = " ".join(verse for book, verse in verses() if book in ("Ge", "Exo"))
+    known, cut = vocabulary(text, GENESIS_CODES), round(0.9 * len(text))
+    passages = (Passages(encode(part, known), GENESIS_LENGTH) for part in (text[:cut], text[cut:]))
+    train, valid = (Pairs(*part.take(torch.arange(len(part)))) for part in passages)
+    return Task(name, train, valid, nn.CrossEntropyLoss, GENESIS_CODES)
+
+
+@task("kings")
+def kings(name: str) -> Task:
+    """Six characters of the books of Kings, and the one that follows them."""
+    text = " ".join(verse for book, verse in verses() if book in ("1Ki", "2Ki")).lower()
+    codes = encode(text, vocabulary(text, KINGS_CODES)).long()
+    pieces = codes.unfold(0, BEFORE + 1, BEFORE + 1)  # one begins where the last one ends
+    return classified(name, *held_back(pieces[:, :-1], pieces[:, -1], round(0.9 * len(pieces))))
+
+
 @task("spaces")
 def spaces(name: str) -> Task:
     """Lines of 24 letters of Luke's gospel without spaces: where does a word end?"""
@@ -73,6 +100,18 @@ def spaces(name: str) -> Task:
 def books(name: str) -> Task:
     """Which of six books a verse is from, by its first 24 words."""
     chosen = [(verse, BOOKS.index(book)) for book, verse in verses() if book in BOOKS]
+    return classified(name, *_by_words(chosen))
+
+
+@task("kinds")
+def kinds(name: str) -> Task:
+    """Whether a verse is poetry, law, prophecy or from a letter, by its first 24 words."""
+    chosen = [
+        (verse, kind)
+        for book, verse in verses()
+        for kind, books in enumerate(KINDS)
+        if book in books
+    ]
     return classified(name, *_by_words(chosen))
 
 

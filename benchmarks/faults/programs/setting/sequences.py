@@ -41,7 +41,7 @@ def _characters() -> list[Program]:
                 adamw(1e-2, weight_decay=0.1), 16, 600, schedules.warm_up_cosine, clip=1.0),
         program("lstm-momentum", "LSTM", "bible", lambda: networks.recurrent(texts.CODES, 40),
                 nesterov(1.0), 32, 200, schedules.cosine, clip=1.0),
-        program("gru-adam", "GRU", "bible", lambda: networks.CharacterGRU(texts.CODES, 40),
+        program("gru-adam", "GRU", "bible", lambda: networks.Characters(nn.GRU, texts.CODES, 40),
                 adam(1e-2), 32, 200, schedules.cosine, clip=1.0),
     ]  # fmt: skip
 
