@@ -15,6 +15,7 @@ from benchmarks.faults.injections.modules import (
     last,
     put,
 )
+from benchmarks.faults.programs import Program
 from benchmarks.faults.setup import Setup
 
 _bends = contains(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d)  # no linear map of a sample
@@ -25,6 +26,14 @@ def linear_chain(setup: Setup, severity: float) -> None:
     """The activations were forgotten: the layers are one linear map."""
     kept = [m for m in setup.model.children() if not isinstance(m, ACTIVATIONS)]
     setup.model = nn.Sequential(*kept)
+
+
+def _is_other_in_training(program: Program) -> bool:
+    """Whether the network does anything else in training than after it."""
+    return any(
+        isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) or (isinstance(m, nn.Dropout) and m.p)
+        for m in program.blank.modules()
+    )
 
 
 @fault("constant_output", wrong=True)
@@ -46,8 +55,7 @@ def extreme_dropout(setup: Setup, severity: float) -> None:
         before_last(setup.model, nn.Dropout(severity))
 
 
-@fault("evaluation_mode", wrong=True,
-       applies=contains(nn.Dropout, nn.BatchNorm1d, nn.BatchNorm2d))  # fmt: skip
+@fault("evaluation_mode", wrong=True, applies=_is_other_in_training)
 def evaluation_mode(setup: Setup, severity: float) -> None:
     """``model.eval()`` before the loop, and no ``train()`` after it."""
     setup.training = False

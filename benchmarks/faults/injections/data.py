@@ -23,12 +23,20 @@ from benchmarks.faults.injections.fault import fault
 from benchmarks.faults.loop import tracked_steps
 from benchmarks.faults.programs import Program
 from benchmarks.faults.setup import Batch, Setup
+from cockpit.problems.data import Pairs
 
 
 def both(setup: Setup, change: Callable[[Tensor], Tensor]) -> None:
-    """Change the inputs of training and validation alike, as a fault of the preparation does."""
-    setup.train = replace(setup.train, inputs=change(setup.train.inputs))
-    setup.valid = replace(setup.valid, inputs=change(setup.valid.inputs))
+    """Change the inputs of training and validation alike, as a fault of the preparation does.
+
+    Where the targets are the inputs, they change with them.
+    """
+
+    def changed(pairs: Pairs) -> Pairs:
+        inputs = change(pairs.inputs)
+        return Pairs(inputs, inputs if pairs.targets is pairs.inputs else pairs.targets)
+
+    setup.train, setup.valid = changed(setup.train), changed(setup.valid)
 
 
 @fault("nonfinite_input", wrong=True, applies=floats,

@@ -123,6 +123,12 @@ def samples_facts(hashes: Array, before: Array | None) -> Found:
     return {"inputs.samples": Then([hashes, *([] if before is None else [before])], make)}
 
 
+def whole(x: Tensor) -> Tensor:
+    """The tensor that ``x`` is another shape of; else ``x`` itself, as where it is a part."""
+    base = x._base
+    return x if base is None or base.numel() != x.numel() else base
+
+
 class Inputs(Group):
     """Facts of the model's first tensor argument."""
 
@@ -154,8 +160,8 @@ class Inputs(Group):
         else:
             found |= codes_facts(x)
         if len(x) == seen.batch_size:
-            self._before, self._tensor = hashes, weakref.ref(seen.inputs)
+            self._before, self._tensor = hashes, weakref.ref(whole(seen.inputs))
             found |= samples_facts(hashes, before)
             if last is not None:
-                found["inputs.same_tensor"] = last() is seen.inputs
+                found["inputs.same_tensor"] = last() is whole(seen.inputs)
         return found

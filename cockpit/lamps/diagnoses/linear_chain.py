@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cockpit.lamps.course import Course
-from cockpit.lamps.lamp import Reading, lamp
+from cockpit.lamps.lamp import MOST_NAMES, Reading, lamp
 from cockpit.lamps.network import network
 
 
@@ -30,13 +30,16 @@ def linear_chain(course: Course) -> Reading | None:
     their filters are alike; where something is rearranged between them (pixels, to enlarge a
     picture), only if half of the model's layers follow each other so. Dropout and
     BatchNorm in between change nothing: for each batch they are linear, too. LayerNorm is not; a
-    forgotten activation beside it is not seen.
+    forgotten activation beside it is not seen. Where all layers of a model, three or more, follow
+    each other so, nothing of this excuses it.
     """
     chains = course.first_fact("model.linear_chain")
     if chains is None:
         return None
-    found = [chain for chain in chains if not _is_meant(course, chain)]
-    serious = [chain for chain in found if not _is_usual(course, chain, len(found))]
+    count = len(network(course).weights)
+    is_all = len(chains) >= min(max(count - 1, 2), MOST_NAMES)
+    found = [chain for chain in chains if is_all or not _is_meant(course, chain)]
+    serious = [chain for chain in found if is_all or not _is_usual(course, chain, len(found))]
     found.sort(key=lambda chain: chain not in serious)
     which = f": {', '.join(found[:3])}" if found else ""
     layers = tuple(dict.fromkeys(name for chain in found for name in _ends(chain)))

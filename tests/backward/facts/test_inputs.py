@@ -132,6 +132,9 @@ def test_the_same_tensor_is_told_from_an_equal_one() -> None:
         False,
         False,
     ]
+    assert seen(group, inputs=x.view(6, 2, 2))["inputs.same_tensor"]
+    for _ in range(2):  # the first samples of a data set at each step: no choice of the user's
+        assert not seen(group, inputs=x[:3])["inputs.same_tensor"]
     assert "inputs.same_tensor" not in seen(group, inputs=None)
     assert "inputs.same_tensor" not in seen(group, inputs=x)
 
