@@ -87,10 +87,11 @@ def operation_facts(x: Tensor) -> Found:
     node = maker(x.grad_fn)
     if node is None or operation(node) == COMPILED:
         return {}
-    found = {"outputs.operation": operation(node)}
+    found: Found = {"outputs.operation": operation(node)}
     for end, name in zip(("lower", "upper"), BOUNDS.get(operation(node), ()), strict=False):
         bound = _number(node, name)
-        found |= {} if bound is None else {f"outputs.{end}_bound": bound}
+        if bound is not None:
+            found[f"outputs.{end}_bound"] = bound
     return found
 
 

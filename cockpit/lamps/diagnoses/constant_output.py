@@ -10,7 +10,7 @@ from cockpit.lamps.lamp import Reading, lamp
 from cockpit.lamps.network import network
 
 SPREAD = 1e-5  # over the samples, relative to all: no more than rounding
-ROUNDING = 1e-6  # of numbers about 1; the spread of a single output says nothing of it
+ROUNDING = 1e-6  # of the outputs; the spread of a single one a sample says nothing of it
 VANISHED = 3e-3  # smallest over largest gradient norm of a layer
 FROM_THE_START, LATER = 3, 16  # tracked steps in a row
 
@@ -46,8 +46,8 @@ def constant_output(course: Course) -> Reading | None:
         return None
     return Reading(
         in_a_row / needed,
-        f"Outputs differ between the {course.samples} samples by no more than {SPREAD} of their "
-        f"spread at {in_a_row} tracked steps in a row (from {needed} on).",
+        f"Outputs differ between the {course.samples} samples by no more than rounding at "
+        f"{in_a_row} tracked steps in a row (from {needed} on).",
         {"steps": in_a_row, "threshold": needed},
     )
 
@@ -68,7 +68,7 @@ def _is_constant(step: StepView) -> bool:
         return False
     low, high = step.facts["outputs.min"], step.facts["outputs.max"]
     spread = step.facts.get("outputs.spread", math.nan)
-    return bool(math.isclose(low, high, rel_tol=ROUNDING, abs_tol=ROUNDING) or spread <= SPREAD)
+    return bool(math.isclose(low, high, rel_tol=ROUNDING) or spread <= SPREAD)
 
 
 def _vanishes(course: Course) -> bool:
