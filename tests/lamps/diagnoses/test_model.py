@@ -137,6 +137,11 @@ def test_two_convolutions_in_a_row_among_many_are_an_advisory():
     direct = pair([16, 16, 3, 3], [16, 16, 3, 3], "Conv2d")
     direct["header"]["layers"] += others
     assert level("linear_chain", facts, **direct) == "caution"
+    stem = pair([16, 3, 3, 3], [16, 16, 3, 3], "Conv2d")
+    stem["header"]["layers"][1]["name"] = "body.0.b.weight"
+    stem["header"]["layers"] += others
+    of_a_block = {"model.linear_chain": at_first("a -> body.0.b")}
+    assert level("linear_chain", of_a_block, **stem) == "advisory"
     both = {"model.linear_chain": at_first("a -> b", "0 -> 1")}
     found = episode("linear_chain", both, **run)
     assert found is not None
