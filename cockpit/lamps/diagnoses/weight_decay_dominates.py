@@ -6,13 +6,14 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STAYS, Reading, Suggestion, above, lamp
+from cockpit.lamps.losses import chance
 from cockpit.lamps.pace import begins_trained
 
 RATIO = 0.25  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
 LATER = 3.0
 EARLY = 8  # tracked steps
 SPREAD = 1e-5  # of the first outputs over the samples: no more than rounding
-HIGH = 0.5  # of the first loss: below, the decay did not keep the model from learning
+HIGH = 0.5  # of the first loss, or of chance: below, the decay did not keep the model from learning
 
 
 @lamp(
@@ -38,7 +39,8 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     count from 3 on, and while the loss is above half of its start. Until then a lit lamp stays lit:
     weights that are near 0 have no more decay. A model whose outputs are all the same from the
     start (dead units, a mask of zeros) has hardly any gradient: the ratio says nothing of it (a
-    head that begins at zero has all of its gradient). Nor has a model that was trained before.
+    head that begins at zero has all of its gradient). Nor has a model that was trained before; of
+    that, the loss has to be above half of chance.
     """
     ratio, loss = course.fact("optimizer.decay"), course.now.values.get("Loss", math.nan)
     if ratio is None or not math.isfinite(ratio):
@@ -47,7 +49,7 @@ def weight_decay_dominates(course: Course) -> Reading | None:
         return None
     begin = course.first_fact("optimizer.decay", 0.0)
     is_early = course.count <= EARLY and begin >= RATIO and not begins_trained(course)
-    is_high = loss > HIGH * course.first[0].values.get("Loss", math.nan)
+    is_high = loss > HIGH * _height(course)
     threshold = RATIO if is_early else LATER
     severity = above(ratio, threshold) if is_early or is_high else 0.0
     if begin >= RATIO and is_high and severity < 1:
@@ -59,6 +61,12 @@ def weight_decay_dominates(course: Course) -> Reading | None:
         {"ratio": ratio, "first": begin, "threshold": threshold},
         suggestion=Suggestion("weight_decay", factor=0.01),
     )
+
+
+def _height(course: Course) -> float:
+    """Loss of the model as it began; of a trained one, of the best constant output."""
+    guess = chance(course) if begins_trained(course) else None
+    return course.first[0].values.get("Loss", math.nan) if guess is None else guess
 
 
 def _is_blind(course: Course) -> bool:

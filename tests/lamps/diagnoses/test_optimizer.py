@@ -201,6 +201,13 @@ def test_decay_beside_no_gradient_at_all_says_nothing():
     assert level("weight_decay_dominates", facts | head, loss=2.3) == "caution"
 
 
+@pytest.mark.parametrize(("end", "expected"), [(0.1, None), (0.01, None), (2.0, "caution")])
+def test_decay_of_a_trained_model_counts_when_it_forgets(end, expected):
+    facts = {"optimizer.decay": 4.0}
+    run = {"loss": lambda step: 0.1 if step < 10 else end, "count": 40}
+    assert level("weight_decay_dominates", facts, **run) == expected
+
+
 def test_decay_that_has_come_into_balance_stays_lit():
     facts = {"optimizer.decay": lambda step: max(0.9, 3.0 * 0.8**step)}
     found = episode("weight_decay_dominates", facts, count=60, loss=2.3)
