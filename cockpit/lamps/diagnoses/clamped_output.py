@@ -11,6 +11,7 @@ from cockpit.lamps.losses import (
     BINARY_SHARES,
     CLASSES,
     ELEMENTWISE,
+    MASK,
     terms,
     untrained_loss,
 )
@@ -18,7 +19,6 @@ from cockpit.lamps.losses import (
 SHARE = 0.1  # of the elements
 FEWEST = 64  # elements
 EQUAL = 4  # of them, at least
-MASK = -1000.0  # logits at or below are masked on purpose
 SAME = 1e-3  # spread of the outputs over the samples: below, they are one and the same
 DIGITS = 3  # a bound that someone wrote has no more
 UNSURE = 0.5 * math.log(2)

@@ -7,6 +7,7 @@ import math
 
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, lamp
+from cockpit.lamps.losses import BINARY_LOGITS, CLASSES, MASK
 from cockpit.lamps.network import network
 
 SPREAD = 1e-5  # over the samples, relative to all: no more than rounding
@@ -35,8 +36,9 @@ def constant_output(course: Course) -> Reading | None:
     differed in the beginning, something has destroyed the model meanwhile (steps that are too long,
     dying units), which has lamps of its own; then this one follows after 16 tracked steps. Where
     the gradient vanishes from layer to layer (below 0.003), so does what the outputs know of the
-    inputs, and ``vanishing_gradients`` says so. Batches of one sample, models without layers and
-    constant targets are left out.
+    inputs, and ``vanishing_gradients`` says so. Batches of one sample, models without layers,
+    constant targets, and masked logits (−1,000 or less), beside which the others are nothing, are
+    left out.
     """
     if not _knows(course.now) or course.samples < 2 or not network(course).weights:
         return None
@@ -68,7 +70,8 @@ def _is_constant(step: StepView) -> bool:
         return False
     low, high = step.facts["outputs.min"], step.facts["outputs.max"]
     spread = step.facts.get("outputs.spread", math.nan)
-    return bool(math.isclose(low, high, rel_tol=ROUNDING) or spread <= SPREAD)
+    is_masked = low <= MASK and step.facts.get("loss.function") in (*CLASSES, *BINARY_LOGITS)
+    return bool(math.isclose(low, high, rel_tol=ROUNDING) or (spread <= SPREAD and not is_masked))
 
 
 def _vanishes(course: Course) -> bool:

@@ -165,6 +165,8 @@ def test_a_chain_of_unknown_shape_counts():
         ({"outputs.spread": 1.0, "outputs.min": 0.5, "outputs.max": 0.5 + 1e-7}, "caution"),
         ({"outputs.spread": 1.0, "outputs.min": 0.5, "outputs.max": 0.5 + 1e-5}, None),
         ({"outputs.spread": 1.0, "outputs.min": 1e-9, "outputs.max": 5e-9}, None),
+        ({"outputs.spread": 1e-9, "outputs.min": -1e9}, None),
+        ({"outputs.spread": 1e-9, "outputs.min": -1e9, "loss.function": "MSELoss"}, "caution"),
         ({"outputs.spread": 0.0, "inputs.shape": [1, 20]}, None),
         ({"outputs.spread": 0.0, "targets.variance": 0.0}, None),
         ({"outputs.spread": lambda step: 0.0 if step < 2 else 0.5}, None),
