@@ -98,11 +98,8 @@ def origin(node: Any, number: int) -> tuple[int, int] | None:
         The number of the node that made them, and which of its outputs they are; ``None`` if that
         is not in the graph.
     """
-    while node is not None:
-        if operation(node) not in RESHAPING:
-            return node._sequence_nr(), number
-        node, number = next(iter(node.next_functions), (None, 0))
-    return None
+    node, number = maker(node, number)
+    return None if node is None else (node._sequence_nr(), number)
 
 
 def operation(node: Any) -> str:
@@ -110,11 +107,16 @@ def operation(node: Any) -> str:
     return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
 
 
-def maker(node: Any) -> Any:
-    """The node that made the numbers that a node returns; ``None`` if it is not in the graph."""
+def maker(node: Any, number: int = 0) -> tuple[Any, int]:
+    """The node that made the numbers that a node returns, and which of its outputs they are.
+
+    Args:
+        node: ``None`` of numbers that have none; so is the found one where it is not in the graph.
+        number: Which output of the node.
+    """
     while node is not None and operation(node) in RESHAPING:
-        node, _ = next(iter(node.next_functions), (None, 0))
-    return node
+        node, number = next(iter(node.next_functions), (None, 0))
+    return node, number
 
 
 def saves_elsewhere() -> bool:

@@ -84,7 +84,7 @@ def operation_facts(x: Tensor) -> Found:
     Args:
         x: With its graph, if it has one.
     """
-    node = maker(x.grad_fn)
+    node, _ = maker(x.grad_fn)
     if node is None or operation(node) == COMPILED:
         return {}
     found: Found = {"outputs.operation": operation(node)}

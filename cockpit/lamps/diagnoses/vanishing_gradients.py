@@ -72,9 +72,13 @@ def vanishing_gradients(course: Course) -> Reading | None:
 
 def _grows(course: Course, found: Ends) -> bool:
     """Whether more and more of the gradient gets through."""
-    ratios = [_ratio(course, step, found) for step in course.steps if "GradNorm" in step.layers]
-    middle, half = len(ratios) // 2, WINDOW // 2
-    return median(ratios[-half:]) > GROWN * median(ratios[max(middle - half, 0) : middle])
+    steps = [step for step in course.steps if "GradNorm" in step.layers]
+    middle, half = len(steps) // 2, WINDOW // 2
+    before, now = (
+        median(_ratio(course, step, found) for step in some)
+        for some in (steps[max(middle - half, 0) : middle], steps[-half:])
+    )
+    return now > GROWN * before
 
 
 def _ratio(course: Course, step: StepView, found: Ends) -> float:
