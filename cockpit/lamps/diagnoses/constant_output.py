@@ -32,9 +32,10 @@ FROM_THE_START, LATER = 3, 16  # tracked steps in a row
 def constant_output(course: Course) -> Reading | None:
     """Outputs differ between samples by no more than rounding, from the first tracked step on.
 
-    A last layer that begins at zero has equal outputs at first; so it takes 3 steps. Where outputs
-    differed in the beginning, something has destroyed the model meanwhile (steps that are too long,
-    dying units), which has lamps of its own; then this one follows after 16 tracked steps. Where
+    It takes 3 of them. A last layer that begins at zero has equal outputs until the first step is
+    made, and a gradient scaler may skip some. Where outputs differed in the beginning, something
+    has destroyed the model meanwhile (steps that are too long, dying units), which has lamps of its
+    own. In both cases this one follows after 16 tracked steps. Where
     the gradient vanishes from layer to layer (below 0.003), so does what the outputs know of the
     inputs, and ``vanishing_gradients`` says so. Batches of one sample, models without layers,
     constant targets, and masked logits (−1,000 or less), beside which the others are nothing, are
@@ -42,7 +43,8 @@ def constant_output(course: Course) -> Reading | None:
     """
     if not _knows(course.now) or course.samples < 2 or not network(course).weights:
         return None
-    needed = FROM_THE_START if _is_constant(course.first[0]) else LATER
+    from_the_start = _is_constant(course.first[0]) and not course.first_fact("model.zero_weights")
+    needed = FROM_THE_START if from_the_start else LATER
     in_a_row = _constant_steps(course)
     if in_a_row and _vanishes(course):
         return None

@@ -176,6 +176,15 @@ def test_outputs_that_are_the_same_from_the_start(facts, expected):
     assert level("constant_output", facts) == expected
 
 
+@pytest.mark.parametrize(("steps", "expected"), [(6, None), (40, "caution")])
+def test_a_zero_head_whose_first_steps_are_skipped(steps, expected):
+    facts = {
+        "outputs.spread": lambda step: 0.0 if step < steps else 0.5,
+        "model.zero_weights": lambda step: ["b.weight"] if step == 0 else None,
+    }
+    assert level("constant_output", facts, count=20) == expected
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
