@@ -21,10 +21,10 @@ __all__ = [
     "unit_parameters",
 ]
 
-# Nodes that put the same numbers into another shape or precision.
+# Nodes that put the same numbers, or some of them, into another shape or precision.
 RESHAPING = {
     *("T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze"),
-    *("Clone", "Alias", "ToCopy"),
+    *("Clone", "Alias", "ToCopy", "Select", "Slice"),
 }
 
 
@@ -119,14 +119,15 @@ def origin(node: Any, number: int) -> tuple[Place | None, bool]:
         since: on a CPU, dropout is that, but so is a gate made by hand.
     """
     multiplied = False
-    while node is not None:
-        name = operation(node)
-        if name == "Mul" and not any(other for other, _ in node.next_functions[1:]):
-            multiplied = True
-        elif name not in RESHAPING and name not in SCALING:
+    while True:
+        node, number = maker(node, number)
+        if node is None:
+            return None, multiplied
+        is_product = operation(node) == "Mul" and not any(n for n, _ in node.next_functions[1:])
+        if not is_product and operation(node) not in SCALING:
             return Place(node._sequence_nr(), number), multiplied
+        multiplied |= is_product
         node, number = next(iter(node.next_functions), (None, 0))
-    return None, multiplied
 
 
 def operation(node: Any) -> str:
@@ -134,11 +135,16 @@ def operation(node: Any) -> str:
     return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
 
 
-def maker(node: Any) -> Any:
-    """The node that made the numbers that a node returns; ``None`` if it is not in the graph."""
+def maker(node: Any, number: int = 0) -> tuple[Any, int]:
+    """The node that made the numbers that a node returns, and which of its outputs they are.
+
+    Args:
+        node: ``None`` of numbers that have none; so is the found one where it is not in the graph.
+        number: Which output of the node.
+    """
     while node is not None and operation(node) in RESHAPING:
-        node, _ = next(iter(node.next_functions), (None, 0))
-    return node
+        node, number = next(iter(node.next_functions), (None, 0))
+    return node, number
 
 
 def saves_elsewhere() -> bool:

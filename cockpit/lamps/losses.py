@@ -16,6 +16,7 @@ __all__ = [
     "BINARY_SHARES",
     "CLASSES",
     "ELEMENTWISE",
+    "MASK",
     "SQUARES",
     "chance",
     "terms",
@@ -31,6 +32,8 @@ DISTANCES = ("L1Loss", "SmoothL1Loss", "HuberLoss")
 BINARY = (*BINARY_LOGITS, *BINARY_SHARES)
 ELEMENTWISE = (*SQUARES, *DISTANCES)
 """Those that compare outputs and targets element by element, and expand either to the other."""
+MASK = -1000.0
+"""Logits at or below are masked on purpose."""
 
 POOL = 32  # tracked steps whose targets stand for all
 

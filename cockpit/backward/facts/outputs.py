@@ -18,10 +18,7 @@ from cockpit.linalg import widened
 
 __all__ = ["Outputs", "operation_facts", "outputs_facts", "scores_facts"]
 
-BOUNDS = {
-    "Clamp": ("_saved_min", "_saved_max"),  # tensors, if they were given as tensors
-    "Hardtanh": ("_saved_min_val", "_saved_max_val"),
-}
+BOUNDS = {"Clamp": ("min", "max"), "Hardtanh": ("min_val", "max_val")}  # where nodes keep them
 COMPILED = "CompiledFunction"  # stands for all that a compiled model did
 NEAR_ONE = 1e-3  # for sums of probabilities, or the precision of their kind of number
 
@@ -87,17 +84,23 @@ def operation_facts(x: Tensor) -> Found:
     Args:
         x: With its graph, if it has one.
     """
-    node = maker(x.grad_fn)
+    node, _ = maker(x.grad_fn)
     if node is None or operation(node) == COMPILED:
         return {}
-    found = {f"outputs.{end}_bound": getattr(node, names, None) for end, names in _bounds(node)}
-    numbers = {name: n for name, n in found.items() if isinstance(n, int | float)}
-    return {"outputs.operation": operation(node), **numbers}
+    found: Found = {"outputs.operation": operation(node)}
+    for end, name in zip(("lower", "upper"), BOUNDS.get(operation(node), ()), strict=False):
+        bound = _number(node, name)
+        if bound is not None:
+            found[f"outputs.{end}_bound"] = bound
+    return found
 
 
-def _bounds(node: Any) -> tuple[tuple[str, str], ...]:
-    """Where a node keeps its bounds."""
-    return tuple(zip(("lower", "upper"), BOUNDS.get(operation(node), ()), strict=False))
+def _number(node: Any, name: str) -> int | float | None:
+    """A number that a node keeps; ``None`` if it is a tensor, or there is none.
+
+    Tensors are not asked for: of a checkpoint, that would run a part of the model again.
+    """
+    return None if hasattr(node, f"_raw_saved_{name}") else getattr(node, f"_saved_{name}", None)
 
 
 class Outputs(Group):

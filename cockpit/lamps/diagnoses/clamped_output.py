@@ -11,6 +11,7 @@ from cockpit.lamps.losses import (
     BINARY_SHARES,
     CLASSES,
     ELEMENTWISE,
+    MASK,
     terms,
     untrained_loss,
 )
@@ -18,10 +19,10 @@ from cockpit.lamps.losses import (
 SHARE = 0.1  # of the elements
 FEWEST = 64  # elements
 EQUAL = 4  # of them, at least
-MASK = -1000.0  # logits at or below are masked on purpose
 SAME = 1e-3  # spread of the outputs over the samples: below, they are one and the same
 DIGITS = 3  # a bound that someone wrote has no more
 UNSURE = 0.5 * math.log(2)
+RANGES = {"Tanh": (-1.0, 1.0)}  # of operations that need no clamp
 CUT = 0.1  # of the loss of guessing: logits of ten classes within ±1.8
 
 
@@ -31,7 +32,7 @@ CUT = 0.1  # of the loss of guessing: logits of ten classes within ±1.8
     group="loss",
     kind="exact",
     needs=("loss.function", "outputs.at_bound", "outputs.min", "outputs.max"),
-    means="Many outputs are exactly at a bound, where a clamp or a ReLU passes no gradient.",
+    means="The outputs are cut off at a bound, beyond which a clamp or a ReLU passes no gradient.",
     do="Let the last layer be linear, and leave the range of its outputs to the loss.",
     source="our own; a ReLU as the last layer is a usual slip",
     sustain=2,
@@ -50,9 +51,9 @@ def clamped_output(course: Course) -> Reading | None:
     exactly 0 and so is the gradient of all parameters, even of the last bias: then nothing gets
     through to them.
 
-    Where the graph of the outputs says between which numbers logits are clamped, nothing has to
-    reach a bound: it is known at once what the loss cannot fall below, and a tenth of that of
-    guessing is too much.
+    Where the graph of the outputs says between which numbers logits are kept, by a clamp or a tanh,
+    nothing has to reach a bound: it is known at once what the loss cannot fall below, and a tenth
+    of that of guessing is too much.
 
     In batches of fewer than 64 outputs two may be alike by chance. Only exact zeros and bounds of
     few digits count in those, 4 or more, as soon as 64 outputs were tracked in all: of the 32 of a
@@ -92,33 +93,43 @@ def clamped_output(course: Course) -> Reading | None:
 
 def _cut_off(course: Course) -> Reading | None:
     """Whether the graph of the outputs has bounds between which the loss stays high."""
-    floor, untrained = _floor(course), untrained_loss(course)
-    if not floor or not untrained or floor < CUT * untrained:
+    bounds, untrained = _bounds(course), untrained_loss(course)
+    floor = _floor(course, *bounds) if bounds else None
+    if not bounds or not floor or not untrained or floor < CUT * untrained:
         return None
-    low, high = course.fact("outputs.lower_bound"), course.fact("outputs.upper_bound")
     return Reading(
         above(floor / untrained, CUT),
-        f"The model cuts its outputs off at {low:.4g} and {high:.4g}: the loss cannot fall below "
-        f"{floor:.3g}, {floor / untrained:.0%} of that of guessing (over {CUT:.0%}).",
+        f"The model keeps its outputs between {bounds[0]:.4g} and {bounds[1]:.4g}: the loss cannot "
+        f"fall below {floor:.3g}, {floor / untrained:.0%} of that of guessing (over {CUT:.0%}).",
         {"floor": floor, "untrained": untrained, "threshold": CUT},
     )
 
 
-def _floor(course: Course) -> float | None:
-    """The least loss that logits between two bounds can have; ``None`` if there are no bounds.
+def _bounds(course: Course) -> tuple[float, float] | None:
+    """Between which numbers the last operation keeps the outputs, whatever it is given."""
+    low, high = course.fact("outputs.lower_bound"), course.fact("outputs.upper_bound")
+    if low is None or high is None:
+        return RANGES.get(course.fact("outputs.operation", ""))
+    return (low, high) if low <= high else None
+
+
+def _floor(course: Course, low: float, high: float) -> float | None:
+    """The least loss that logits between two bounds can have; ``None`` of other losses.
 
     All for the right one of C classes: ln(1 + (C − 1) exp(−width)), for each sample; of a yes or a
-    no, ln(1 + exp(−b)) with the bound b that is nearer to 0.
+    no, ln(1 + exp(−high)) and ln(1 + exp(low)), by how many of the targets are either.
     """
-    low, high = course.fact("outputs.lower_bound"), course.fact("outputs.upper_bound")
-    if low is None or high is None or low > high:
-        return None
     name, shape = course.fact("loss.function"), course.shape_of("outputs")
     if name in CLASSES and name != "NLLLoss" and len(shape) > 1:
-        return math.log1p((shape[1] - 1) * math.exp(low - high)) * terms(course)
-    if name in BINARY_LOGITS:
-        return math.log1p(math.exp(-max(min(-low, high), 0.0))) * terms(course)
-    return None
+        return _softplus(math.log(max(shape[1] - 1, 1)) + low - high) * terms(course)
+    share = course.fact("targets.mean")
+    if name not in BINARY_LOGITS or share is None:
+        return None
+    return (share * _softplus(-high) + (1 - share) * _softplus(low)) * terms(course)
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 def _is_blocked(course: Course) -> bool:

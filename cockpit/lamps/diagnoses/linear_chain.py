@@ -27,8 +27,9 @@ def linear_chain(course: Course) -> Reading | None:
     a row are an advisory, because some networks have them (the lateral and the output convolutions
     of a feature pyramid, a transposed one that enlarges scores): together they are one with a
     larger filter. It is a caution if both look at single pixels, where that one is no larger; or if
-    their filters are alike; where something is rearranged between them (pixels, to enlarge a
-    picture), only if half of the model's layers follow each other so. Dropout and
+    their filters are alike. Where something is rearranged between them (pixels, to enlarge a
+    picture), or they belong to different modules (a residual block, which gets what the stem
+    returns, and adds it), only if half of the model's layers follow each other so. Dropout and
     BatchNorm in between change nothing: for each batch they are linear, too. LayerNorm is not; a
     forgotten activation beside it is not seen. Where all layers of a model, three or more, follow
     each other so, nothing of this excuses it.
@@ -72,8 +73,9 @@ def _is_usual(course: Course, chain: str, count: int) -> bool:
     if {*before[2:], *after[2:]} == {1}:
         return False
     transposed = any(model.is_transposed(name) for name in names)
-    reshaped = before[0] != after[1] and 2 * count < len(model.weights) - 1
-    return transposed or before[2:] != after[2:] or reshaped
+    is_seam = before[0] != after[1] or len({name.rpartition(".")[0] for name in names}) > 1
+    is_rare = 2 * count < len(model.weights) - 1
+    return transposed or before[2:] != after[2:] or (is_seam and is_rare)
 
 
 def _is_meant(course: Course, chain: str) -> bool:

@@ -6,6 +6,7 @@ from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, above, lamp
 from cockpit.lamps.losses import BINARY_LOGITS, CLASSES
 
+SHARES = {"Sigmoid": "a sigmoid", "Softmax": "a softmax"}  # what makes them
 LINEAR = ("Addmm", "Baddbmm", "Bmm", "Convolution", "Mm")  # what makes logits, mostly
 SIGMOID_STEPS = 16  # tracked, in which all outputs were between 0 and 1
 SIGMOID_RANGE = 0.5  # of them: logits that go so far do not stop at 0 and 1
@@ -16,10 +17,10 @@ SIGMOID_RANGE = 0.5  # of them: logits that go so far do not stop at 0 and 1
     level="warning",
     group="loss",
     kind="exact",
-    needs=("loss.function", "outputs.sum_to_one"),
+    needs=("loss.function", "outputs.min", "outputs.max"),
     means="The outputs are probabilities already, and the loss makes probabilities of them again.",
-    do="Remove the softmax at the end of the model (for CrossEntropyLoss), take log_softmax "
-    "instead (for NLLLoss), or remove the sigmoid (for BCEWithLogitsLoss).",
+    do="Remove the softmax or the sigmoid at the end of the model (for CrossEntropyLoss and "
+    "BCEWithLogitsLoss), or take log_softmax instead (for NLLLoss).",
     source="torch.nn.CrossEntropyLoss: 'input is expected to contain the unnormalized logits'",
     sustain=2,
     inhibits=("wrong_labels", "learning_rate_too_small", "converged", "vanishing_gradients",
@@ -31,33 +32,30 @@ def softmax_before_loss(course: Course) -> Reading | None:
     Logits don't do that by accident. A softmax of probabilities is never sure of anything, so that
     the loss of C classes cannot fall below ln(1 + (C − 1)/e), and its gradient is small. Logarithms
     of probabilities, for NLLLoss, are all below 0 and don't sum to 1: they are right. A sigmoid
-    before BCEWithLogitsLoss is seen in the graph of the outputs. Where the graph does not tell (a
-    sigmoid written by hand, a compiled model), it is a caution when all outputs of 16
-    tracked steps were between 0 and 1 and went from below ¼ to above ¾: a model's first logits may
-    all be small and positive, but not around ½.
+    is seen in the graph of the outputs, and so is a softmax along another axis. Where the graph
+    does not tell (a sigmoid written by hand, a compiled model), it is a caution before
+    BCEWithLogitsLoss when all outputs of 16 tracked steps were between 0 and 1 and went from below
+    ¼ to above ¾: a model's first logits may all be small and positive, but not around ½.
     """
     name, is_share = course.fact("loss.function"), course.fact("outputs.sum_to_one")
-    shape = course.shape_of("outputs")
-    if name in BINARY_LOGITS:
-        return _sigmoid(course)
-    if is_share is None or name not in CLASSES or (len(shape) > 1 and shape[1] < 2):
+    made_by, shape = course.fact("outputs.operation"), course.shape_of("outputs")
+    is_single = len(shape) > 1 and shape[1] < 2
+    if name not in BINARY_LOGITS and (name not in CLASSES or is_single):
         return None
-    words = "are all ≥ 0 and sum to 1" if is_share else "are no probabilities"
-    return Reading(
-        2.0 if is_share else 0.0,
-        f"The outputs of each sample at step {course.now.step} {words}; {name} expects others.",
-        {"sum_to_one": bool(is_share)},
-    )
-
-
-def _sigmoid(course: Course) -> Reading | None:
-    """What makes the outputs of a binary classification, or else what they look like."""
-    made_by = course.fact("outputs.operation")
-    if made_by == "Sigmoid":
-        return Reading(2.0, "The outputs are those of a sigmoid, and the loss computes another.")
+    if is_share and name in CLASSES:
+        return Reading(
+            2.0,
+            f"The outputs of each sample at step {course.now.step} are all ≥ 0 and sum to 1; "
+            f"{name} expects others.",
+            {"sum_to_one": True},
+        )
+    if made_by in SHARES:
+        return Reading(2.0, f"The outputs are those of {SHARES[made_by]}; {name} expects others.")
     if made_by in LINEAR:
         return Reading(0.0, f"The outputs are those of a linear map ({made_by}).")
-    return _looks_like_sigmoid(course)
+    if name in BINARY_LOGITS:
+        return _looks_like_sigmoid(course)
+    return None if is_share is None else Reading(0.0, "The outputs are no probabilities.")
 
 
 def _looks_like_sigmoid(course: Course) -> Reading | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from cockpit.lamps.course import Course
-from cockpit.lamps.depth import ends
+import math
+
+from cockpit.lamps.course import Course, StepView
+from cockpit.lamps.depth import Ends, ends
 from cockpit.lamps.lamp import Level, Reading, Suggestion, below, lamp
 from cockpit.lamps.losses import chance
-from cockpit.lamps.statistics import WINDOW, left, median_loss
+from cockpit.lamps.statistics import WINDOW, left, median, median_loss
 
 RATIO = 3e-3  # prototype: healthy at least 0.05, deep sigmoid 2e-6 to 7e-5
 HARMED = 0.9  # of the first loss, or of that of guessing
 PATIENCE = 12  # tracked steps: before, no run has learned
+GROWN = 1.5  # times, in the second half of the steps: a weight that grows steadily doubles
 
 
 @lamp(
@@ -35,7 +38,9 @@ def vanishing_gradients(course: Course) -> Reading | None:
 
     Only thirds at both ends count, and of each the largest: single weights in between may have
     small gradients by nature (queries and keys of attention at first). Biases, norms and embeddings
-    are left out, and so is what is exactly zero: that is detached, frozen or dead.
+    are left out, and so is what is exactly zero: that is detached, frozen or dead. A head that
+    begins at zero lets little through while it grows, for long in a warm-up: nothing is said as
+    long as the ratio has grown by half since the middle of the tracked steps.
 
     Adam can do with tiny gradients. So it is a warning only if the loss is not below 0.9 of its
     first value after 12 tracked steps, or of the loss of the best constant output, which the last
@@ -44,6 +49,9 @@ def vanishing_gradients(course: Course) -> Reading | None:
     """
     found, loss = ends(course, WINDOW), left(course)
     if found is None or loss is None or course.count < PATIENCE:
+        return None
+    began_at_zero = found.output.keys() & {*course.first_fact("model.zero_weights", ())}
+    if began_at_zero and _grows(course, found):
         return None
     first, last = max(found.input.values()), max(found.output.values())
     now, guessing = median_loss(course), chance(course)
@@ -60,3 +68,20 @@ def vanishing_gradients(course: Course) -> Reading | None:
         level=level,
         suggestion=Suggestion("layers", layers=layers),
     )
+
+
+def _grows(course: Course, found: Ends) -> bool:
+    """Whether more and more of the gradient gets through."""
+    steps = [step for step in course.steps if "GradNorm" in step.layers]
+    middle, half = len(steps) // 2, WINDOW // 2
+    before, now = (
+        median(_ratio(course, step, found) for step in some)
+        for some in (steps[max(middle - half, 0) : middle], steps[-half:])
+    )
+    return now > GROWN * before
+
+
+def _ratio(course: Course, step: StepView, found: Ends) -> float:
+    norms = dict(zip(course.layer_names, step.layers["GradNorm"].tolist(), strict=True))
+    last = max(norms[name] for name in found.output)
+    return max(norms[name] for name in found.input) / last if last > 0 else math.nan

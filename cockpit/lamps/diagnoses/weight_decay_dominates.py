@@ -6,14 +6,16 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STAYS, Reading, Suggestion, above, lamp
+from cockpit.lamps.losses import chance
 from cockpit.lamps.pace import begins_trained
 
 RATIO = 0.25  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
 LATER = 3.0
 COEFFICIENT = 0.1  # λ that is added to the gradient; usual: 5e-4, a strong one 1e-2
+USUAL = 1e-3  # λ; of a decoupled decay lr·λ: a thousand steps until θ is forgotten
 EARLY = 8  # tracked steps
 SPREAD = 1e-5  # of the first outputs over the samples: no more than rounding
-HIGH = 0.5  # of the first loss: below, the decay did not keep the model from learning
+HIGH = 0.5  # of the first loss, or of chance: below, the decay did not keep the model from learning
 
 
 @lamp(
@@ -39,11 +41,13 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     count from 3 on, and while the loss is above half of its start. Until then a lit lamp stays lit:
     weights that are near 0 have no more decay. A model whose outputs are all the same from the
     start (dead units, a mask of zeros) has hardly any gradient: the ratio says nothing of it (a
-    head that begins at zero has all of its gradient). Nor has a model that was trained before.
+    head that begins at zero has all of its gradient). Nor has a model that was trained before; of
+    that, the loss has to be above half of chance.
 
     Where the decay is added to the gradient, λ itself says enough from 0.1 on, however long the
     gradient is at first: directions in which the loss is curved by less than λ are given up, and in
-    a network these are nearly all.
+    a network these are nearly all. Usual ones, λ below 1e-3 (of a decoupled decay lr·λ below 1e-3 a
+    step), never dominate: large tables, most of whose rows have no gradient, only look like it.
     """
     ratio, loss = course.fact("optimizer.decay"), course.now.values.get("Loss", math.nan)
     if ratio is None or not math.isfinite(ratio):
@@ -52,16 +56,16 @@ def weight_decay_dominates(course: Course) -> Reading | None:
         return None
     begin = course.first_fact("optimizer.decay", 0.0)
     is_early = course.count <= EARLY and begin >= RATIO and not begins_trained(course)
-    is_high = loss > HIGH * course.first[0].values.get("Loss", math.nan)
+    is_high = loss > HIGH * _height(course)
     threshold = RATIO if is_early else LATER
     severity = above(ratio, threshold) if is_early or is_high else 0.0
     if begin >= RATIO and is_high and severity < 1:
         severity = STAYS
-    largest = _coefficient(course)
+    largest = max(_coefficients(course, decoupled=False), default=0.0)
     if is_high:
         severity = max(severity, above(largest, COEFFICIENT))
     return Reading(
-        severity,
+        0.0 if _is_usual(course) else severity,
         f"Weight decay is {ratio:.3g} times as strong as the gradient (over {threshold:g} at this "
         f"stage; usual: 0.01), {begin:.3g} times at first; as a part of the gradient it is "
         f"{largest:g} · θ (over {COEFFICIENT:g}).",
@@ -70,15 +74,31 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     )
 
 
+def _height(course: Course) -> float:
+    """Loss of the model as it began; of a trained one, of the best constant output."""
+    guess = chance(course) if begins_trained(course) else None
+    return course.first[0].values.get("Loss", math.nan) if guess is None else guess
+
+
 def _is_blind(course: Course) -> bool:
     """Whether the outputs did not depend on the inputs at first, without any zero weight."""
     spread = course.first[0].facts.get("outputs.spread", 1.0)
     return spread <= SPREAD and not course.first_fact("model.zero_weights")
 
 
-def _coefficient(course: Course) -> float:
-    """The largest λ that is added to a gradient; 0 where the decay is decoupled."""
-    coupled = [group for group in course.groups if not group.get("decoupled_weight_decay")]
-    if "AdamW" in course.optimizer:
-        return 0.0
-    return max((float(group.get("weight_decay") or 0.0) for group in coupled), default=0.0)
+def _is_usual(course: Course) -> bool:
+    """Whether no group has more decay than is usual; False where nothing is known of it."""
+    given = [*_coefficients(course, decoupled=False), *_coefficients(course, decoupled=True)]
+    return bool(given) and max(given) < USUAL
+
+
+def _coefficients(course: Course, *, decoupled: bool) -> list[float]:
+    """λ of each group whose decay is added to the gradient; lr·λ of those where it is not."""
+    found = []
+    for group in course.groups:
+        decay = float(group.get("weight_decay") or 0.0)
+        if ("AdamW" in course.optimizer or bool(group.get("decoupled_weight_decay"))) != decoupled:
+            continue
+        rates = [float(group.get(name) or 0.0) for name in ("lr", "initial_lr")]
+        found += [decay * max(rates) if decoupled else decay] if decay else []
+    return found

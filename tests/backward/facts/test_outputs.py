@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from cockpit.backward.facts.outputs import Outputs
 from tests.backward.facts.comparison import WAYS, assert_close, seen, take
@@ -127,3 +128,15 @@ def test_the_operation_that_made_the_outputs(
     found = seen(Outputs(), output=last(LINEAR(torch.ones(4, 3))))
     names = ("operation", "lower_bound", "upper_bound")
     assert {n: found[f"outputs.{n}"] for n in names if f"outputs.{n}" in found} == expected
+
+
+def test_bounds_of_a_checkpoint_do_not_run_it_again() -> None:
+    runs = []
+
+    def clamped(x: Tensor) -> Tensor:
+        runs.append(1)
+        return LINEAR(x).clamp(torch.tensor(-1.0), torch.tensor(1.0))
+
+    output = checkpoint(clamped, torch.ones(4, 3), use_reentrant=False)
+    assert seen(Outputs(), output=output)["outputs.operation"] == "Clamp"
+    assert len(runs) == 1

@@ -29,11 +29,27 @@ def test_softmax(facts, expected):
 
 
 @pytest.mark.parametrize(
-    ("made_by", "expected"), [("Sigmoid", "warning"), ("Addmm", None), ("Div", "caution")]
+    ("made_by", "expected"),
+    [("Sigmoid", "warning"), ("Softmax", "warning"), ("Addmm", None), ("Div", "caution")],
 )
 def test_a_sigmoid_is_seen_in_the_graph(made_by, expected):
     facts = {"outputs.min": 0.05, "outputs.max": 0.93, "outputs.operation": made_by}
+    facts |= {"outputs.sum_to_one": made_by == "Softmax"}
     assert level("softmax_before_loss", LOGITS | facts, count=20) == expected
+    of_one_axis = facts | {"outputs.shape": [64], "outputs.sum_to_one": None}
+    assert level("softmax_before_loss", LOGITS | of_one_axis, count=20) == expected
+
+
+def test_a_sigmoid_or_a_tanh_before_classes():
+    classes = {"outputs.sum_to_one": False, "outputs.shape": [64, 10]}
+    sigmoid = classes | {"outputs.operation": "Sigmoid"}
+    assert level("softmax_before_loss", sigmoid) == "warning"
+    assert level("softmax_before_loss", sigmoid | {"loss.function": "MSELoss"}) is None
+    assert level("softmax_before_loss", sigmoid | {"outputs.operation": "Softmax"}) == "warning"
+    assert level("clamped_output", sigmoid) is None
+    tanh = classes | {"outputs.operation": "Tanh"}
+    assert level("clamped_output", tanh, count=2) == "caution"  # 0.80 of 2.30
+    assert level("clamped_output", tanh | REGRESSION, count=2) is None
 
 
 @pytest.mark.parametrize(
@@ -43,7 +59,12 @@ def test_a_sigmoid_is_seen_in_the_graph(made_by, expected):
         ({"outputs.lower_bound": -1.7, "outputs.upper_bound": 1.7}, "caution"),  # 0.26
         ({"outputs.lower_bound": -1.9, "outputs.upper_bound": 1.9}, None),  # 0.18
         ({"outputs.lower_bound": 0.0}, None),
-        (LOGITS | {"outputs.lower_bound": -1.0, "outputs.upper_bound": 1.0}, "caution"),  # 0.31
+        (LOGITS | {"outputs.lower_bound": -1.0, "outputs.upper_bound": 1.0, "targets.mean": 0.5},
+         "caution"),  # 0.31
+        (LOGITS | {"outputs.lower_bound": -6.0, "outputs.upper_bound": 0.0, "targets.mean": 0.5},
+         "caution"),
+        (LOGITS | {"outputs.lower_bound": -6.0, "outputs.upper_bound": 0.0, "targets.mean": 0.05},
+         None),  # 0.04 of 0.69
         (LOGITS | {"outputs.lower_bound": -6.0, "outputs.upper_bound": 6.0}, None),
         ({"outputs.lower_bound": -0.3, "outputs.upper_bound": 0.3, "loss.function": "NLLLoss"},
          None),

@@ -137,6 +137,11 @@ def test_two_convolutions_in_a_row_among_many_are_an_advisory():
     direct = pair([16, 16, 3, 3], [16, 16, 3, 3], "Conv2d")
     direct["header"]["layers"] += others
     assert level("linear_chain", facts, **direct) == "caution"
+    stem = pair([16, 3, 3, 3], [16, 16, 3, 3], "Conv2d")
+    stem["header"]["layers"][1]["name"] = "body.0.b.weight"
+    stem["header"]["layers"] += others
+    of_a_block = {"model.linear_chain": at_first("a -> body.0.b")}
+    assert level("linear_chain", of_a_block, **stem) == "advisory"
     both = {"model.linear_chain": at_first("a -> b", "0 -> 1")}
     found = episode("linear_chain", both, **run)
     assert found is not None
@@ -159,6 +164,9 @@ def test_a_chain_of_unknown_shape_counts():
         ({"outputs.spread": None, "outputs.min": 0.5, "outputs.max": 0.5}, "caution"),
         ({"outputs.spread": 1.0, "outputs.min": 0.5, "outputs.max": 0.5 + 1e-7}, "caution"),
         ({"outputs.spread": 1.0, "outputs.min": 0.5, "outputs.max": 0.5 + 1e-5}, None),
+        ({"outputs.spread": 1.0, "outputs.min": 1e-9, "outputs.max": 5e-9}, None),
+        ({"outputs.spread": 1e-9, "outputs.min": -1e9}, None),
+        ({"outputs.spread": 1e-9, "outputs.min": -1e9, "loss.function": "MSELoss"}, "caution"),
         ({"outputs.spread": 0.0, "inputs.shape": [1, 20]}, None),
         ({"outputs.spread": 0.0, "targets.variance": 0.0}, None),
         ({"outputs.spread": lambda step: 0.0 if step < 2 else 0.5}, None),
@@ -166,6 +174,15 @@ def test_a_chain_of_unknown_shape_counts():
 )
 def test_outputs_that_are_the_same_from_the_start(facts, expected):
     assert level("constant_output", facts) == expected
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(6, None), (40, "caution")])
+def test_a_zero_head_whose_first_steps_are_skipped(steps, expected):
+    facts = {
+        "outputs.spread": lambda step: 0.0 if step < steps else 0.5,
+        "model.zero_weights": lambda step: ["b.weight"] if step == 0 else None,
+    }
+    assert level("constant_output", facts, count=20) == expected
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,9 @@ def test_without_an_optimizer_there_is_no_momentum():
     assert level("momentum_too_high", header={"optimizer": {}}) is None
 
 
+STRONG = {"optimizer": {"name": "SGD", "groups": [{"lr": 0.1, "weight_decay": 0.05}]}}
+
+
 @pytest.mark.parametrize(
     ("decay", "run", "expected"),
     [
@@ -191,14 +194,32 @@ def test_without_an_optimizer_there_is_no_momentum():
     ],
 )
 def test_decay(decay, run, expected):
-    assert level("weight_decay_dominates", {"optimizer.decay": decay}, **run) == expected
+    facts = {"optimizer.decay": decay}
+    assert level("weight_decay_dominates", facts, header=STRONG, **run) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "expected"),
+    [
+        ("SGD", {"weight_decay": 5e-4}, None),
+        ("SGD", {"weight_decay": 2e-3}, "caution"),
+        ("AdamW", {"weight_decay": 0.1}, None),
+        ("AdamW", {"weight_decay": 20.0}, "caution"),
+        ("AdamW", {"weight_decay": 20.0, "lr": 0.0, "initial_lr": 1e-3}, "caution"),
+        ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True}, None),
+        ("Theirs", {}, "caution"),
+    ],
+)
+def test_a_usual_decay_dominates_nothing(name, group, expected):
+    header = {"optimizer": {"name": name, "groups": [{"lr": 1e-3} | group]}}
+    assert level("weight_decay_dominates", {"optimizer.decay": 0.5}, header=header) == expected
 
 
 def test_decay_beside_no_gradient_at_all_says_nothing():
     facts = {"optimizer.decay": 2.5, "outputs.spread": 0.0}
-    assert level("weight_decay_dominates", facts) is None
+    assert level("weight_decay_dominates", facts, header=STRONG) is None
     head = {"model.zero_weights": lambda step: ["2.weight"] if step == 0 else None}
-    assert level("weight_decay_dominates", facts | head, loss=2.3) == "caution"
+    assert level("weight_decay_dominates", facts | head, header=STRONG, loss=2.3) == "caution"
 
 
 @pytest.mark.parametrize(
@@ -219,8 +240,15 @@ def test_a_decay_that_flattens_whatever_the_loss_curves(name, group, expected):
     assert level("weight_decay_dominates", {"optimizer.decay": None}, **run) is None
 
 
+@pytest.mark.parametrize(("end", "expected"), [(0.1, None), (0.01, None), (2.0, "caution")])
+def test_decay_of_a_trained_model_counts_when_it_forgets(end, expected):
+    facts = {"optimizer.decay": 4.0}
+    run = {"loss": lambda step: 0.1 if step < 10 else end, "count": 40, "header": STRONG}
+    assert level("weight_decay_dominates", facts, **run) == expected
+
+
 def test_decay_that_has_come_into_balance_stays_lit():
     facts = {"optimizer.decay": lambda step: max(0.9, 3.0 * 0.8**step)}
-    found = episode("weight_decay_dominates", facts, count=60, loss=2.3)
+    found = episode("weight_decay_dominates", facts, count=60, loss=2.3, header=STRONG)
     assert found is not None
     assert found.reading.numbers["ratio"] == pytest.approx(3.0 * 0.8**2)

@@ -237,7 +237,10 @@ SICK: dict[str, tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = {
         "momentum_too_high", "caution", {},
         {"header": {"optimizer": {"name": "Adam", "groups": [{"betas": (0.995, 0.999)}]}}},
     ),
-    "weight decay 0.2": ("weight_decay_dominates", "caution", {"optimizer.decay": 1.2}, {}),
+    "weight decay 0.2": (
+        "weight_decay_dominates", "caution", {"optimizer.decay": 1.2},
+        {"header": {"optimizer": {"name": "SGD", "groups": [{"lr": 0.1, "weight_decay": 0.2}]}}},
+    ),
     "one output for classes": (
         "wrong_output_size", "warning", {"outputs.shape": [64, 1], "targets.counts": [64]},
         {"loss": 0.0},

@@ -47,6 +47,21 @@ def test_the_last_bias_finds_the_mean_of_the_targets_by_itself():
     assert (level(0.53), level(0.3)) == ("warning", "advisory")
 
 
+def test_a_head_that_begins_at_zero_may_grow():
+    facts = {"model.zero_weights": lambda i: ["5.weight"] if i == 0 else None}
+
+    def run(gradients, count=24):
+        layers = {"GradNorm": gradients}
+        return views({"Loss": 2.0, "GradNorm": 1.0}, facts, layers=layers, count=count)
+
+    def growing(i):
+        return norms(*(1e-5 * i for _ in range(5)), 1.0)(i)
+
+    assert shone(board_of(NAME, run(growing, 60))) == []
+    assert only(board_of(NAME, run(lambda i: growing(min(i, 20)), 60))).since > 20
+    assert only(board_of(NAME, run(DEEP_SIGMOID))).step == 13
+
+
 @pytest.mark.parametrize(
     ("why", "gradients"),
     [
