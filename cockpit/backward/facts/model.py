@@ -138,13 +138,15 @@ def chain_facts(calls: Sequence[tuple[str, Place | None, Place | None]]) -> Foun
 
 
 def first_input_facts(calls: Iterable[LayerCall]) -> Found:
-    """Root mean square of what the first linear layer of a forward pass was given.
+    """Root mean square of what the first layer of a forward pass was given, norms apart.
+
+    Only of layers of torch's own whose first argument is what they weigh.
 
     Args:
         calls: Of all layers, in order.
     """
-    first = next((call for call in calls if isinstance(call.module, LINEAR)), None)
-    if first is None or not first.is_intact():
+    first = next((call for call in calls if "Norm" not in type(call.module).__name__), None)
+    if first is None or not isinstance(first.module, WEIGHTED) or not first.is_intact():
         return {}
     x = next(iter(first.tensors()), None)
     if x is None or not x.is_floating_point() or not x.numel():

@@ -6,7 +6,7 @@ import math
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import TOO_LONG, Reading, above, lamp
-from cockpit.lamps.network import normalizes
+from cockpit.lamps.network import network
 
 RATIO = 50.0  # standardized tables stay below 10, also in small batches
 PIXELS = 150.0  # × √N: a pixel that one sample of N has at 1/255 against one that is black or white
@@ -39,6 +39,7 @@ def unequal_features(course: Course) -> Reading | None:
     batch, light the lamp beyond 1,000 and 150 √N only. Or they do from a factor of 15 on that lies
     between the 1st and the 9th decile of those features that are not rare: of pixels that is 2, in
     batches of 8 up to 6; of 64 pixels that were multiplied by factors of 0.1 to 10 it is 40.
+    A norm before the first layer is an excuse (an advisory); one behind it comes too late.
     """
     ratio, count = course.fact("inputs.scale_ratio"), course.samples
     if ratio is None or count < FEWEST:
@@ -52,5 +53,5 @@ def unequal_features(course: Course) -> Reading | None:
         f"The largest standard deviation of a feature is {ratio:.3g} times the smallest (over "
         f"{threshold:.0f}), the 9th decile {spread:.3g} times the 1st (over {SPREAD:.0f}).",
         {"ratio": ratio, "threshold": threshold, "spread": spread, "spread_threshold": SPREAD},
-        level="advisory" if normalizes(course) else None,
+        level="advisory" if network(course).begins_with_norm else None,
     )

@@ -62,7 +62,7 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     if begin >= RATIO and is_high and severity < 1:
         severity = STAYS
     largest = max(_coefficients(course, decoupled=False), default=0.0)
-    if is_high:
+    if is_high or course.count <= EARLY:
         severity = max(severity, above(largest, COEFFICIENT))
     return Reading(
         0.0 if _is_usual(course) else severity,

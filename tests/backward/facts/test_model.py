@@ -307,7 +307,8 @@ def test_weights_and_graph_are_looked_at_once() -> None:
     [
         (nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), math.sqrt(7.5)),
         (nn.Sequential(nn.LayerNorm(4, elementwise_affine=False), nn.Linear(4, 2)), 1.0),
-        (nn.LSTM(4, 2), None),
+        (nn.LSTM(4, 2), math.sqrt(7.5)),
+        (nn.Sequential(nn.PReLU(), nn.Linear(4, 2)), None),
     ],
 )
 def test_what_the_first_layer_is_given(model: nn.Module, expected: float | None) -> None:
