@@ -37,9 +37,14 @@ def steps(**changed):
 
 def test_sick():
     episode = only(board_of(NAME, steps()))
-    assert (episode.level, episode.step) == ("caution", 62)  # 15 % of the run, three readings
+    assert (episode.level, episode.step) == ("advisory", 62)  # 15 % of the run, three readings
     assert episode.reading.numbers["chance"] == pytest.approx(CHANCE)
     assert episode.reading.numbers["signal"] == pytest.approx(1 - 0.99**2)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(160, "advisory"), (162, "caution")])
+def test_a_slow_start_is_possible_for_two_fifths_of_the_run(count, expected):
+    assert only(board_of(NAME, steps(count=count))).level == expected
 
 
 @pytest.mark.parametrize(
