@@ -30,6 +30,7 @@ POSITIONS = 1024  # of a picture: then its own mean and variance are good enough
 BEGINNING, LATER = 8, 12  # tracked steps whose mean loss is where the run began, or where it is
 BEGUN, UNPLANNED = 0.15, 64  # of the planned steps; tracked steps where none are planned
 UNLEARNED = 0.95  # of that loss
+LATE, SLOW = 0.4, 0.6  # of the planned steps; of that loss, by then
 
 
 @lamp(
@@ -114,11 +115,13 @@ def _tiny(course: Course) -> Reading | None:
     kept = _kept(course)
     if size * _labels(course) > FEW or kept is None:
         return None
+    is_late = course.planned_steps and course.now.step >= LATE * course.planned_steps
+    threshold = SLOW if is_late else UNLEARNED
     return Reading(
-        above(kept, UNLEARNED) if kept >= UNLEARNED else 0.0,
+        above(kept, threshold) if kept >= threshold else 0.0,
         f"A step has {size} samples (at most {FEW}), and the mean loss is {kept:.3g} × that of the "
-        f"first {BEGINNING} tracked steps (over {UNLEARNED}).",
-        {"samples": float(size), "loss_left": kept, "threshold": UNLEARNED},
+        f"first {BEGINNING} tracked steps (over {threshold}).",
+        {"samples": float(size), "loss_left": kept, "threshold": threshold},
         level="caution",
         suggestion=grow,
     )

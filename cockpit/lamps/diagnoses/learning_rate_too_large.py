@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
 from cockpit.lamps.losses import chance
@@ -20,13 +22,15 @@ from cockpit.lamps.statistics import (
 
 PATIENCE = 16  # tracked steps: healthy runs, too, may rise at first
 OVERSHOOT = -0.1  # α, prototype: shorter steps harm nobody
-SHARE = 0.08  # q·s of a step: small batches rest at chance with up to 0.04, in noise
+SHARE = 0.05  # q·s of a step: small batches rest at chance with up to 0.04, in noise
 FAR, SHARE_IF_FAR = 1.0, 0.01  # α, prototype: with steps that end higher, less is enough
-HIGH = 0.9  # of the first loss: below, first descents (convolutions, SGD) may pause for ten steps
-LATELY = 0.8  # of the first loss, in the last tracked steps: it may have begun to fall
+HIGH = 0.9  # of the first loss, or of that of chance: below, first descents may pause
+LATELY = 0.8  # of these, in the last tracked steps: it may have begun to fall
 PROMISE = 0.3  # of the loss, in the steps from one window to the next: what noise can't hide
 FALL = 0.1  # logarithm of the fall that comes of it, at least
 LEAP = 0.5  # q·s of one step that ended higher than it began
+RISE, SHARE_IF_RISES = 0.1, 0.02  # of the first loss; q·s: 3 of 800 healthy runs have both
+SETTLED, UNPLANNED = 0.1, 64  # of the planned steps, or tracked ones: a first descent may swing
 BURST, BURST_WITHIN = 3.0, 24  # times the first loss and that of chance; tracked steps
 SHORT = 3  # tracked steps of which a median is, too: what a single leap shows is over by then
 UNRECOVERED = 0.95  # of the first loss, or of that of chance
@@ -65,13 +69,16 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     What is bad is a contradiction. Each step promises to remove a share q·s of the loss: q to first
     order, s of it being signal that the samples agree on. Healthy runs may promise half of the loss
     in each step and still be healthy: while the loss is high it falls fast, and later it is near
-    its noise floor. So it counts if the loss is above 0.9 of its first value and has fallen by less
-    than 10 % in 8 tracked steps, though steps promise more than 8 % each and the median α is above
-    −0.1 (or 1 % with α above 1: steps end higher than they began).
+    its noise floor. So it counts if the loss is above 0.9 of its first value, or of that of chance,
+    and has fallen by less than 10 % in 8 tracked steps, though steps promise more than 5 % each and
+    the median α is above −0.1 (or 1 % with α above 1: steps end higher than they began).
 
     The last 3 steps must promise as much, and end no lower than 0.8 of the first loss: a run that
     leapt once, fell back to chance and learns again (a healthy network at its first descent, with
     all steps tracked) shows it in the 8 only.
+
+    A loss that had fallen may rise again: by a tenth of its first value within 8 tracked steps,
+    after the first tenth of the run, though steps promise 2 % each. That is a caution.
 
     A run may also be thrown off by its very first steps and stay at the loss of chance, where
     nothing overshoots any more: one of the first 8 tracked steps with α above 1 and q·s above 0.5,
@@ -85,29 +92,77 @@ def learning_rate_too_large(course: Course) -> Reading | None:
         return burst
     if loss is None:
         return None
-    found = [r for r in (_no_gain(course, loss), _leapt(course, loss), _died(course, loss)) if r]
+    readings = (
+        _no_gain(course),
+        _rose(course, loss),
+        _leapt(course),
+        _died(course, loss),
+    )
+    found = [reading for reading in readings if reading]
     return max(found, key=lambda reading: reading.severity, default=None)
 
 
-def _no_gain(course: Course, loss: float) -> Reading | None:
+def _no_gain(course: Course) -> Reading | None:
     """Whether the steps promise much, overshoot, and the loss stays high."""
     alpha = median(course.last("Alpha", WINDOW), WINDOW // 2)
-    promises = useful(course)
-    share = min(median(promises, WINDOW // 2), median(promises[-SHORT:]))
+    share = _promise(course)
     if math.isnan(alpha) or math.isnan(share):
         return None
     threshold = SHARE_IF_FAR if alpha > FAR else SHARE
-    is_high = loss >= HIGH and (left(course, SHORT) or 0.0) >= LATELY
+    height = _height(course, WINDOW)
+    is_high = height >= HIGH and _height(course, SHORT) >= LATELY
     moved = progress(course) if is_high and alpha > OVERSHOOT else None
     harmed = moved is not None and share * moved.steps >= PROMISE and moved.fall < FALL
     return Reading(
         above(max(share, 0.0), threshold) if harmed else 0.0,
         f"Median α {alpha:.2f} (over {OVERSHOOT}), a step promises to remove {share:.1%} of the "
-        f"loss (over {threshold:.0%}), but the loss is {loss:.3g} × its first value (over {HIGH}) "
-        f"and not falling; over the last {WINDOW} tracked steps.",
-        {"alpha": alpha, "share": share, "threshold": threshold, "loss_left": loss},
+        f"loss (over {threshold:.0%}), but the loss is {height:.3g} × its first value, or that of "
+        f"chance (over {HIGH}), and not falling; over the last {WINDOW} tracked steps.",
+        {"alpha": alpha, "share": share, "threshold": threshold, "loss_left": height},
         suggestion=Suggestion("lr", factor=1 / 3),
     )
+
+
+def _promise(course: Course) -> float:
+    """q·s of a step: the median of a window and that of its end, whichever is less."""
+    promises = useful(course)
+    return min(median(promises, WINDOW // 2), median(promises[-SHORT:]))
+
+
+def _height(course: Course, count: int) -> float:
+    """The loss of the last tracked steps over the first one, or over that of chance."""
+    share, guess, recent = left(course, count) or 0.0, chance(course), median_loss(course, count)
+    return max(share, recent / guess) if guess and recent is not None else share
+
+
+def _rose(course: Course, loss: float) -> Reading | None:
+    """Whether a loss that had fallen has risen again, though the steps promise to lower it."""
+    planned, passed = course.planned_steps, course.now.step - course.first[0].step
+    if passed < SETTLED * planned if planned else course.count < UNPLANNED:
+        return None
+    first = first_loss(course)
+    if first is None or not 0 < first < math.inf:
+        return None
+    rise, share = max((_swing(course, ago) for ago in range(SHORT)), default=(0.0, math.nan))
+    rise /= first
+    return Reading(
+        above(max(rise, 0.0), RISE) if share > SHARE_IF_RISES else 0.0,
+        f"The loss has risen by {rise:.0%} of its first value in {WINDOW} tracked steps (over "
+        f"{RISE:.0%}), though each promised to remove {share:.1%} of it (over {SHARE_IF_RISES:.0%}"
+        ").",
+        {"rise": rise, "threshold": RISE, "share": share, "loss_left": loss},
+        level="caution",
+        suggestion=Suggestion("lr", factor=1 / 3),
+    )
+
+
+def _swing(course: Course, ago: int) -> tuple[float, float]:
+    """How far the loss rose from one window to the next some tracked steps ago, and q·s there."""
+    losses = course.last("Loss", 2 * WINDOW + ago)[: 2 * WINDOW]
+    promised = median(useful(course, WINDOW + ago)[:WINDOW], WINDOW // 2)
+    if len(losses) < 2 * WINDOW or not np.isfinite(losses).all():
+        return 0.0, promised
+    return median(losses[WINDOW:]) - median(losses[:WINDOW]), promised
 
 
 def _burst(course: Course) -> Reading | None:
@@ -128,14 +183,13 @@ def _burst(course: Course) -> Reading | None:
     )
 
 
-def _leapt(course: Course, loss: float) -> Reading | None:
+def _leapt(course: Course) -> Reading | None:
     """Whether one of the first steps was a leap from which the loss has not recovered."""
     leaps = [s for s in course.first if s.values.get("Alpha", math.nan) > FAR]
     largest = max(useful_at(course, leaps), default=0.0)
     if largest < LEAP:
         return None
-    guess, recent = chance(course), median_loss(course)
-    height = loss if not guess or recent is None else max(loss, recent / guess)
+    height = _height(course, WINDOW)
     return Reading(
         above(height, UNRECOVERED) ** 3,  # it goes out at three quarters of the height
         f"One of the first steps promised to remove {largest:.0%} of the loss (over {LEAP:.0%}) "

@@ -54,6 +54,13 @@ def test_single_samples_that_teach_nothing():
     assert episode.reading.suggestion.factor == 16
 
 
+@pytest.mark.parametrize(("left", "expected"), [(0.7, [163]), (0.5, [])])
+def test_single_samples_that_teach_little(left, expected):
+    run = tiny(lambda i: noise(i) * (1 if i < 20 else left), count=180)
+    lit = [episode for episode in board_of(NAME, run).lit if episode.level == "caution"]
+    assert [episode.step for episode in lit] == expected  # 40 % of 400, four readings
+
+
 def test_without_a_plan_it_waits():
     assert only(board_of(NAME, tiny(noise), {"planned_steps": None})).step == 66
 

@@ -37,6 +37,51 @@ def test_a_loss_that_stands_still_below_its_start():
     assert "0.95 × its first value" in only(board).reading.evidence
 
 
+def test_a_loss_that_rests_at_chance_far_below_its_start():
+    """As a language model's: its first loss is that of all characters alike, chance is less."""
+    facts = {"loss.function": "MSELoss", "targets.variance": 1.5, "update.decrease": 0.3}
+    resting = {"Loss": lambda i: 2.0 if i < 2 else 1.45, "Alpha": 0.4, "NormTest": 0.3}
+    episode = only(board_of(NAME, views(resting, facts)))
+    assert (episode.level, episode.reading.numbers["loss_left"]) == (
+        "warning",
+        pytest.approx(0.97, abs=0.01),
+    )
+    unknown = views(resting, facts | {"targets.variance": None})
+    assert shone(board_of(NAME, unknown)) == []
+
+
+def swinging(height, decrease=0.1, count=80):
+    """A loss that has fallen to 0.5, and rises to a height for 20 steps in the middle."""
+    return views(
+        {"Loss": lambda i: 2.0 if i < 2 else height if 40 <= i < 60 else 0.5,
+         "Alpha": -0.3, "NormTest": 0.3},
+        {"update.decrease": decrease},
+        count=count,
+    )  # fmt: skip
+
+
+def test_a_loss_that_rises_again():
+    episode = only(board_of(NAME, swinging(0.8, count=52)))
+    assert episode.level == "caution"
+    assert episode.reading.numbers["rise"] == pytest.approx(0.15)  # 0.3 of 2.0
+    assert 43 <= episode.since <= 46  # once half of the window is higher
+
+
+@pytest.mark.parametrize(
+    ("why", "kwargs"),
+    [
+        ("a small rise", {"height": 0.65}),
+        (
+            "steps that promise nothing: another loss, other data",
+            {"height": 0.8, "decrease": 0.005},
+        ),
+        ("not for long enough", {"height": 0.8, "count": 43}),
+    ],
+)
+def test_a_loss_that_may_rise(why, kwargs):
+    assert shone(board_of(NAME, swinging(**kwargs))) == [], why
+
+
 LEAP = [2.1, 2.1, 2.0, 1.9, 1.8, 1.5, 1.6, 2.4, 4.3]
 
 
