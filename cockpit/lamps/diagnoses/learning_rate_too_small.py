@@ -8,7 +8,7 @@ from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import Reading, Suggestion, below, lamp
 from cockpit.lamps.losses import chance
 from cockpit.lamps.pace import begins_trained, is_rising, reach, removable_at_height
-from cockpit.lamps.statistics import WINDOW, left, median_loss, pooled_signal
+from cockpit.lamps.statistics import WINDOW, left, median, median_loss, pooled_signal
 
 REMOVABLE = 0.06  # share of the loss in all planned steps; healthy: 0.15 on plateaus, else 1 to 300
 SIGNAL = 0.1  # of s, prototype: below, noise hides what the steps do
@@ -16,6 +16,7 @@ STILL, UNLEARNED = 0.12, 0.9  # reach below which even noise moves nothing; of t
 SHORT = (0.5, 0.3, 0.5)  # R, with a signal above, and a reach below: healthy ones reach 0.65 to 50
 CLEAR = (0.8, 0.6)  # R, with a signal above: healthy ones with so much of it have 2.2 to 30
 BEGUN, FALLS, NEAR = 0.08, 0.97, 1.0  # of the run; of the first loss; reach: it is no plateau
+TIMID, LATER, MOSTLY = -0.5, 0.15, 0.4  # α; of the run; of the first loss: healthy ones lack one
 PAUSE = 0.05  # of the loss of chance: as near as that
 HIGH = 0.3  # of the first loss, prototype
 PATIENCE, BEGIN = 8, 0.03  # tracked steps, and of the run: momentum has to build up
@@ -57,6 +58,10 @@ def learning_rate_too_small(course: Course) -> Reading | None:
     - below 0.8, if the samples agree (s above 0.6) after 8 % of the run, and it is no plateau: the
       loss falls, if slowly (below 0.97, and not just to that of chance), or the reach is below 1.
 
+    Or the steps are timid: after 15 % of the run their median α is below −0.5 (each ends far short
+    of the minimum along it), the reach is below 1, more than 0.4 of the first loss is left, and it
+    is known what the loss of chance is. No healthy run has all of these.
+
     Only in the first half of the run, and with the loss above 0.3 of its first value. A model whose
     first loss is below 0.75 of that of chance was trained before; then small steps are meant. R
     below 0 is another fault: steps uphill.
@@ -68,10 +73,13 @@ def learning_rate_too_small(course: Course) -> Reading | None:
     if not BEGIN <= course.now.step / planned <= EARLY or is_rising(course):
         return None
     threshold = _threshold(course, share, loss)
-    slow = arrive >= 0 and threshold > 0 and loss > HIGH and not begins_trained(course)
+    if loss <= HIGH or begins_trained(course):
+        threshold = 0.0
+    elif timid := _timid(course, loss):
+        return timid
     far = reach(course)
     return Reading(
-        below(arrive, threshold) if slow else 0.0,
+        below(arrive, threshold) if arrive >= 0 and threshold > 0 else 0.0,
         f"The {planned} planned steps would remove {arrive:.2%} of the loss (below "
         f"{threshold or REMOVABLE:.0%}), with a signal share of {share:.2f}"
         + ("" if far is None else f", and change no layer by more than {far:.2g} of its length")
@@ -83,6 +91,24 @@ def learning_rate_too_small(course: Course) -> Reading | None:
             "loss_left": loss,
         },
         suggestion=Suggestion("lr", factor=min(TARGET / arrive, MOST) if arrive > 0 else MOST),
+    )
+
+
+def _timid(course: Course, loss: float) -> Reading | None:
+    """Whether steps end far short of the minimum along them, and will not carry far."""
+    alpha, far = median(course.last("Alpha", WINDOW), WINDOW // 2), reach(course)
+    is_late = course.now.step >= LATER * (course.planned_steps or math.inf)
+    if not is_late or far is None or far >= NEAR or loss <= MOSTLY or not chance(course):
+        return None
+    if not alpha < TIMID:
+        return None
+    return Reading(
+        alpha / TIMID,
+        f"Median α {alpha:.2f} (below {TIMID}): steps end far short of the minimum along them; all "
+        f"{course.planned_steps} would change no layer by more than {far:.2g} of its length (below "
+        f"{NEAR:g}); the loss is {loss:.3g} × its first value (over {MOSTLY}).",
+        {"alpha": alpha, "threshold": TIMID, "reach": far, "loss_left": loss},
+        suggestion=Suggestion("lr", factor=10.0),
     )
 
 

@@ -7,7 +7,9 @@ from tests.lamps.hand_made import board_of, only, shone, views
 NAME = "learning_rate_too_small"
 
 
-def steps(decrease=1e-4, loss=2.0, noise=0.3, lr=1e-4, count=48, ratio=None, variance=None):
+def steps(
+    decrease=1e-4, loss=2.0, noise=0.3, lr=1e-4, count=48, ratio=None, variance=None, alpha=None
+):
     """1e-4 of a loss of 2 in each of 400 steps: R = 400 · 5e-5 = 0.02."""
     facts = {
         "update.decrease": decrease,
@@ -15,7 +17,8 @@ def steps(decrease=1e-4, loss=2.0, noise=0.3, lr=1e-4, count=48, ratio=None, var
         "loss.function": variance and "MSELoss",
         "targets.variance": variance,
     }
-    return views({"Loss": loss, "NormTest": noise}, facts, lr=lr, count=count)
+    values = {"Loss": loss, "NormTest": noise, "Alpha": alpha}
+    return views(values, facts, lr=lr, count=count)
 
 
 def test_sick():
@@ -100,3 +103,31 @@ def test_a_warm_up_that_is_over():
     episode = only(board_of(NAME, steps(**rising)))
     assert episode.since == 20
     assert episode.reading.numbers["removable"] == pytest.approx(0.02)
+
+
+TIMID = {
+    "decrease": 0.01, "ratio": 2e-3, "variance": 2.0, "alpha": -0.8, "count": 80,
+    "loss": lambda i: 2.0 * 0.995**i,
+}  # fmt: skip
+
+
+def test_timid_steps():
+    """R = 2: enough, if the loss were to be had; a reach of 0.8 of a layer's length."""
+    episode = only(board_of(NAME, steps(**TIMID)))
+    assert (episode.level, episode.step) == ("caution", 62)  # 15 % of 400 steps, three readings
+    assert episode.reading.numbers["reach"] == pytest.approx(0.8)
+    assert episode.reading.suggestion.factor == 10
+
+
+@pytest.mark.parametrize(
+    ("why", "changed"),
+    [
+        ("steps to near the minimum", {"alpha": -0.4}),
+        ("they carry far", {"ratio": 3e-3}),
+        ("most is learned", {"loss": lambda i: 2.0 if i < 4 else 0.7}),
+        ("chance is not known, it may be trained already", {"variance": None}),
+        ("too early", {"count": 60}),
+    ],
+)
+def test_steps_that_are_not_timid(why, changed):
+    assert shone(board_of(NAME, steps(**TIMID | changed))) == [], why
