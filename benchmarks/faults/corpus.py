@@ -17,7 +17,8 @@ from cockpit.quantities.base import Tier
 
 HEALTHY_SEEDS = 10  # of each program, in both splits: harm is judged beside as many twins
 FIRST_SEED = {"setting": 0, "held_out": 100}
-RUNS_PER_FAULT = 4
+RUNS = {"exact": 4, "statistical": 8}  # of a fault: what is found by its traces is a matter of luck
+CURVED = 4  # runs of a fault with curvature
 SEED_OF_FAULTS = 50
 VERSION = 2  # of the corpus: another one, and all runs are made anew
 HERE = Path(__file__).parent
@@ -111,14 +112,14 @@ def programs(split: Split) -> list[Program]:
     return [program for program in PROGRAMS.values() if program.split == split]
 
 
-def chosen(fault: Fault, split: Split, count: int = RUNS_PER_FAULT) -> list[Program]:
+def chosen(fault: Fault, split: Split) -> list[Program]:
     """The programs that get a fault: drawn by the names, so that they do not change.
 
     Where too few can have it, they come again, to be trained with another seed.
     """
     able = [program for program in programs(split) if fault.applies(program)]
     drawn = sorted(able, key=lambda program: _draw(fault.name, program.name))
-    return list(itertools.islice(itertools.cycle(drawn), count))
+    return list(itertools.islice(itertools.cycle(drawn), RUNS[fault.nature]))
 
 
 def _draw(*names: str) -> str:
@@ -147,7 +148,7 @@ def curved(split: Split) -> list[Run]:
     found = [
         Run(program.name, name, SEED_OF_FAULTS + number, "full")
         for name in CURVED_FAULTS
-        for number, program in enumerate(chosen(FAULTS[name], split))
+        for number, program in enumerate(chosen(FAULTS[name], split)[:CURVED])
     ]
     twins = dict.fromkeys(run.program for run in found)
     return [*found, *(Run(name, None, FIRST_SEED[split], "full") for name in twins)]

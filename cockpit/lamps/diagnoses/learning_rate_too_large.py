@@ -23,6 +23,7 @@ from cockpit.lamps.statistics import (
 PATIENCE = 16  # tracked steps: healthy runs, too, may rise at first
 OVERSHOOT = -0.1  # α, prototype: shorter steps harm nobody
 SHARE = 0.05  # q·s of a step: small batches rest at chance with up to 0.04, in noise
+MUCH = 0.08  # q·s from which on it is a warning, with a loss that is as high as at first
 FAR, SHARE_IF_FAR = 1.0, 0.01  # α, prototype: with steps that end higher, less is enough
 HIGH = 0.9  # of the first loss, or of that of chance: below, first descents may pause
 LATELY = 0.8  # of these, in the last tracked steps: it may have begun to fall
@@ -71,7 +72,8 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     in each step and still be healthy: while the loss is high it falls fast, and later it is near
     its noise floor. So it counts if the loss is above 0.9 of its first value, or of that of chance,
     and has fallen by less than 10 % in 8 tracked steps, though steps promise more than 5 % each and
-    the median α is above −0.1 (or 1 % with α above 1: steps end higher than they began).
+    the median α is above −0.1 (or 1 % with α above 1: steps end higher than they began). It is a
+    caution with less than 8 %, or where the loss is that of chance, but below its first value.
 
     The last 3 steps must promise as much, and end no lower than 0.8 of the first loss: a run that
     leapt once, fell back to chance and learns again (a healthy network at its first descent, with
@@ -113,12 +115,14 @@ def _no_gain(course: Course) -> Reading | None:
     is_high = height >= HIGH and _height(course, SHORT) >= LATELY
     moved = progress(course) if is_high and alpha > OVERSHOOT else None
     harmed = moved is not None and share * moved.steps >= PROMISE and moved.fall < FALL
+    is_sure = (share >= MUCH or alpha > FAR) and (left(course) or 0.0) >= HIGH
     return Reading(
         above(max(share, 0.0), threshold) if harmed else 0.0,
         f"Median α {alpha:.2f} (over {OVERSHOOT}), a step promises to remove {share:.1%} of the "
         f"loss (over {threshold:.0%}), but the loss is {height:.3g} × its first value, or that of "
         f"chance (over {HIGH}), and not falling; over the last {WINDOW} tracked steps.",
         {"alpha": alpha, "share": share, "threshold": threshold, "loss_left": height},
+        level=None if is_sure else "caution",
         suggestion=Suggestion("lr", factor=1 / 3),
     )
 

@@ -43,7 +43,7 @@ def test_a_loss_that_rests_at_chance_far_below_its_start():
     resting = {"Loss": lambda i: 2.0 if i < 2 else 1.45, "Alpha": 0.4, "NormTest": 0.3}
     episode = only(board_of(NAME, views(resting, facts)))
     assert (episode.level, episode.reading.numbers["loss_left"]) == (
-        "warning",
+        "caution",
         pytest.approx(0.97, abs=0.01),
     )
     unknown = views(resting, facts | {"targets.variance": None})
