@@ -239,8 +239,8 @@ def gauges(cockpit: Cockpit) -> str:
 
 def _wait(address: str, folder: Path, console: Console) -> None:
     """Keep the page until Ctrl-C."""
-    console.print(f"The page stays at {address} until you press Ctrl-C.")
-    try:
+    try:  # whoever reads the words may press it at once
+        console.print(f"The page stays at {address} until you press Ctrl-C.")
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
