@@ -90,7 +90,7 @@ def scale_spread(
     """
     varying = high > low
     stds = np.sqrt(squares[varying] / finite[varying])
-    stds = stds[high[varying] - low[varying] <= RARE * stds]
+    stds = stds[np.isfinite(stds) & (high[varying] - low[varying] <= RARE * stds)]
     if len(stds) < FEWEST_FEATURES:
         return None
     below, above = np.quantile(stds, (TENTH, 1 - TENTH))

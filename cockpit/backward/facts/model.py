@@ -137,19 +137,23 @@ def chain_facts(calls: Sequence[tuple[str, Place | None, Place | None]]) -> Foun
     return {"model.linear_chain": _few(dict.fromkeys(chained))}
 
 
-def first_input_facts(calls: Iterable[LayerCall]) -> Found:
+def first_input_facts(calls: Iterable[LayerCall], size: int | None = None) -> Found:
     """Root mean square of what the first layer of a forward pass was given, norms apart.
 
     Only of layers of torch's own whose first argument is what they weigh.
 
     Args:
         calls: Of all layers, in order.
+        size: Elements of the model's input; nothing is said where the layer was given another
+            number of them, as by another input.
     """
     first = next((call for call in calls if "Norm" not in type(call.module).__name__), None)
     if first is None or not isinstance(first.module, WEIGHTED) or not first.is_intact():
         return {}
     x = next(iter(first.tensors()), None)
     if x is None or not x.is_floating_point() or not x.numel():
+        return {}
+    if size is not None and size != x.numel():
         return {}
     root = math.sqrt(x.numel())
     return {"model.first_input": Then([norms([x])], lambda length: float(length[0]) / root)}
@@ -182,7 +186,8 @@ class Model(Group):
         if not seen.edges:
             return found
         calls = (call for call, *_ in seen.edges if isinstance(call, LayerCall))
-        return found | chain_facts(_linear_calls(seen)) | first_input_facts(calls)
+        size = None if seen.inputs is None else seen.inputs.numel()
+        return found | chain_facts(_linear_calls(seen)) | first_input_facts(calls, size)
 
     def settled(self, step: Settled) -> Found:
         """Parameters that no backward pass of the step has reached."""
@@ -197,7 +202,10 @@ def _linear_calls(seen: Seen) -> list[tuple[str, Place | None, Place | None]]:
     What was multiplied is taken for dropped out where the model does that.
     """
     names = {id(module): plain_name(name) for name, module in seen.model.named_modules()}
-    drops = any(isinstance(m, _DropoutNd) and m.training and m.p for m in seen.model.modules())
+    # Elsewhere than on a CPU dropout is a node of its own.
+    drops = all(p.is_cpu for p in seen.parameters.values()) and any(
+        isinstance(m, _DropoutNd) and m.training and m.p for m in seen.model.modules()
+    )
     return [
         (
             names.get(id(call.module), "?"),

@@ -9,6 +9,7 @@ import numpy as np
 from cockpit.lamps.course import Course, StepView
 from cockpit.lamps.lamp import Reading, Suggestion, above, lamp
 from cockpit.lamps.losses import chance
+from cockpit.lamps.pace import begins_trained
 from cockpit.lamps.statistics import (
     WINDOW,
     first_loss,
@@ -79,8 +80,9 @@ def learning_rate_too_large(course: Course) -> Reading | None:
     leapt once, fell back to chance and learns again (a healthy network at its first descent, with
     all steps tracked) shows it in the 8 only.
 
-    A loss that had fallen may rise again: by a tenth of its first value within 8 tracked steps,
-    after the first tenth of the run, though steps promise 2 % each. That is a caution.
+    The loss may rise again: by a tenth of its first value within 8 tracked steps, after the first
+    tenth of the run, though steps promise 2 % each. That is a caution, unless the model was trained
+    before: then a tenth of the first loss may be noise.
 
     A run may also be thrown off by its very first steps and stay at the loss of chance, where
     nothing overshoots any more: one of the first 8 tracked steps with α above 1 and q·s above 0.5,
@@ -140,14 +142,16 @@ def _height(course: Course, count: int) -> float:
 
 
 def _rose(course: Course, loss: float) -> Reading | None:
-    """Whether a loss that had fallen has risen again, though the steps promise to lower it."""
+    """Whether the loss has risen again, though the steps promise to lower it."""
     planned, passed = course.planned_steps, course.now.step - course.first[0].step
     if passed < SETTLED * planned if planned else course.count < UNPLANNED:
         return None
     first = first_loss(course)
-    if first is None or not 0 < first < math.inf:
+    if first is None or not 0 < first < math.inf or begins_trained(course):
         return None
-    rise, share = max((_swing(course, ago) for ago in range(SHORT)), default=(0.0, math.nan))
+    rise, share = max(_swing(course, ago) for ago in range(SHORT))
+    if math.isnan(share):
+        return None
     rise /= first
     return Reading(
         above(max(rise, 0.0), RISE) if share > SHARE_IF_RISES else 0.0,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from cockpit.lamps.course import Course
 from cockpit.lamps.lamp import STAYS, Reading, Suggestion, above, lamp
 from cockpit.lamps.losses import chance
 from cockpit.lamps.pace import begins_trained
+from cockpit.lamps.statistics import rates
 
 RATIO = 0.25  # of the gradient, in the first tracked steps; healthy runs: at most 0.01
 LATER = 3.0
@@ -61,7 +64,7 @@ def weight_decay_dominates(course: Course) -> Reading | None:
     severity = above(ratio, threshold) if is_early or is_high else 0.0
     if begin >= RATIO and is_high and severity < 1:
         severity = STAYS
-    largest = max(_coefficients(course, decoupled=False), default=0.0)
+    largest = _coefficient(course)
     if is_high or course.count <= EARLY:
         severity = max(severity, above(largest, COEFFICIENT))
     return Reading(
@@ -87,18 +90,35 @@ def _is_blind(course: Course) -> bool:
 
 
 def _is_usual(course: Course) -> bool:
-    """Whether no group has more decay than is usual; False where nothing is known of it."""
-    given = [*_coefficients(course, decoupled=False), *_coefficients(course, decoupled=True)]
-    return bool(given) and max(given) < USUAL
+    """Whether every group is known to have no more decay than is usual."""
+    names = {name.strip() for name in course.optimizer.split(",")}
+    settings = [
+        (_number(group, "weight_decay"), _is_decoupled(group, names)) for group in course.groups
+    ]
+    rate = max(rates(course), default=math.inf)
+    return bool(settings) and all(
+        decoupled is not None and decay * (rate if decoupled else 1.0) < USUAL
+        for decay, decoupled in settings
+    )
 
 
-def _coefficients(course: Course, *, decoupled: bool) -> list[float]:
-    """λ of each group whose decay is added to the gradient; lr·λ of those where it is not."""
-    found = []
-    for group in course.groups:
-        decay = float(group.get("weight_decay") or 0.0)
-        if ("AdamW" in course.optimizer or bool(group.get("decoupled_weight_decay"))) != decoupled:
-            continue
-        rates = [float(group.get(name) or 0.0) for name in ("lr", "initial_lr")]
-        found += [decay * max(rates) if decoupled else decay] if decay else []
-    return found
+def _coefficient(course: Course) -> float:
+    """The largest λ that is known to be added to a gradient."""
+    names = {name.strip() for name in course.optimizer.split(",")}
+    coupled = [g for g in course.groups if _is_decoupled(g, names) is False]
+    known = [_number(group, "weight_decay") for group in coupled]
+    return max((decay for decay in known if math.isfinite(decay)), default=0.0)
+
+
+def _is_decoupled(group: Mapping[str, Any], names: set[str]) -> bool | None:
+    """Whether a group's decay is part of the step, not of the gradient; None if it is not known."""
+    flag = group.get("decoupled_weight_decay")
+    if isinstance(flag, bool):
+        return flag
+    return "AdamW" in names if len(names) == 1 else None
+
+
+def _number(group: Mapping[str, Any], name: str) -> float:
+    """A setting; NaN, which is no usual one, if it is no number."""
+    found = group.get(name)
+    return float(found) if isinstance(found, int | float) else math.nan

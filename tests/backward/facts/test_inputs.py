@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from cockpit.backward.facts import hashes
-from cockpit.backward.facts.inputs import Inputs
+from cockpit.backward.facts.inputs import Inputs, scale_spread
 from cockpit.backward.stats import Absent
 from tests.backward.facts.comparison import WAYS, assert_close, seen, take
 from tests.references import facts as naive
@@ -137,6 +138,13 @@ def test_the_same_tensor_is_told_from_an_equal_one() -> None:
         assert not seen(group, inputs=x[:3])["inputs.same_tensor"]
     assert "inputs.same_tensor" not in seen(group, inputs=None)
     assert "inputs.same_tensor" not in seen(group, inputs=x)
+
+
+def test_columns_whose_squares_have_no_place_are_left_out() -> None:
+    """NaN is no spread, and no warning either."""
+    count = np.full(9, 4.0)
+    squares = np.array([*[4.0] * 8, np.inf])
+    assert scale_spread(count, count, squares, -count / 2, count / 2) == 1.0
 
 
 def test_positions_that_are_no_samples_are_not_compared() -> None:

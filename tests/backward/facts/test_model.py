@@ -319,6 +319,7 @@ def test_what_the_first_layer_is_given(model: nn.Module, expected: float | None)
 def test_what_was_overwritten_since_is_not_taken_for_the_first_layers_input() -> None:
     calls = [LayerCall(nn.Linear(2, 2), (torch.ones(3, 2),), {}, (0,))]
     assert fetched(first_input_facts(calls))["model.first_input"] == 1.0
+    assert first_input_facts(calls, 12) == {}  # the model was given something else
     calls[0].inputs[0].mul_(2)
     assert first_input_facts(calls) == {}
 

@@ -203,15 +203,17 @@ def test_decay(decay, run, expected):
     [
         ("SGD", {"weight_decay": 5e-4}, None),
         ("SGD", {"weight_decay": 2e-3}, "caution"),
-        ("AdamW", {"weight_decay": 0.1}, None),
+        ("AdamW", {"weight_decay": 5e-3}, None),
         ("AdamW", {"weight_decay": 20.0}, "caution"),
-        ("AdamW", {"weight_decay": 20.0, "lr": 0.0, "initial_lr": 1e-3}, "caution"),
-        ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True}, None),
+        ("AdamW", {"weight_decay": "auto"}, "caution"),
+        ("SGD", {"weight_decay": [0.1, 0.0]}, "caution"),
+        ("SGD, AdamW", {"weight_decay": 5e-4}, "caution"),  # whose it is is not known
+        ("Adam", {"weight_decay": 5e-3, "decoupled_weight_decay": True}, None),
         ("Theirs", {}, "caution"),
     ],
 )
 def test_a_usual_decay_dominates_nothing(name, group, expected):
-    header = {"optimizer": {"name": name, "groups": [{"lr": 1e-3} | group]}}
+    header = {"optimizer": {"name": name, "groups": [{"lr": 0.0, **group}]}}
     assert level("weight_decay_dominates", {"optimizer.decay": 0.5}, header=header) == expected
 
 
