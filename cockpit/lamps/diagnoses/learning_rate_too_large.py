@@ -149,9 +149,10 @@ def _rose(course: Course, loss: float) -> Reading | None:
     first = first_loss(course)
     if first is None or not 0 < first < math.inf or begins_trained(course):
         return None
-    rise, share = max(_swing(course, ago) for ago in range(SHORT))
-    if math.isnan(share):
-        return None
+    swings = [found for ago in range(SHORT) if (found := _swing(course, ago))]
+    if not swings:
+        return None  # unlike a small rise, a loss that is no number puts no lamp out
+    rise, share = max(swings)
     rise /= first
     return Reading(
         above(max(rise, 0.0), RISE) if share > SHARE_IF_RISES else 0.0,
@@ -164,12 +165,12 @@ def _rose(course: Course, loss: float) -> Reading | None:
     )
 
 
-def _swing(course: Course, ago: int) -> tuple[float, float]:
+def _swing(course: Course, ago: int) -> tuple[float, float] | None:
     """How far the loss rose from one window to the next some tracked steps ago, and q·s there."""
     losses = course.last("Loss", 2 * WINDOW + ago)[: 2 * WINDOW]
     promised = median(useful(course, WINDOW + ago)[:WINDOW], WINDOW // 2)
-    if len(losses) < 2 * WINDOW or not np.isfinite(losses).all():
-        return 0.0, promised
+    if len(losses) < 2 * WINDOW or not np.isfinite(losses).all() or math.isnan(promised):
+        return None
     return median(losses[WINDOW:]) - median(losses[:WINDOW]), promised
 
 

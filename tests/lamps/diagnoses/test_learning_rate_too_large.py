@@ -31,6 +31,11 @@ def test_long_steps_and_a_loss_above_its_start():
     assert episode.reading.suggestion.factor == pytest.approx(1 / 3)
 
 
+def test_it_stays_lit_when_the_loss_is_no_number_any_more():
+    lost = bouncing(lambda i: rising(i) if i < 24 else float("nan"), count=80)
+    assert only(board_of(NAME, lost)).level == "warning"
+
+
 def test_a_loss_that_stands_still_below_its_start():
     board = board_of(NAME, bouncing(lambda i: 2.0 if i < 2 else 1.9))
     assert only(board).level == "warning"
