@@ -32,7 +32,16 @@ def test_long_steps_and_a_loss_above_its_start():
 
 
 def test_it_stays_lit_when_the_loss_is_no_number_any_more():
-    lost = bouncing(lambda i: rising(i) if i < 24 else float("nan"), count=80)
+    """What says nothing of it any more, as there are no finite losses, puts out nothing."""
+    lost = views(
+        {
+            "Loss": lambda i: rising(i) if i < 24 else float("nan"),
+            "Alpha": lambda i: 0.5 if i < 24 else float("nan"),
+            "NormTest": 0.3,
+        },
+        {"update.decrease": lambda i: 0.4 if i < 24 else None},
+        count=120,
+    )
     assert only(board_of(NAME, lost)).level == "warning"
 
 
